@@ -1,0 +1,92 @@
+// What the anchoring worker and the gateway need of a TRON node, in plain types. Implemented by the node client (gRPC,
+// anchoring/tron/node.h) and, for simulation, by devchain in the same process. Facts about finality and about what each
+// answer proves: docs/tron.md.
+#pragma once
+
+#include <tl/expected.hpp>
+#include <variant>
+#include <vector>
+
+#include "anchoring/tron/address.h"
+
+namespace windlass::tron {
+
+// A 32-byte block id: 8 bytes of big-endian number, then the last 24 bytes of SHA-256 of the header's raw data.
+using BlockId = Hash;
+
+struct BlockRef {
+  std::int64_t number = 0;
+  BlockId id{};
+  std::int64_t timestamp_ms = 0;
+};
+
+// A plain movement of money. `token_id` is empty for TRX, else the TRC-10 id in ASCII digits.
+struct TransferContract {
+  Address owner, to;
+  std::int64_t amount = 0;  // sun, or the token's smallest unit
+  std::string token_id;
+};
+struct OtherContract {
+  int type = 0;  // protocol.Transaction.Contract.ContractType
+};
+
+struct ChainTransaction {
+  Hash txid{};           // SHA-256 of raw_data: match on this, never on whole bytes
+  std::string raw_data;  // exactly as received
+  std::vector<std::string> signatures;
+  std::string memo;              // raw_data.data
+  bool succeeded = false;        // ret[0].contractRet == SUCCESS
+  std::int64_t expiration_ms = 0;
+  std::variant<OtherContract, TransferContract> contract;
+};
+
+struct Block {
+  BlockRef ref;
+  BlockId parent{};
+  std::vector<ChainTransaction> transactions;
+};
+
+// What a node answered to a broadcast; `code` is protocol.Return.response_code. No code proves absence from the chain.
+struct BroadcastAnswer {
+  bool result = false;
+  int code = 0;
+  std::string message;
+};
+
+struct AccountState {
+  bool exists = false;
+  std::int64_t balance_sun = 0;
+  std::vector<std::pair<std::string, std::int64_t>> tokens;  // TRC-10 id, amount
+  std::int64_t free_bandwidth_left = 0;
+};
+
+// Chain parameters by the node's own names (getTransactionFee, getMemoFee, ...).
+using ChainParameters = std::vector<std::pair<std::string, std::int64_t>>;
+
+struct ChainError {
+  enum class Kind { unreachable, deadline, bad_answer } kind = Kind::unreachable;
+  std::string message;  // names the endpoint and the method
+};
+template <typename T>
+using ChainResult = tl::expected<T, ChainError>;
+
+// Every call has a deadline; none retries by itself.
+class Chain {
+ public:
+  virtual ~Chain() = default;
+  virtual ChainResult<BlockRef> head() = 0;
+  virtual ChainResult<BlockRef> solidified_head() = 0;
+  // Of the solidified chain. Nothing when the node does not have a block of that number yet.
+  virtual ChainResult<std::optional<Block>> solidified_block(std::int64_t number) = 0;
+  // Of the full node: maybe not final. Nothing when there is none.
+  virtual ChainResult<std::optional<Block>> block(std::int64_t number) = 0;
+  // The number of the block that holds it, by the full node (`solid` false) or the solidified view. Nothing when that
+  // view does not know it as included; a pending transaction is not included.
+  virtual ChainResult<std::optional<std::int64_t>> inclusion(const Hash& txid, bool solid) = 0;
+  // `transaction` is a serialized protocol.Transaction.
+  virtual ChainResult<BroadcastAnswer> broadcast(ByteView transaction) = 0;
+  virtual ChainResult<AccountState> account(const Address& address) = 0;
+  virtual ChainResult<ChainParameters> parameters() = 0;
+};
+
+}  // namespace windlass::tron

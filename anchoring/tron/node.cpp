@@ -1,0 +1,224 @@
+#include "anchoring/tron/node.h"
+
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
+
+#include <future>
+
+#include "anchoring/tron/block.h"
+#include "tron/api.pb.h"
+#include "tron/exact.pb.h"
+
+namespace windlass::tron {
+namespace {
+
+// A block is at most 2 MB on the chain; its infos, with logs, may be several times that.
+constexpr int max_answer_bytes = 32 << 20;
+
+using Kind = ChainError::Kind;
+
+std::string_view outcome_name(Kind kind) {
+  switch (kind) {
+    case Kind::unreachable:
+      return "unreachable";
+    case Kind::deadline:
+      return "deadline";
+    case Kind::bad_answer:
+      return "bad_answer";
+  }
+  return "bad_answer";
+}
+
+Kind kind_of(grpc::StatusCode code) {
+  switch (code) {
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      return Kind::deadline;
+    case grpc::StatusCode::UNAVAILABLE:
+    case grpc::StatusCode::CANCELLED:
+    case grpc::StatusCode::RESOURCE_EXHAUSTED:
+      return Kind::unreachable;
+    default:
+      return Kind::bad_answer;
+  }
+}
+
+std::shared_ptr<grpc::Channel> connect(const std::string& endpoint) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(max_answer_bytes);
+  // A node that was down for a minute is to be found again within seconds.
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000);
+  return grpc::CreateCustomChannel(endpoint, grpc::InsecureChannelCredentials(), arguments);
+}
+
+protocol::NumberMessage number_message(std::int64_t number) {
+  protocol::NumberMessage message;
+  message.set_num(number);
+  return message;
+}
+
+}  // namespace
+
+class Node::Impl {
+ public:
+  explicit Impl(NodeOptions options)
+      : options_(std::move(options)),
+        full_{options_.full, "Wallet", connect(options_.full)},
+        solidity_{options_.solidity, "WalletSolidity",
+                  options_.solidity == options_.full ? full_.channel : connect(options_.solidity)} {}
+
+  ChainResult<BlockRef> head(bool solid) {
+    return fetch_block(solid, "GetNowBlock2", protocol::EmptyMessage())
+        .and_then([&](std::optional<Block> block) -> ChainResult<BlockRef> {
+          if (!block) return bad_answer(view_of(solid), "GetNowBlock2", "no block");
+          return block->ref;
+        });
+  }
+
+  ChainResult<std::optional<Block>> block(bool solid, std::int64_t number) {
+    constexpr std::string_view method = "GetBlockByNum2";
+    auto block = fetch_block(solid, method, number_message(number));
+    if (block && *block && (*block)->ref.number != number)
+      return bad_answer(view_of(solid), method,
+                        "asked for " + std::to_string(number) + ", got another block");
+    return block;
+  }
+
+  ChainResult<std::optional<std::int64_t>> inclusion(const Hash& txid, bool solid) {
+    constexpr std::string_view method = "GetTransactionInfoById";
+    protocol::BytesMessage request;
+    request.set_value(std::string(view(txid)));
+    auto info = call<protocol::TransactionInfo>(view_of(solid), method, request);
+    if (!info) return tl::unexpected(info.error());
+    if (info->id().empty()) return std::nullopt;
+    if (info->id() != view(txid)) return bad_answer(view_of(solid), method, "info of another transaction");
+    return info->blocknumber();
+  }
+
+  ChainResult<BroadcastAnswer> broadcast(ByteView transaction) {
+    protocol::Transaction request;
+    if (!request.ParseFromArray(transaction.data(), static_cast<int>(transaction.size())))
+      return bad_answer(full_, "BroadcastTransaction", "not sent: the bytes are no Transaction");
+    auto answer = call<protocol::Return>(full_, "BroadcastTransaction", request);
+    if (!answer) return tl::unexpected(answer.error());
+    return BroadcastAnswer{answer->result(), static_cast<int>(answer->code()), answer->message()};
+  }
+
+  ChainResult<AccountState> account(const Address& address) {
+    protocol::Account request;
+    request.set_address(std::string(view(address.bytes)));
+    auto account = call<protocol::Account>(full_, "GetAccount", request);
+    if (!account) return tl::unexpected(account.error());
+    AccountState state;
+    if (account->address().empty()) return state;
+    if (account->address() != request.address()) return bad_answer(full_, "GetAccount", "another account");
+    auto resource = call<protocol::AccountResourceMessage>(full_, "GetAccountResource", request);
+    if (!resource) return tl::unexpected(resource.error());
+    state.exists = true;
+    state.balance_sun = account->balance();
+    state.tokens.assign(account->assetv2().begin(), account->assetv2().end());
+    std::sort(state.tokens.begin(), state.tokens.end());
+    state.free_bandwidth_left = resource->freenetlimit() - resource->freenetused();
+    return state;
+  }
+
+  ChainResult<ChainParameters> parameters() {
+    auto answer = call<protocol::ChainParameters>(full_, "GetChainParameters", protocol::EmptyMessage());
+    if (!answer) return tl::unexpected(answer.error());
+    ChainParameters parameters;
+    for (const auto& parameter : answer->chainparameter())
+      parameters.emplace_back(parameter.key(), parameter.value());
+    return parameters;
+  }
+
+ private:
+  struct View {
+    std::string endpoint;
+    std::string service;
+    std::shared_ptr<grpc::Channel> channel;
+  };
+
+  const View& view_of(bool solid) const { return solid ? solidity_ : full_; }
+
+  tl::unexpected<ChainError> bad_answer(const View& view, std::string_view method,
+                                        std::string_view what) const {
+    return failure(view, method, Kind::bad_answer, what);
+  }
+
+  tl::unexpected<ChainError> failure(const View& view, std::string_view method, Kind kind,
+                                     std::string_view what) const {
+    return tl::unexpected(ChainError{
+        kind, view.endpoint + " " + view.service + "." + std::string(method) + ": " + std::string(what)});
+  }
+
+  template <typename Response, typename Request>
+  ChainResult<Response> call(const View& view, std::string_view method, const Request& request) const {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + options_.deadline);
+    if (!options_.api_key.empty()) context.AddMetadata("tron-pro-api-key", options_.api_key);
+
+    Response response;
+    std::promise<grpc::Status> done;
+    grpc::TemplatedGenericStub<Request, Response> stub(view.channel);
+    stub.UnaryCall(&context, "/protocol." + view.service + "/" + std::string(method), grpc::StubOptions(),
+                   &request, &response, [&done](grpc::Status status) { done.set_value(std::move(status)); });
+    grpc::Status status = done.get_future().get();  // the deadline bounds this wait
+
+    std::string_view outcome = status.ok() ? "ok" : outcome_name(kind_of(status.error_code()));
+    if (options_.on_call) options_.on_call(view.endpoint, method, outcome);
+    if (!status.ok()) return failure(view, method, kind_of(status.error_code()), status.error_message());
+    return response;
+  }
+
+  template <typename Request>
+  ChainResult<std::optional<Block>> fetch_block(bool solid, std::string_view method,
+                                                const Request& request) const {
+    auto answer = call<exact::BlockExtention>(view_of(solid), method, request);
+    if (!answer) return tl::unexpected(answer.error());
+    if (answer->blockid().empty() && !answer->has_block_header()) return std::nullopt;
+
+    std::vector<std::string> transactions;
+    transactions.reserve(static_cast<std::size_t>(answer->transactions_size()));
+    for (auto& transaction : *answer->mutable_transactions())
+      transactions.push_back(std::move(*transaction.mutable_transaction()));
+    auto block = assemble_block(answer->block_header().raw_data(), transactions);
+    if (!block) return bad_answer(view_of(solid), method, block.error());
+    if (answer->blockid() != view(block->ref.id))
+      return bad_answer(view_of(solid), method, "the block id is not that of the header");
+    return std::move(*block);
+  }
+
+  NodeOptions options_;
+  View full_;
+  View solidity_;
+};
+
+Node::Node(NodeOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+Node::~Node() = default;
+
+ChainResult<BlockRef> Node::head() {
+  return impl_->head(false);
+}
+ChainResult<BlockRef> Node::solidified_head() {
+  return impl_->head(true);
+}
+ChainResult<std::optional<Block>> Node::solidified_block(std::int64_t number) {
+  return impl_->block(true, number);
+}
+ChainResult<std::optional<Block>> Node::block(std::int64_t number) {
+  return impl_->block(false, number);
+}
+ChainResult<std::optional<std::int64_t>> Node::inclusion(const Hash& txid, bool solid) {
+  return impl_->inclusion(txid, solid);
+}
+ChainResult<BroadcastAnswer> Node::broadcast(ByteView transaction) {
+  return impl_->broadcast(transaction);
+}
+ChainResult<AccountState> Node::account(const Address& address) {
+  return impl_->account(address);
+}
+ChainResult<ChainParameters> Node::parameters() {
+  return impl_->parameters();
+}
+
+}  // namespace windlass::tron
