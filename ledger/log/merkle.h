@@ -1,0 +1,53 @@
+// RFC 6962 Merkle trees over SHA-256: roots, inclusion and consistency proofs, from any source of stored node
+// hashes.
+#pragma once
+
+#include <vector>
+
+#include "crypto/hash.h"
+
+namespace windlass::log {
+
+using Proof = std::vector<Hash>;
+
+Hash leaf_hash(ByteView leaf);                        // SHA256(0x00 || leaf)
+Hash node_hash(const Hash& left, const Hash& right);  // SHA256(0x01 || left || right)
+Hash empty_root();                                    // SHA256("")
+
+// Root over leaf hashes held in memory: an entry's postings, a commit's batch.
+Hash root_of(std::span<const Hash> leaves);
+// Audit path of leaf `index` among `leaves`, as RFC 6962 orders it (sibling of the leaf first).
+Proof inclusion_of(std::span<const Hash> leaves, std::uint64_t index);
+
+// Verification needs nothing but the arguments.
+bool verify_inclusion(const Hash& leaf, std::uint64_t index, std::uint64_t size, const Proof& proof,
+                      const Hash& root);
+bool verify_consistency(std::uint64_t old_size, const Hash& old_root, std::uint64_t size, const Hash& root,
+                        const Proof& proof);
+
+// Where stored nodes come from. A node (level, index) covers leaves [index << level, (index + 1) << level),
+// all present.
+class NodeReader {
+ public:
+  virtual ~NodeReader() = default;
+  virtual Hash node(int level, std::uint64_t index) const = 0;
+};
+// `size` is at most what the reader holds. An inclusion proof needs index < size, a consistency proof
+// old_size <= size.
+Hash root_at(const NodeReader& nodes, std::uint64_t size);
+Proof inclusion_proof(const NodeReader& nodes, std::uint64_t index, std::uint64_t size);
+Proof consistency_proof(const NodeReader& nodes, std::uint64_t old_size, std::uint64_t size);
+
+// The right edge of a growing tree: enough to append and to know the root, nothing else.
+class CompactRange {
+ public:
+  void append(const Hash& leaf);
+  std::uint64_t size() const { return size_; }
+  Hash root() const;
+
+ private:
+  std::uint64_t size_ = 0;
+  std::vector<Hash> peaks_;  // roots of the perfect subtrees, largest first
+};
+
+}  // namespace windlass::log
