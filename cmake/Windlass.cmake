@@ -1,0 +1,70 @@
+# The build's few rules, stated once: flags, dependencies, and how a library, a program and a test are made.
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+set(WINDLASS_SANITIZE "" CACHE STRING "Sanitizers for -fsanitize, e.g. address,undefined or thread")
+
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(gRPC CONFIG REQUIRED)
+find_package(absl CONFIG REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(SECP256K1 REQUIRED IMPORTED_TARGET libsecp256k1)
+pkg_check_modules(BOTAN REQUIRED IMPORTED_TARGET botan-2)
+pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq)
+find_package(GTest REQUIRED)
+find_package(benchmark REQUIRED)
+
+add_library(windlass_options INTERFACE)
+target_include_directories(windlass_options INTERFACE ${CMAKE_SOURCE_DIR})
+# Everywhere or nowhere: the precompiled header is shared, and gRPC brings it to some.
+target_compile_options(windlass_options INTERFACE -pthread)
+target_link_options(windlass_options INTERFACE -pthread)
+target_compile_options(windlass_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
+  -Wold-style-cast -Woverloaded-virtual -Wno-missing-field-initializers -Werror)
+if(WINDLASS_SANITIZE)
+  add_compile_options(-fsanitize=${WINDLASS_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${WINDLASS_SANITIZE})
+endif()
+
+# What nearly every file includes, parsed once.
+add_library(windlass_pch OBJECT ${CMAKE_SOURCE_DIR}/cmake/pch.cpp)
+target_link_libraries(windlass_pch PUBLIC windlass_options absl::flat_hash_map absl::strings)
+target_precompile_headers(windlass_pch PRIVATE <algorithm> <array> <atomic> <chrono> <condition_variable> <cstdint>
+  <functional> <map> <memory> <mutex> <optional> <span> <string> <string_view> <thread> <unordered_map> <variant>
+  <vector> <absl/container/flat_hash_map.h>)
+
+# windlass_library(NAME SOURCES... [LINK libraries...]): a folder's library.
+function(windlass_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC windlass_options ${ARG_LINK} absl::flat_hash_map absl::strings)
+  target_precompile_headers(${name} REUSE_FROM windlass_pch)
+endfunction()
+
+# windlass_program(NAME SOURCES... [LINK libraries...]): a binary in build/bin.
+function(windlass_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE windlass_options ${ARG_LINK} absl::flat_hash_map absl::strings)
+endfunction()
+
+# windlass_test(NAME LABEL label SOURCES... [LINK libraries...]): a GoogleTest program, run by `scripts/test LABEL`.
+# One ctest entry per program; the runner counts the single tests from the programs' own reports.
+function(windlass_test name)
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;LINK" ${ARGN})
+  windlass_program(${name} SOURCES ${ARG_SOURCES} LINK ${ARG_LINK} GTest::gmock GTest::gtest GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_test(NAME ${name} COMMAND ${name} --gtest_output=xml:${CMAKE_BINARY_DIR}/tests/${name}.xml)
+  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT}
+    ENVIRONMENT "WINDLASS_SOURCE_DIR=${CMAKE_SOURCE_DIR};WINDLASS_BIN_DIR=${CMAKE_BINARY_DIR}/bin")
+endfunction()

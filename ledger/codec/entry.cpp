@@ -1,0 +1,254 @@
+#include "ledger/codec/entry.h"
+
+namespace windlass::codec {
+namespace {
+
+constexpr std::uint8_t leaf_version = 1;
+constexpr std::uint8_t account_leaf_version = 1;
+enum PostingType : std::uint8_t { account_type = 1, channel_type = 2, closing_type = 3 };
+
+struct PostingEncoder {
+  std::string& out;
+  void account(std::uint8_t type, const core::AccountPosting& p) const {
+    append_be(out, type);
+    append_be(out, p.account.value);
+    append_be(out, p.after.asset.value);
+    append_be(out, p.after.available);
+    append_be(out, p.after.locked);
+    append_be(out, p.after.held);
+    append_be(out, p.previous.value);
+  }
+  void operator()(const core::AccountPosting& p) const { account(account_type, p); }
+  void operator()(const core::ClosingPosting& p) const {
+    account(closing_type, p.payer);
+    append_be(out, p.channel.value);
+    out += view(p.history);
+  }
+  void operator()(const core::ChannelPosting& p) const {
+    append_be(out, std::uint8_t{channel_type});
+    append_be(out, p.channel.value);
+    append_be(out, p.deposit);
+    append_be(out, p.claimed);
+    append_be(out, p.previous.value);
+  }
+};
+
+core::AccountPosting read_account(ByteReader& in) {
+  core::AccountPosting p;
+  p.account.value = in.be<std::uint64_t>();
+  p.after.asset.value = in.be<std::uint32_t>();
+  p.after.available = in.be<std::int64_t>();
+  p.after.locked = in.be<std::int64_t>();
+  p.after.held = in.be<std::int64_t>();
+  p.previous.value = in.be<std::uint64_t>();
+  return p;
+}
+
+std::optional<core::Posting> read_posting(ByteReader& in) {
+  std::optional<core::Posting> posting;
+  switch (in.be<std::uint8_t>()) {
+    case account_type:
+      posting = read_account(in);
+      break;
+    case closing_type: {
+      core::ClosingPosting p{read_account(in), {}, {}};
+      p.channel.value = in.be<std::uint64_t>();
+      p.history = in.array<32>();
+      posting = p;
+      break;
+    }
+    case channel_type: {
+      core::ChannelPosting p;
+      p.channel.value = in.be<std::uint64_t>();
+      p.deposit = in.be<std::int64_t>();
+      p.claimed = in.be<std::int64_t>();
+      p.previous.value = in.be<std::uint64_t>();
+      posting = p;
+      break;
+    }
+    default:
+      return std::nullopt;
+  }
+  if (in.failed()) return std::nullopt;
+  return posting;
+}
+
+// The channel's posting comes last, but a closing posting before it carries the history that it completes: so
+// the channel's history is extended first.
+void complete_history(core::State& state, core::Sequence sequence, std::vector<core::Posting>& postings,
+                      const Secret& secret) {
+  if (postings.empty()) return;
+  const auto* last = std::get_if<core::ChannelPosting>(&postings.back());
+  if (!last) return;
+  Hash leaf =
+      posting_leaf_hash(salt(secret, static_cast<std::uint32_t>(postings.size())), encode_posting(*last));
+  core::Channel& channel = state.channels.change(last->channel);
+  channel.history = extend_history(channel.history, sequence, leaf);
+  for (auto& posting : postings)
+    if (auto* closing = std::get_if<core::ClosingPosting>(&posting)) closing->history = channel.history;
+}
+
+}  // namespace
+
+std::string Leaf::encode() const {
+  std::string out;
+  out.reserve(leaf_bytes);
+  append_be(out, leaf_version);
+  append_be(out, sequence.value);
+  append_be(out, time_us);
+  append_be(out, static_cast<std::uint16_t>(kind));
+  out += view(envelope_hash);
+  out += view(postings_root);
+  return out;
+}
+
+std::optional<Leaf> Leaf::decode(ByteView bytes) {
+  ByteReader in(bytes);
+  if (in.be<std::uint8_t>() != leaf_version) return std::nullopt;
+  Leaf leaf;
+  leaf.sequence.value = in.be<std::uint64_t>();
+  leaf.time_us = in.be<std::int64_t>();
+  leaf.kind = static_cast<core::Kind>(in.be<std::uint16_t>());
+  leaf.envelope_hash = in.array<32>();
+  leaf.postings_root = in.array<32>();
+  if (!in.done()) return std::nullopt;
+  return leaf;
+}
+
+Salt salt(const Secret& secret, std::uint32_t index) {
+  char raw[4] = {static_cast<char>(index >> 24), static_cast<char>(index >> 16),
+                 static_cast<char>(index >> 8), static_cast<char>(index)};
+  return sha256({view(secret), ByteView(raw, sizeof raw)});
+}
+
+std::string encode_posting(const core::Posting& posting) {
+  std::string out;
+  out.reserve(closing_posting_bytes);
+  std::visit(PostingEncoder{out}, posting);
+  return out;
+}
+
+std::optional<core::Posting> decode_posting(ByteView bytes) {
+  ByteReader in(bytes);
+  auto posting = read_posting(in);
+  if (!in.done()) return std::nullopt;
+  return posting;
+}
+
+std::string encode_postings(const std::vector<core::Posting>& postings) {
+  std::string out;
+  out.reserve(postings.size() * account_posting_bytes + closing_posting_bytes);
+  for (const auto& posting : postings) std::visit(PostingEncoder{out}, posting);
+  return out;
+}
+
+std::optional<std::vector<core::Posting>> decode_postings(ByteView bytes) {
+  ByteReader in(bytes);
+  std::vector<core::Posting> postings;
+  while (!in.done()) {
+    auto posting = read_posting(in);
+    if (!posting) return std::nullopt;
+    postings.push_back(*posting);
+  }
+  return postings;
+}
+
+core::Sequence previous_of(const core::Posting& posting) {
+  struct Previous {
+    core::Sequence operator()(const core::AccountPosting& p) const { return p.previous; }
+    core::Sequence operator()(const core::ClosingPosting& p) const { return p.payer.previous; }
+    core::Sequence operator()(const core::ChannelPosting& p) const { return p.previous; }
+  };
+  return std::visit(Previous{}, posting);
+}
+
+Hash posting_leaf_hash(const Salt& salt, ByteView posting) {
+  return sha256({ByteView("\0", 1), view(salt), posting});
+}
+
+Hash extend_history(const Hash& old, core::Sequence sequence, const Hash& posting_leaf) {
+  std::string number;
+  append_be(number, sequence.value);
+  return sha256({view(old), number, view(posting_leaf)});
+}
+
+std::vector<Hash> posting_leaf_hashes(const std::vector<core::Posting>& postings, const Secret& secret) {
+  std::vector<Hash> leaves;
+  leaves.reserve(postings.size());
+  std::string bytes;
+  for (std::size_t i = 0; i < postings.size(); ++i) {
+    bytes.clear();
+    std::visit(PostingEncoder{bytes}, postings[i]);
+    leaves.push_back(posting_leaf_hash(salt(secret, static_cast<std::uint32_t>(i + 1)), bytes));
+  }
+  return leaves;
+}
+
+Leaf make_leaf(core::Sequence sequence, core::TimeUs time_us, core::Kind kind, ByteView envelope,
+               const std::vector<Hash>& posting_leaves, const Secret& secret) {
+  return {sequence, time_us, kind, sha256({view(salt(secret, 0)), envelope}), log::root_of(posting_leaves)};
+}
+
+Entry seal_entry(core::State& state, const core::Command& command, core::Outcome outcome,
+                 std::string envelope, core::TimeUs time_us, const Secret& secret) {
+  core::require(outcome.accepted() && outcome.postings.size() <= max_postings);
+  complete_history(state, outcome.sequence, outcome.postings, secret);
+  Entry entry{outcome.sequence,    time_us, command.kind(),
+              std::move(envelope), secret,  std::move(outcome.postings)};
+  entry.leaf = make_leaf(entry.sequence, time_us, entry.kind, entry.envelope,
+                         posting_leaf_hashes(entry.postings, secret), secret);
+  entry.leaf_hash = log::leaf_hash(entry.leaf.encode());
+  return entry;
+}
+
+std::string AccountLeaf::encode() const {
+  std::string out;
+  out.reserve(account_leaf_bytes);
+  append_be(out, account_leaf_version);
+  out += view(key);
+  out += view(address);
+  out += view(balances_root);
+  append_be(out, last.value);
+  for (const Hash* hash : {&nonces_hash, &channels_root, &extra, &history}) out += view(*hash);
+  return out;
+}
+
+Hash balances_root(const core::Account& account) {
+  std::vector<Hash> leaves;
+  for (const auto& b : account.balances) {
+    if (b.available == 0 && b.locked == 0 && b.held == 0) continue;
+    std::string row;
+    append_be(row, b.asset.value);
+    append_be(row, b.available);
+    append_be(row, b.locked);
+    append_be(row, b.held);
+    leaves.push_back(log::leaf_hash(row));
+  }
+  return log::root_of(leaves);
+}
+
+Hash nonces_hash(const core::Account& account) {
+  std::string pairs;
+  for (const auto& use : account.nonces) {
+    append_be(pairs, use.nonce);
+    append_be(pairs, use.sequence.value);
+  }
+  return sha256(pairs);
+}
+
+Hash channels_root(std::vector<const core::Channel*> open) {
+  std::sort(open.begin(), open.end(), [](const auto* a, const auto* b) { return a->id < b->id; });
+  std::vector<Hash> leaves;
+  for (const auto* channel : open) {
+    std::string row;
+    append_be(row, channel->id.value);
+    append_be(row, channel->deposit);
+    append_be(row, channel->claimed);
+    append_be(row, channel->last.value);
+    row += view(channel->history);
+    leaves.push_back(log::leaf_hash(row));
+  }
+  return log::root_of(leaves);
+}
+
+}  // namespace windlass::codec

@@ -1,0 +1,485 @@
+#include "ledger/core/apply.h"
+
+#include <absl/container/flat_hash_set.h>
+
+#include <algorithm>
+
+#include "ledger/core/limits.h"
+
+namespace windlass::core {
+namespace {
+
+using Details = std::array<Outcome::Detail, 2>;
+
+Outcome refuse(Error error, Details details = {}) {
+  return {.verdict = Outcome::Verdict::refused, .error = error, .details = details};
+}
+Outcome covered(const Channel& channel) {
+  return {.verdict = Outcome::Verdict::covered, .sequence = channel.claim, .claimed = channel.claimed};
+}
+
+// One command being applied. Each rule first checks everything, then changes, so a refusal leaves no trace.
+// An entry's postings are gathered as accounts and channels are touched, and filled in at the end, when
+// balances are final.
+class Application {
+ public:
+  Application(State& state, const Command& command, TimeUs now_us)
+      : state_(state), globals_(state.globals), command_(command), now_us_(now_us) {}
+
+  Outcome run() {
+    require(now_us_ >= globals_.last_time_us);
+    return std::visit([this](const auto& body) { return apply(body); }, command_.body);
+  }
+
+ private:
+  // --- what the ledger itself writes
+
+  Outcome apply(const Genesis& genesis) {
+    if (sequence() != Sequence{0}) return refuse(Error::forbidden_command);
+    Account& first = account_for(genesis.operator_key);
+    first.roles = role_operator;
+    touch(first.number);
+    for (const auto& grant : genesis.roles) {
+      Account& holder = account_for(grant.key);
+      holder.roles |= grant.roles;
+      touch(holder.number);
+    }
+    for (const auto& asset : genesis.assets) add_asset(asset);
+    return accept();
+  }
+
+  Outcome apply(const Seal& seal) {
+    if (seal.accounts != globals_.accounts || seal.totals != globals_.totals)
+      return refuse(Error::seal_mismatch);
+    return accept();
+  }
+
+  // --- channels
+
+  Outcome apply(const Receipt& receipt) {
+    const Channel* channel = state_.channels.find(receipt.channel);
+    if (!channel) return refuse(Error::unknown_channel);
+    if (receipt.cumulative <= channel->claimed) return covered(*channel);
+    if (auto bad = check_claim(*channel, receipt, command_.signer); bad.error != Error::none) return bad;
+    claim(state_.channels.change(receipt.channel), receipt.cumulative);
+    return accept();
+  }
+
+  Outcome apply(const OpenChannel& open) {
+    return as_signer(0, [&](const Account& payer) {
+      const Asset* asset = state_.asset(open.asset);
+      if (!asset) return refuse(Error::unknown_asset);
+      const KeyEntry* recipient = state_.key_entry(open.recipient);
+      if (recipient && !recipient->current()) return refuse(Error::key_rotated);
+      if (open.expires_us <= now_us_ || open.expires_us > now_us_ + max_channel_life_us)
+        return refuse(Error::bad_channel_expiry);
+      if (open.amount < asset->minimum_channel)
+        return refuse(Error::below_minimum_channel,
+                      {{{"minimum", asset->minimum_channel}, {"amount", open.amount}}});
+      if (payer.open_channels >= max_open_channels) return refuse(Error::too_many_channels);
+      if (auto short_of = check_funds(payer, open.asset, open.amount)) return *short_of;
+
+      AccountNumber to = account_for(open.recipient).number;
+      ChannelId id{sequence().value};
+      state_.channels.insert(id, Channel{.id = id,
+                                         .payer = payer.number,
+                                         .recipient = to,
+                                         .receipt_key = open.receipt_key,
+                                         .asset = open.asset,
+                                         .deposit = open.amount,
+                                         .expires_us = open.expires_us,
+                                         .content = open.content});
+      Account& paying = state_.accounts.change(payer.number);
+      ++paying.open_channels;
+      ++globals_.open_channels;
+      lock(paying, open.asset, open.amount);
+      touch(paying.number, open.asset);
+      touch(to, open.asset);
+      touch(id);
+      return accept();
+    });
+  }
+
+  Outcome apply(const TopUpChannel& top_up) {
+    return as_signer(0, [&](const Account& payer) {
+      const Channel* channel = state_.channels.find(top_up.channel);
+      if (!channel) return refuse(Error::unknown_channel);
+      if (!channel->open) return refuse(Error::channel_closed);
+      if (channel->payer != payer.number) return refuse(Error::not_a_party);
+      if (top_up.expires_us != 0 &&
+          (top_up.expires_us < channel->expires_us || top_up.expires_us <= now_us_ ||
+           top_up.expires_us > now_us_ + max_channel_life_us))
+        return refuse(Error::bad_channel_expiry);
+      if (auto short_of = check_funds(payer, channel->asset, top_up.amount)) return *short_of;
+
+      Channel& changed = state_.channels.change(top_up.channel);
+      changed.deposit += top_up.amount;
+      if (top_up.expires_us != 0) changed.expires_us = top_up.expires_us;
+      lock(state_.accounts.change(payer.number), changed.asset, top_up.amount);
+      touch(payer.number, changed.asset);
+      touch(changed.id);
+      return accept();
+    });
+  }
+
+  Outcome apply(const CloseChannel& close) {
+    return as_signer(0, [&](const Account& closer) {
+      const Channel* channel = state_.channels.find(close.channel);
+      if (!channel) return refuse(Error::unknown_channel);
+      if (!channel->open) return refuse(Error::channel_closed);
+      bool by_recipient = channel->recipient == closer.number;
+      if (!by_recipient && channel->payer != closer.number) return refuse(Error::not_a_party);
+      if (close.last_receipt) {
+        const auto& last = *close.last_receipt;
+        if (last.receipt.channel != close.channel) return refuse(Error::receipt_channel_mismatch);
+        if (auto bad = check_claim(*channel, last.receipt, last.signer); bad.error != Error::none) return bad;
+      }
+      if (!by_recipient && now_us_ < channel->expires_us + channel_grace_us)
+        return refuse(Error::not_yet_reclaimable,
+                      {{{"reclaimable_us", channel->expires_us + channel_grace_us}}});
+
+      Channel& closing = state_.channels.change(close.channel);
+      if (close.last_receipt && close.last_receipt->receipt.cumulative > closing.claimed)
+        claim(closing, close.last_receipt->receipt.cumulative);
+      closing.open = false;
+      --globals_.open_channels;
+      Account& payer = state_.accounts.change(closing.payer);
+      --payer.open_channels;
+      Balance& balance = payer.change_balance(closing.asset);
+      Amount refund = closing.deposit - closing.claimed;
+      balance.locked -= closing.deposit;
+      balance.available += refund;
+      totals(closing.asset).locked -= refund;
+      totals(closing.asset).available += refund;
+      touch(closing.payer, closing.asset);
+      touch(closing.recipient, closing.asset);
+      touch(closing.id);
+      closed_ = closing.id;
+      return accept();
+    });
+  }
+
+  // --- payments
+
+  Outcome apply(const Transfer& transfer) {
+    return as_signer(0, [&](const Account& payer) {
+      const Asset* asset = state_.asset(transfer.asset);
+      if (!asset) return refuse(Error::unknown_asset);
+      const KeyEntry* recipient = state_.key_entry(transfer.recipient);
+      if (recipient && !recipient->current()) return refuse(Error::key_rotated);
+      if (!recipient && transfer.amount < asset->minimum_first_credit)
+        return below_first_credit(*asset, transfer.amount);
+      if (auto short_of = check_funds(payer, transfer.asset, transfer.amount)) return *short_of;
+      pay(payer.number, transfer.asset, transfer.amount, {{transfer.recipient, transfer.amount}});
+      return accept();
+    });
+  }
+
+  Outcome apply(const TransferList& list) {
+    return as_signer(0, [&](const Account& payer) {
+      const Asset* asset = state_.asset(list.asset);
+      if (!asset) return refuse(Error::unknown_asset);
+      Details at{};
+      Int128 sum = 0;
+      absl::flat_hash_set<Key> new_keys;
+      for (std::size_t i = 0; i < list.payments.size(); ++i) {
+        const auto& [key, amount] = list.payments[i];
+        at[1] = {"payment", static_cast<std::int64_t>(i)};
+        const KeyEntry* recipient = state_.key_entry(key);
+        if (recipient && !recipient->current()) return refuse(Error::key_rotated, at);
+        // Only the first payment to a new key is its first credit.
+        if (!recipient && new_keys.insert(key).second && amount < asset->minimum_first_credit) {
+          at[0] = {"minimum", asset->minimum_first_credit};
+          return refuse(Error::below_minimum_first_credit, at);
+        }
+        sum += amount;
+      }
+      if (sum > std::numeric_limits<Amount>::max())
+        return refuse(Error::insufficient_funds, {{{"available", payer.balance(list.asset).available}}});
+      auto total = static_cast<Amount>(sum);
+      if (auto short_of = check_funds(payer, list.asset, total)) return *short_of;
+      pay(payer.number, list.asset, total, list.payments);
+      return accept();
+    });
+  }
+
+  // --- accounts, roles, assets
+
+  Outcome apply(const RotateKey& rotate) {
+    return as_signer(0, [&](const Account& account) {
+      if (state_.key_entry(rotate.new_key)) return refuse(Error::key_in_use);
+      state_.keys.change(account.key).rotated_at = sequence();
+      state_.keys.insert(rotate.new_key, KeyEntry{.key = rotate.new_key, .account = account.number});
+      state_.accounts.change(account.number).key = rotate.new_key;
+      touch(account.number);
+      return accept();
+    });
+  }
+
+  Outcome apply(const SetRoles& set) {
+    return as_signer(role_operator, [&](const Account& signer) {
+      const KeyEntry* target = state_.key_entry(set.key);
+      if (target && !target->current()) return refuse(Error::key_rotated);
+      AccountNumber by = signer.number;
+      Account& account = account_for(set.key);
+      account.roles = set.roles;
+      touch(by);
+      touch(account.number);
+      return accept();
+    });
+  }
+
+  Outcome apply(const SetAsset& set) {
+    return as_signer(role_operator, [&](const Account& signer) {
+      const Asset* known = state_.asset(set.asset.number);
+      if (known) {
+        Asset with_new_minimums = *known;
+        with_new_minimums.minimum_first_credit = set.asset.minimum_first_credit;
+        with_new_minimums.minimum_channel = set.asset.minimum_channel;
+        if (set.asset != with_new_minimums) return refuse(Error::asset_mismatch);
+        globals_.assets[set.asset.number.value - 1] = set.asset;
+      } else {
+        std::size_t next = globals_.assets.size() + 1;
+        if (set.asset.number.value != next)
+          return refuse(Error::asset_mismatch, {{{"next_number", static_cast<std::int64_t>(next)}}});
+        if (globals_.assets.size() >= max_assets) return refuse(Error::too_many_assets);
+        add_asset(set.asset);
+      }
+      touch(signer.number);
+      return accept();
+    });
+  }
+
+  // --- money from outside
+
+  Outcome apply(const Credit& credit) {
+    return as_signer(role_gateway, [&](const Account& gateway) {
+      const Asset* asset = state_.asset(credit.asset);
+      if (!asset || asset->chain != credit.chain) return refuse(Error::unknown_asset);
+      ChainAmount units = credit.amount / asset->chain_units;
+      AssetTotals& total = totals(credit.asset);
+      if (units > max_units_left(total) || total.credited + credit.amount < total.credited)
+        return refuse(Error::overflow);
+      auto cursor = globals_.cursors.find(credit.chain);
+      if (cursor != globals_.cursors.end() && credit.at <= cursor->second)
+        return refuse(Error::credit_not_in_order);
+
+      globals_.cursors[credit.chain] = credit.at;
+      total.credited += credit.amount;
+      total.dust += credit.amount % asset->chain_units;
+      AccountNumber by = gateway.number;
+      auto amount = static_cast<Amount>(units);
+      if (const Key* owner = creditable_owner(credit, *asset, amount)) {
+        Account& account = account_for(*owner);
+        account.change_balance(credit.asset).available += amount;
+        total.available += amount;
+        touch(account.number, credit.asset);
+      } else {
+        total.unassigned += amount;
+      }
+      touch(by);
+      return accept();
+    });
+  }
+
+  // Whose the credit is; nobody's where no key is named, the key was rotated away, nothing is left after
+  // dust, or a newcomer's deposit is below the minimum. Such money is kept, as unassigned.
+  const Key* creditable_owner(const Credit& credit, const Asset& asset, Amount amount) const {
+    if (!credit.owner || amount == 0) return nullptr;
+    const KeyEntry* entry = state_.key_entry(*credit.owner);
+    if (entry ? !entry->current() : amount < asset.minimum_first_credit) return nullptr;
+    return &*credit.owner;
+  }
+
+  // Supply that fits is the reason that no balance can ever overflow: every balance is a part of it.
+  static ChainAmount max_units_left(const AssetTotals& total) {
+    ChainAmount present = static_cast<ChainAmount>(total.available) + static_cast<ChainAmount>(total.locked) +
+                          static_cast<ChainAmount>(total.held) + static_cast<ChainAmount>(total.unassigned);
+    return static_cast<ChainAmount>(std::numeric_limits<Amount>::max()) - present;
+  }
+
+  // --- what the rules share
+
+  // Runs `rule` for a signer that may act: known, current, in time, with a fresh nonce and the role.
+  template <typename Rule>
+  Outcome as_signer(std::uint32_t role, Rule rule) {
+    const KeyEntry* entry = state_.key_entry(command_.signer);
+    if (!entry) return refuse(Error::unknown_account);
+    const Account& signer = state_.account(entry->account);
+    const auto& nonces = signer.nonces;
+    for (const auto& use : nonces)
+      if (use.nonce == command_.nonce)
+        return {.verdict = Outcome::Verdict::repeated, .sequence = use.sequence};
+    if (!entry->current()) return refuse(Error::key_rotated);
+    if (command_.expires_us < now_us_) return refuse(Error::expired, {{{"now_us", now_us_}}});
+    if (command_.expires_us > now_us_ + max_expiry_ahead_us)
+      return refuse(Error::expiry_too_far, {{{"now_us", now_us_}}});
+    if (nonces.size() == max_kept_nonces && command_.nonce < nonces.front().nonce)
+      return refuse(Error::nonce_too_old);
+    if ((signer.roles & role) != role) return refuse(Error::missing_role);
+    signer_ = signer.number;
+    return rule(signer);
+  }
+
+  // A claim that would be above what is claimed already, by whoever holds the receipt. No error: `error` is
+  // none.
+  static Outcome check_claim(const Channel& channel, const Receipt& receipt, const Key& signer) {
+    if (!channel.open) return refuse(Error::channel_closed);
+    if (signer != channel.receipt_key) return refuse(Error::wrong_receipt_key);
+    if (receipt.cumulative > channel.deposit)
+      return refuse(Error::above_deposit,
+                    {{{"deposit", channel.deposit}, {"cumulative", receipt.cumulative}}});
+    return refuse(Error::none);
+  }
+
+  std::optional<Outcome> check_funds(const Account& payer, AssetId asset, Amount amount) const {
+    Amount available = payer.balance(asset).available;
+    if (available >= amount) return std::nullopt;
+    return refuse(Error::insufficient_funds, {{{"available", available}, {"amount", amount}}});
+  }
+
+  static Outcome below_first_credit(const Asset& asset, Amount amount) {
+    return refuse(Error::below_minimum_first_credit,
+                  {{{"minimum", asset.minimum_first_credit}, {"amount", amount}}});
+  }
+
+  void claim(Channel& channel, Amount cumulative) {
+    Amount earned = cumulative - channel.claimed;
+    channel.claimed = cumulative;
+    channel.claim = sequence();
+    state_.accounts.change(channel.recipient).change_balance(channel.asset).available += earned;
+    totals(channel.asset).locked -= earned;
+    totals(channel.asset).available += earned;
+    touch(channel.recipient, channel.asset);
+    touch(channel.id);
+  }
+
+  void lock(Account& payer, AssetId asset, Amount amount) {
+    Balance& balance = payer.change_balance(asset);
+    balance.available -= amount;
+    balance.locked += amount;
+    totals(asset).available -= amount;
+    totals(asset).locked += amount;
+  }
+
+  void pay(AccountNumber payer, AssetId asset, Amount total, const std::vector<Payment>& payments) {
+    state_.accounts.change(payer).change_balance(asset).available -= total;
+    touch(payer, asset);
+    for (const auto& payment : payments) {
+      Account& recipient = account_for(payment.recipient);
+      recipient.change_balance(asset).available += payment.amount;
+      touch(recipient.number, asset);
+    }
+  }
+
+  // The account of a key, made where the key is new.
+  Account& account_for(const Key& key) {
+    if (const KeyEntry* known = state_.key_entry(key)) return state_.accounts.change(known->account);
+    AccountNumber number{globals_.accounts++};
+    state_.keys.insert(key, KeyEntry{.key = key, .account = number});
+    return state_.accounts.insert(number, Account{.number = number, .key = key});
+  }
+
+  void add_asset(const Asset& asset) {
+    globals_.assets.push_back(asset);
+    globals_.totals.push_back(AssetTotals{.asset = asset.number});
+  }
+
+  AssetTotals& totals(AssetId asset) { return globals_.totals[asset.value - 1]; }
+  Sequence sequence() const { return globals_.next; }
+
+  void touch(AccountNumber account, AssetId asset = no_asset) { touched_.emplace_back(account, asset); }
+  void touch(ChannelId channel) { channel_ = channel; }  // no command touches two
+
+  Outcome accept() {
+    if (signer_) remember_nonce(state_.accounts.change(*signer_));
+    Outcome outcome{.verdict = Outcome::Verdict::accepted, .sequence = sequence()};
+    outcome.postings = make_postings();
+    ++globals_.next.value;
+    globals_.last_time_us = now_us_;
+    return outcome;
+  }
+
+  void remember_nonce(Account& signer) {
+    auto& nonces = signer.nonces;
+    auto at = std::lower_bound(nonces.begin(), nonces.end(), command_.nonce,
+                               [](const NonceUse& use, std::uint64_t nonce) { return use.nonce < nonce; });
+    nonces.insert(at, NonceUse{command_.nonce, sequence()});
+    if (nonces.size() > max_kept_nonces) nonces.erase(nonces.begin());
+  }
+
+  // At most one posting for each (account, asset), and for an asset-less touch only where nothing moved.
+  std::vector<Posting> make_postings() {
+    std::sort(touched_.begin(), touched_.end());
+    touched_.erase(std::unique(touched_.begin(), touched_.end()), touched_.end());
+    std::vector<Posting> postings;
+    postings.reserve(touched_.size() + 1);
+    for (std::size_t i = 0; i < touched_.size(); ++i) {
+      auto [number, asset] = touched_[i];
+      bool more_of_it = i + 1 < touched_.size() && touched_[i + 1].first == number;
+      if (asset == no_asset && more_of_it) continue;
+      postings.push_back(account_posting(number, asset));
+      if (!more_of_it) state_.accounts.change(number).last = sequence();
+    }
+    if (channel_) {
+      Channel& channel = state_.channels.change(*channel_);
+      postings.push_back(ChannelPosting{channel.id, channel.deposit, channel.claimed, channel.last});
+      channel.last = sequence();
+    }
+    return postings;
+  }
+
+  Posting account_posting(AccountNumber number, AssetId asset) const {
+    const Account& account = state_.account(number);
+    AccountPosting posting{number, account.balance(asset), account.last};
+    if (closed_ && state_.channels.find(*closed_)->payer == number)
+      return ClosingPosting{.payer = posting, .channel = *closed_};
+    return posting;
+  }
+
+  State& state_;
+  Globals& globals_;
+  const Command& command_;
+  TimeUs now_us_;
+  std::optional<AccountNumber> signer_;  // whose nonce is used up on acceptance
+  std::vector<std::pair<AccountNumber, AssetId>> touched_;
+  std::optional<ChannelId> channel_;
+  std::optional<ChannelId> closed_;
+};
+
+}  // namespace
+
+Outcome apply(State& state, const Command& command, TimeUs now_us) {
+  return Application(state, command, now_us).run();
+}
+
+void collect_needs(const Command& command, Needs& needs) {
+  bool signer_is_an_account =
+      command.kind() != Kind::genesis && command.kind() != Kind::seal && command.kind() != Kind::receipt;
+  if (signer_is_an_account) needs.keys.push_back(command.signer);
+  struct Collector {
+    Needs& needs;
+    void operator()(const Genesis& genesis) const {
+      needs.keys.push_back(genesis.operator_key);
+      for (const auto& grant : genesis.roles) needs.keys.push_back(grant.key);
+    }
+    void operator()(const Seal&) const {}
+    void operator()(const Receipt& receipt) const { needs.channels.push_back(receipt.channel); }
+    void operator()(const Transfer& transfer) const { needs.keys.push_back(transfer.recipient); }
+    void operator()(const TransferList& list) const {
+      for (const auto& payment : list.payments) needs.keys.push_back(payment.recipient);
+    }
+    void operator()(const OpenChannel& open) const { needs.keys.push_back(open.recipient); }
+    void operator()(const TopUpChannel& top_up) const { needs.channels.push_back(top_up.channel); }
+    void operator()(const CloseChannel& close) const { needs.channels.push_back(close.channel); }
+    void operator()(const RotateKey& rotate) const { needs.keys.push_back(rotate.new_key); }
+    void operator()(const Credit& credit) const {
+      if (credit.owner) needs.keys.push_back(*credit.owner);
+    }
+    void operator()(const SetRoles& set) const { needs.keys.push_back(set.key); }
+    void operator()(const SetAsset&) const {}
+  };
+  std::visit(Collector{needs}, command.body);
+}
+
+}  // namespace windlass::core

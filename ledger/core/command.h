@@ -1,0 +1,147 @@
+// What can be asked of the ledger, decoded. The codec makes these from signed bytes; their static limits
+// (lengths, signs) have been checked by then.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "ledger/core/types.h"
+
+namespace windlass::core {
+
+// Kinds as they stand in leaves: stable numbers.
+enum class Kind : std::uint16_t {
+  genesis = 0,
+  seal = 1,
+  receipt = 2,
+  transfer = 3,
+  transfer_list = 4,
+  open_channel = 5,
+  top_up_channel = 6,
+  close_channel = 7,
+  rotate_key = 8,
+  credit = 9,
+  set_roles = 10,
+  set_asset = 11,
+};
+std::string_view name(Kind kind);
+
+enum Role : std::uint32_t {
+  role_operator = 1,
+  role_gateway = 2,
+  role_anchor = 4,
+  role_auditor = 8,
+  all_roles = 15
+};
+
+struct Receipt {
+  ChannelId channel;
+  Amount cumulative = 0;
+};
+struct Transfer {
+  AssetId asset;
+  Key recipient{};
+  Amount amount = 0;
+};
+struct Payment {
+  Key recipient{};
+  Amount amount = 0;
+};
+struct TransferList {
+  AssetId asset;
+  std::vector<Payment> payments;
+};
+struct OpenChannel {
+  AssetId asset;
+  Key recipient{};
+  Amount amount = 0;
+  TimeUs expires_us = 0;
+  Key receipt_key{};
+  std::string content;  // 0, 20 or 32 bytes
+};
+struct TopUpChannel {
+  ChannelId channel;
+  Amount amount = 0;      // may be 0
+  TimeUs expires_us = 0;  // 0: as it is
+};
+struct CloseChannel {
+  ChannelId channel;
+  struct LastReceipt {
+    Receipt receipt;
+    Key signer{};
+  };
+  std::optional<LastReceipt> last_receipt;
+};
+struct RotateKey {
+  Key new_key{};
+};
+
+// Where on its chain a deposit stands: credits of one chain come in this order.
+struct ChainCursor {
+  std::uint64_t block = 0;
+  std::uint32_t transaction = 0;
+  std::uint32_t log = 0;
+  auto operator<=>(const ChainCursor&) const = default;
+};
+struct Credit {
+  AssetId asset;
+  ChainAmount amount = 0;
+  std::optional<Key> owner;
+  std::uint32_t chain = 0;
+  ChainCursor at;
+};
+struct SetRoles {
+  Key key{};
+  std::uint32_t roles = 0;
+};
+struct Asset {
+  AssetId number;
+  std::string symbol;
+  std::uint32_t chain = 0;
+  std::string token;
+  std::uint32_t decimals = 0;
+  std::uint64_t chain_units = 0;  // in one ledger unit
+  Amount minimum_first_credit = 0;
+  Amount minimum_channel = 0;
+  bool operator==(const Asset&) const = default;
+};
+struct SetAsset {
+  Asset asset;
+};
+struct Genesis {
+  Key operator_key{};
+  std::vector<SetRoles> roles;
+  std::vector<Asset> assets;
+};
+
+// Sums over the whole ledger; the seal carries them, the invariants compare them.
+struct AssetTotals {
+  AssetId asset;
+  Amount available = 0;
+  Amount locked = 0;  // in channels: deposits less claims
+  Amount held = 0;
+  Amount unassigned = 0;
+  ChainAmount dust = 0;
+  ChainAmount credited = 0;
+  ChainAmount paid = 0;
+  bool operator==(const AssetTotals&) const = default;
+};
+struct Seal {
+  std::vector<AssetTotals> totals;
+  std::uint64_t accounts = 0;
+};
+
+using Body = std::variant<Genesis, Seal, Receipt, Transfer, TransferList, OpenChannel, TopUpChannel,
+                          CloseChannel, RotateKey, Credit, SetRoles, SetAsset>;
+
+struct Command {
+  Key signer{};  // of a rotation: the old key. Unused by genesis and seals
+  std::uint64_t nonce = 0;
+  TimeUs expires_us = 0;
+  Body body;
+  Kind kind() const { return static_cast<Kind>(body.index()); }
+};
+
+}  // namespace windlass::core

@@ -1,0 +1,46 @@
+#include "ledger/core/state.h"
+
+#include <algorithm>
+
+namespace windlass::core {
+namespace {
+
+template <typename Balances>
+auto position(Balances& balances, AssetId asset) {
+  return std::lower_bound(balances.begin(), balances.end(), asset,
+                          [](const Balance& b, AssetId wanted) { return b.asset < wanted; });
+}
+
+}  // namespace
+
+std::string_view name(Kind kind) {
+  static constexpr std::array<std::string_view, 12> names = {
+      "genesis",        "seal",          "receipt",    "transfer", "transfer_list", "open_channel",
+      "top_up_channel", "close_channel", "rotate_key", "credit",   "set_roles",     "set_asset"};
+  auto index = static_cast<std::size_t>(kind);
+  return index < names.size() ? names[index] : "unknown";
+}
+
+Balance Account::balance(AssetId asset) const {
+  auto it = position(balances, asset);
+  return it != balances.end() && it->asset == asset ? *it : Balance{.asset = asset};
+}
+
+Balance& Account::change_balance(AssetId asset) {
+  auto it = position(balances, asset);
+  if (it == balances.end() || it->asset != asset) it = balances.insert(it, Balance{.asset = asset});
+  return *it;
+}
+
+const Asset* State::asset(AssetId number) const {
+  if (number == no_asset || number.value > globals.assets.size()) return nullptr;
+  return &globals.assets[number.value - 1];
+}
+
+const Account& State::account(AccountNumber number) const {
+  const Account* found = accounts.find(number);
+  require(found != nullptr);
+  return *found;
+}
+
+}  // namespace windlass::core
