@@ -1,0 +1,229 @@
+#include "ledger/journal/postgres.h"
+
+#include <cstdlib>
+#include <set>
+
+namespace windlass::journal {
+namespace {
+
+constexpr std::int32_t oid_int8 = 20, oid_bytea = 17;
+
+// A one-dimensional array without nulls, in the server's binary form.
+template <typename Values, typename Append>
+std::string encode_array(const Values& values, std::int32_t element_oid, Append append) {
+  std::string out;
+  append_be(out, std::int32_t{values.empty() ? 0 : 1});
+  append_be(out, std::int32_t{0});
+  append_be(out, element_oid);
+  if (values.empty()) return out;
+  append_be(out, static_cast<std::int32_t>(values.size()));
+  append_be(out, std::int32_t{1});
+  for (const auto& value : values) append(out, value);
+  return out;
+}
+
+std::string encode_bigints(std::span<const std::int64_t> values) {
+  return encode_array(values, oid_int8, [](std::string& out, std::int64_t value) {
+    append_be(out, std::int32_t{8});
+    append_be(out, value);
+  });
+}
+
+std::string trimmed(const char* message) {
+  std::string text = message ? message : "";
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  return text;
+}
+
+[[noreturn]] void fail(const std::string& what, PGconn* connection, const PGresult* result) {
+  const char* state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : nullptr;
+  throw DatabaseError(
+      what + ": " + trimmed(result ? PQresultErrorMessage(result) : PQerrorMessage(connection)),
+      state ? state : "");
+}
+
+constexpr ByteView copy_header("PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19);
+
+}  // namespace
+
+// --- values
+
+template <typename T>
+static std::string big_endian(T value) {
+  std::string out;
+  append_be(out, value);
+  return out;
+}
+
+Parameters& Parameters::bigint(std::int64_t value) {
+  return bytes(big_endian(value));
+}
+Parameters& Parameters::integer(std::int32_t value) {
+  return bytes(big_endian(value));
+}
+Parameters& Parameters::boolean(bool value) {
+  return bytes(value ? ByteView("\1", 1) : ByteView("\0", 1));
+}
+Parameters& Parameters::bytes(ByteView value) {
+  values_.emplace_back(std::string(value));
+  return *this;
+}
+Parameters& Parameters::null() {
+  values_.emplace_back(std::nullopt);
+  return *this;
+}
+Parameters& Parameters::bigints(std::span<const std::int64_t> values) {
+  return bytes(encode_bigints(values));
+}
+Parameters& Parameters::byte_arrays(std::span<const ByteView> values) {
+  return bytes(encode_array(values, oid_bytea, [](std::string& out, ByteView value) {
+    append_be(out, static_cast<std::int32_t>(value.size()));
+    out += value;
+  }));
+}
+
+ByteView Result::bytes(int row, int column) const {
+  return {PQgetvalue(result_.get(), row, column),
+          static_cast<std::size_t>(PQgetlength(result_.get(), row, column))};
+}
+std::int64_t Result::bigint(int row, int column) const {
+  return ByteReader(bytes(row, column)).be<std::int64_t>();
+}
+std::int32_t Result::integer(int row, int column) const {
+  return ByteReader(bytes(row, column)).be<std::int32_t>();
+}
+std::int16_t Result::smallint(int row, int column) const {
+  return ByteReader(bytes(row, column)).be<std::int16_t>();
+}
+bool Result::boolean(int row, int column) const {
+  return ByteReader(bytes(row, column)).be<std::uint8_t>() != 0;
+}
+std::vector<std::int64_t> Result::bigints(int row, int column) const {
+  ByteReader in(bytes(row, column));
+  std::vector<std::int64_t> out;
+  if (in.be<std::int32_t>() == 0) return out;
+  in.take(8);
+  auto count = in.be<std::int32_t>();
+  in.take(4);
+  for (std::int32_t i = 0; i < count && !in.failed(); ++i) {
+    in.take(4);
+    out.push_back(in.be<std::int64_t>());
+  }
+  return out;
+}
+std::int64_t Result::affected() const {
+  return std::atoll(PQcmdTuples(result_.get()));
+}
+
+CopyRows::CopyRows() : data_(copy_header) {}
+CopyRows& CopyRows::row(std::int16_t columns) {
+  append_be(data_, columns);
+  return *this;
+}
+template <typename T>
+static void append_field(std::string& data, T value) {
+  append_be(data, static_cast<std::int32_t>(sizeof(T)));
+  append_be(data, value);
+}
+CopyRows& CopyRows::bigint(std::int64_t value) {
+  append_field(data_, value);
+  return *this;
+}
+CopyRows& CopyRows::integer(std::int32_t value) {
+  append_field(data_, value);
+  return *this;
+}
+CopyRows& CopyRows::smallint(std::int16_t value) {
+  append_field(data_, value);
+  return *this;
+}
+CopyRows& CopyRows::boolean(bool value) {
+  append_field(data_, static_cast<std::uint8_t>(value));
+  return *this;
+}
+CopyRows& CopyRows::bytes(ByteView value) {
+  append_be(data_, static_cast<std::int32_t>(value.size()));
+  data_ += value;
+  return *this;
+}
+CopyRows& CopyRows::null() {
+  append_be(data_, std::int32_t{-1});
+  return *this;
+}
+CopyRows& CopyRows::bigints(std::span<const std::int64_t> values) {
+  return bytes(encode_bigints(values));
+}
+
+// --- the session
+
+struct Connection::Impl {
+  PGconn* connection = nullptr;
+  std::set<std::string> prepared;
+  ~Impl() { PQfinish(connection); }
+};
+
+Connection::Connection(const std::string& url, int statement_timeout_ms) : impl_(std::make_unique<Impl>()) {
+  std::string timeout = "-c statement_timeout=" + std::to_string(statement_timeout_ms);
+  const char* keywords[] = {"connect_timeout", "options", "dbname", nullptr};
+  const char* values[] = {"5", timeout.c_str(), url.c_str(), nullptr};
+  impl_->connection = PQconnectdbParams(keywords, values, 1);
+  if (PQstatus(impl_->connection) != CONNECTION_OK)
+    fail("cannot connect to the database", impl_->connection, nullptr);
+}
+Connection::~Connection() = default;
+Connection::Connection(Connection&&) noexcept = default;
+Connection& Connection::operator=(Connection&&) noexcept = default;
+
+Result Connection::run(const Statement& statement, const Parameters& parameters) {
+  PGconn* connection = impl_->connection;
+  if (!impl_->prepared.contains(statement.name)) {
+    PGresult* raw = PQprepare(connection, statement.name, statement.sql, 0, nullptr);
+    Result owner(raw);
+    if (PQresultStatus(raw) != PGRES_COMMAND_OK) fail(statement.name, connection, raw);
+    impl_->prepared.insert(statement.name);
+  }
+  std::vector<const char*> values;
+  std::vector<int> lengths, formats;
+  for (const auto& value : parameters.values_) {
+    values.push_back(value ? value->data() : nullptr);
+    lengths.push_back(value ? static_cast<int>(value->size()) : 0);
+    formats.push_back(1);
+  }
+  PGresult* raw = PQexecPrepared(connection, statement.name, static_cast<int>(values.size()), values.data(),
+                                 lengths.data(), formats.data(), 1);
+  Result result(raw);
+  auto status = PQresultStatus(raw);
+  if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) fail(statement.name, connection, raw);
+  return result;
+}
+
+void Connection::script(const std::string& sql) {
+  PGresult* raw = PQexec(impl_->connection, sql.c_str());
+  Result result(raw);
+  auto status = PQresultStatus(raw);
+  if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
+    fail(sql.substr(0, 40), impl_->connection, raw);
+}
+
+void Connection::copy(const Statement& statement, CopyRows rows) {
+  PGconn* connection = impl_->connection;
+  PGresult* raw = PQexec(connection, statement.sql);
+  Result started(raw);
+  if (PQresultStatus(raw) != PGRES_COPY_IN) fail(statement.name, connection, raw);
+  append_be(rows.data_, std::int16_t{-1});
+  // libpq takes an int; larger batches are bounded far below by the sequencer's limits.
+  if (PQputCopyData(connection, rows.data_.data(), static_cast<int>(rows.data_.size())) != 1 ||
+      PQputCopyEnd(connection, nullptr) != 1)
+    fail(statement.name, connection, nullptr);
+  PGresult* ended = PQgetResult(connection);
+  Result end(ended);
+  if (PQresultStatus(ended) != PGRES_COMMAND_OK) fail(statement.name, connection, ended);
+  while (PGresult* more = PQgetResult(connection)) PQclear(more);
+}
+
+void Connection::rollback() noexcept {
+  PGresult* raw = PQexec(impl_->connection, "ROLLBACK");
+  PQclear(raw);
+}
+
+}  // namespace windlass::journal
