@@ -28,6 +28,9 @@ class Table {
   // A complete table holds all records there are (tests, audits from genesis); any other must have been told,
   // by load(), of each record that is asked for.
   explicit Table(bool complete) : complete_(complete) {}
+  // Slots are linked by their addresses: a table moves, but is never copied.
+  Table(Table&&) = default;
+  Table& operator=(Table&&) = default;
 
   const Record* find(const Id& id) const {
     auto it = slots_.find(id);
@@ -45,12 +48,10 @@ class Table {
     mark_changed(*it);
     return *it->second.record;
   }
+  // The record exists nowhere, in storage neither: it was asked for just now, or its id is a new number.
   Record& insert(const Id& id, Record record) {
     auto it = slots_.find(id);
-    if (it == slots_.end()) {
-      require(complete_);
-      it = add_slot(id);
-    }
+    if (it == slots_.end()) it = add_slot(id);
     require(!it->second.record.has_value());
     mark_changed(*it);
     return it->second.record.emplace(std::move(record));
