@@ -14,6 +14,9 @@ using Details = std::array<Outcome::Detail, 2>;
 Outcome refuse(Error error, Details details = {}) {
   return {.verdict = Outcome::Verdict::refused, .error = error, .details = details};
 }
+std::int64_t index(std::size_t i) {
+  return static_cast<std::int64_t>(i);
+}
 Outcome covered(const Channel& channel) {
   return {.verdict = Outcome::Verdict::covered, .sequence = channel.claim, .claimed = channel.claimed};
 }
@@ -67,10 +70,10 @@ class Application {
 
   Outcome apply(const OpenChannel& open) {
     return as_signer(0, [&](const Account& payer) {
-      const Asset* asset = state_.asset(open.asset);
-      if (!asset) return refuse(Error::unknown_asset);
       const KeyEntry* recipient = state_.key_entry(open.recipient);
       if (recipient && !recipient->current()) return refuse(Error::key_rotated);
+      const Asset* asset = state_.asset(open.asset);
+      if (!asset) return refuse(Error::unknown_asset);
       if (open.expires_us <= now_us_ || open.expires_us > now_us_ + max_channel_life_us)
         return refuse(Error::bad_channel_expiry);
       if (open.amount < asset->minimum_channel)
@@ -78,6 +81,7 @@ class Application {
                       {{{"minimum", asset->minimum_channel}, {"amount", open.amount}}});
       if (payer.open_channels >= max_open_channels) return refuse(Error::too_many_channels);
       if (auto short_of = check_funds(payer, open.asset, open.amount)) return *short_of;
+      if (locks_too_much(payer, open.asset, open.amount)) return refuse(Error::overflow);
 
       AccountNumber to = account_for(open.recipient).number;
       ChannelId id{sequence().value};
@@ -111,6 +115,7 @@ class Application {
            top_up.expires_us > now_us_ + max_channel_life_us))
         return refuse(Error::bad_channel_expiry);
       if (auto short_of = check_funds(payer, channel->asset, top_up.amount)) return *short_of;
+      if (locks_too_much(payer, channel->asset, top_up.amount)) return refuse(Error::overflow);
 
       Channel& changed = state_.channels.change(top_up.channel);
       changed.deposit += top_up.amount;
@@ -163,10 +168,10 @@ class Application {
 
   Outcome apply(const Transfer& transfer) {
     return as_signer(0, [&](const Account& payer) {
-      const Asset* asset = state_.asset(transfer.asset);
-      if (!asset) return refuse(Error::unknown_asset);
       const KeyEntry* recipient = state_.key_entry(transfer.recipient);
       if (recipient && !recipient->current()) return refuse(Error::key_rotated);
+      const Asset* asset = state_.asset(transfer.asset);
+      if (!asset) return refuse(Error::unknown_asset);
       if (!recipient && transfer.amount < asset->minimum_first_credit)
         return below_first_credit(*asset, transfer.amount);
       if (auto short_of = check_funds(payer, transfer.asset, transfer.amount)) return *short_of;
@@ -177,22 +182,23 @@ class Application {
 
   Outcome apply(const TransferList& list) {
     return as_signer(0, [&](const Account& payer) {
+      absl::InlinedVector<std::size_t, 8> to_new_keys;
+      Int128 sum = 0;
+      for (std::size_t i = 0; i < list.payments.size(); ++i) {
+        const KeyEntry* recipient = state_.key_entry(list.payments[i].recipient);
+        if (!recipient) to_new_keys.push_back(i);
+        if (recipient && !recipient->current()) return refuse(Error::key_rotated, {{{"payment", index(i)}}});
+        sum += list.payments[i].amount;
+      }
       const Asset* asset = state_.asset(list.asset);
       if (!asset) return refuse(Error::unknown_asset);
-      Details at{};
-      Int128 sum = 0;
       absl::flat_hash_set<Key> new_keys;
-      for (std::size_t i = 0; i < list.payments.size(); ++i) {
+      for (std::size_t i : to_new_keys) {
         const auto& [key, amount] = list.payments[i];
-        at[1] = {"payment", static_cast<std::int64_t>(i)};
-        const KeyEntry* recipient = state_.key_entry(key);
-        if (recipient && !recipient->current()) return refuse(Error::key_rotated, at);
         // Only the first payment to a new key is its first credit.
-        if (!recipient && new_keys.insert(key).second && amount < asset->minimum_first_credit) {
-          at[0] = {"minimum", asset->minimum_first_credit};
-          return refuse(Error::below_minimum_first_credit, at);
-        }
-        sum += amount;
+        if (new_keys.insert(key).second && amount < asset->minimum_first_credit)
+          return refuse(Error::below_minimum_first_credit,
+                        {{{"minimum", asset->minimum_first_credit}, {"payment", index(i)}}});
       }
       if (sum > std::numeric_limits<Amount>::max())
         return refuse(Error::insufficient_funds, {{{"available", payer.balance(list.asset).available}}});
@@ -241,7 +247,7 @@ class Application {
       } else {
         std::size_t next = globals_.assets.size() + 1;
         if (set.asset.number.value != next)
-          return refuse(Error::asset_mismatch, {{{"next_number", static_cast<std::int64_t>(next)}}});
+          return refuse(Error::asset_mismatch, {{{"next_number", index(next)}}});
         if (globals_.assets.size() >= max_assets) return refuse(Error::too_many_assets);
         add_asset(set.asset);
       }
@@ -256,13 +262,13 @@ class Application {
     return as_signer(role_gateway, [&](const Account& gateway) {
       const Asset* asset = state_.asset(credit.asset);
       if (!asset || asset->chain != credit.chain) return refuse(Error::unknown_asset);
+      auto cursor = globals_.cursors.find(credit.chain);
+      if (cursor != globals_.cursors.end() && credit.at <= cursor->second)
+        return refuse(Error::credit_not_in_order);
       ChainAmount units = credit.amount / asset->chain_units;
       AssetTotals& total = totals(credit.asset);
       if (units > max_units_left(total) || total.credited + credit.amount < total.credited)
         return refuse(Error::overflow);
-      auto cursor = globals_.cursors.find(credit.chain);
-      if (cursor != globals_.cursors.end() && credit.at <= cursor->second)
-        return refuse(Error::credit_not_in_order);
 
       globals_.cursors[credit.chain] = credit.at;
       total.credited += credit.amount;
@@ -291,7 +297,7 @@ class Application {
     return &*credit.owner;
   }
 
-  // Supply that fits is the reason that no balance can ever overflow: every balance is a part of it.
+  // Supply that fits is the reason that what is available can never overflow: it is a part of the supply.
   static ChainAmount max_units_left(const AssetTotals& total) {
     ChainAmount present = static_cast<ChainAmount>(total.available) + static_cast<ChainAmount>(total.locked) +
                           static_cast<ChainAmount>(total.held) + static_cast<ChainAmount>(total.unassigned);
@@ -336,6 +342,12 @@ class Application {
     Amount available = payer.balance(asset).available;
     if (available >= amount) return std::nullopt;
     return refuse(Error::insufficient_funds, {{{"available", available}, {"amount", amount}}});
+  }
+
+  // Deposits count in full until their channel closes, also what was claimed from them and may have come back
+  // to the payer: only here can a figure grow past the supply.
+  static bool locks_too_much(const Account& payer, AssetId asset, Amount amount) {
+    return payer.balance(asset).locked > std::numeric_limits<Amount>::max() - amount;
   }
 
   static Outcome below_first_credit(const Asset& asset, Amount amount) {

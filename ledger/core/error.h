@@ -1,5 +1,6 @@
 // Why a command is refused. One enum in precedence order: where several apply, the first in this list is the
-// answer. The codes are stable: clients and dashboards rely on them.
+// answer (key_rotated stands here for the signer; of a key that is to be paid it comes first among what the
+// command names). The codes are stable: clients and dashboards rely on them.
 #pragma once
 
 #include <cstdint>
@@ -51,11 +52,11 @@ namespace windlass::core {
     "there is no channel of this id; it is the sequence of the entry that opened it")                        \
   X(channel_closed, false, 9, "the channel is closed; ask the payer for a new one")                          \
   X(not_a_party, false, 7, "only the channel's payer tops it up, and only its payer or recipient closes it") \
+  X(receipt_channel_mismatch, false, 3, "the last receipt is for another channel than the one to close")     \
   X(wrong_receipt_key, false, 7,                                                                             \
     "the receipt is not signed by the key that the channel bound when it opened")                            \
   X(above_deposit, false, 9,                                                                                 \
     "the receipt claims more than the channel's deposit; ask the payer to top it up")                        \
-  X(receipt_channel_mismatch, false, 3, "the last receipt is for another channel than the one to close")     \
   X(not_yet_reclaimable, true, 9,                                                                            \
     "the payer may close the channel one hour after its expiry; until then only the "                        \
     "recipient may")                                                                                         \
@@ -71,10 +72,12 @@ namespace windlass::core {
   X(insufficient_funds, false, 9,                                                                            \
     "the account's available balance is smaller than the amount; deposit or wait for "                       \
     "payments")                                                                                              \
-  X(overflow, false, 11, "the amount would take a balance over 9223372036854775807 units")                   \
   X(credit_not_in_order, false, 9,                                                                           \
     "the credit is at or before the chain's cursor: it has been applied, or one after "                      \
     "it has")                                                                                                \
+  X(overflow, false, 11,                                                                                     \
+    "the amount would take a balance, or what an account has locked in channels, over "                      \
+    "9223372036854775807 units")                                                                             \
   X(asset_mismatch, false, 9,                                                                                \
     "an asset keeps its number, symbol, chain, token and units; only its minimums change")                   \
   X(too_many_assets, false, 8, "the ledger holds at most 1024 assets")                                       \
