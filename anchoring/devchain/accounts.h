@@ -1,0 +1,49 @@
+// Accounts, and views that stack: what a transaction, the pool or a block changes is held apart until it is
+// taken over.
+#pragma once
+
+#include <map>
+
+#include "anchoring/tron/address.h"
+
+namespace windlass::devchain {
+
+struct Account {
+  std::int64_t balance_sun = 0;
+  std::map<std::string, std::int64_t> tokens;  // TRC-10 id, amount
+  std::int64_t created_ms = 0;                 // 0: by genesis
+  std::int64_t last_operation_ms = 0;
+  std::int64_t free_bandwidth_used = 0;  // as of `free_bandwidth_slot`; it fades over a day
+  std::int64_t free_bandwidth_slot = 0;
+};
+
+class AccountView {
+ public:
+  using Changes = std::map<tron::Address, Account>;
+
+  explicit AccountView(const AccountView* below = nullptr) : below_(below) {}
+
+  const Account* find(const tron::Address& address) const {
+    if (auto found = changed_.find(address); found != changed_.end()) return &found->second;
+    return below_ ? below_->find(address) : nullptr;
+  }
+  // The account to change; made empty where there is none. Valid until the view is cleared.
+  Account& edit(const tron::Address& address) {
+    auto found = changed_.find(address);
+    if (found != changed_.end()) return found->second;
+    const Account* old = below_ ? below_->find(address) : nullptr;
+    return changed_[address] = old ? *old : Account{};
+  }
+  const Changes& changes() const { return changed_; }
+  void take_over(const AccountView& above) {
+    for (const auto& [address, account] : above.changed_) changed_[address] = account;
+  }
+  void erase(const tron::Address& address) { changed_.erase(address); }
+  void clear() { changed_.clear(); }
+
+ private:
+  const AccountView* below_;
+  Changes changed_;
+};
+
+}  // namespace windlass::devchain
