@@ -132,7 +132,7 @@ core::Asset parse(const pb::Asset& in) {
             std::all_of(in.symbol().begin(), in.symbol().end(), fits),
         Error::bad_field);
   check(in.number() > 0 && in.token().size() <= core::max_token_bytes &&
-            in.decimals() <= core::max_decimals && in.chain_units() > 0,
+            in.decimals() <= core::max_decimals && in.chain_units() > 0 && in.chain_units() <= std::numeric_limits<std::int64_t>::max(),
         Error::bad_field);
   check(in.minimum_first_credit() >= 0 && in.minimum_channel() >= 0, Error::bad_amount);
   return {core::AssetId{in.number()},

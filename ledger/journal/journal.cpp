@@ -1,0 +1,421 @@
+#include "ledger/journal/journal.h"
+
+#include "crypto/tron_address.h"
+#include "ledger/journal/statements.h"
+
+namespace windlass::journal {
+namespace {
+
+std::int64_t signed_of(core::Sequence sequence) {
+  return static_cast<std::int64_t>(sequence.value);
+}
+core::Sequence sequence_of(std::int64_t value) {
+  return {static_cast<std::uint64_t>(value)};
+}
+
+template <std::size_t N>
+ByteArray<N> array(ByteView bytes) {
+  auto out = to_array<N>(bytes);
+  if (!out)
+    throw DatabaseError(
+        "a column holds " + std::to_string(bytes.size()) + " bytes instead of " + std::to_string(N), "");
+  return *out;
+}
+
+std::string decimal(core::ChainAmount amount) {
+  std::string out;
+  do out.insert(out.begin(), static_cast<char>('0' + static_cast<int>(amount % 10)));
+  while ((amount /= 10) > 0);
+  return out;
+}
+core::ChainAmount parse_decimal(ByteView text) {
+  core::ChainAmount amount = 0;
+  for (char c : text) amount = amount * 10 + static_cast<unsigned>(c - '0');
+  return amount;
+}
+
+std::vector<std::int64_t> links_of(const std::vector<core::Posting>& postings) {
+  std::vector<std::int64_t> links;
+  links.reserve(postings.size() * 2);
+  auto add = [&](std::int64_t who, core::Sequence previous) {
+    // Two assets of one account share their link.
+    if (links.size() >= 2 && links[links.size() - 2] == who) return;
+    links.push_back(who);
+    links.push_back(signed_of(previous));
+  };
+  for (const auto& posting : postings) {
+    if (const auto* account = std::get_if<core::AccountPosting>(&posting))
+      add(link_of(account->account), account->previous);
+    if (const auto* closing = std::get_if<core::ClosingPosting>(&posting))
+      add(link_of(closing->payer.account), closing->payer.previous);
+    if (const auto* channel = std::get_if<core::ChannelPosting>(&posting))
+      add(link_of(channel->channel), channel->previous);
+  }
+  return links;
+}
+
+void add_row(CopyRows& rows, const codec::Entry& entry) {
+  auto links = links_of(entry.postings);
+  rows.row(8)
+      .bigint(signed_of(entry.sequence))
+      .bigint(entry.time_us)
+      .smallint(static_cast<std::int16_t>(entry.kind))
+      .bytes(view(entry.leaf_hash))
+      .bytes(view(entry.secret))
+      .bytes(entry.envelope)
+      .bytes(codec::encode_postings(entry.postings))
+      .bigints(links);
+}
+
+void add_row(CopyRows& rows, const core::KeyEntry& entry) {
+  rows.row(4)
+      .bytes(view(entry.key))
+      .bytes(view(tron_address(entry.key)))
+      .bigint(static_cast<std::int64_t>(entry.account.value))
+      .bigint(signed_of(entry.rotated_at));
+}
+
+void add_row(CopyRows& rows, const core::Account& account) {
+  std::vector<std::int64_t> amounts;
+  for (const auto& b : account.balances)
+    amounts.insert(amounts.end(), {std::int64_t{b.asset.value}, b.available, b.locked, b.held});
+  std::string nonces;
+  for (const auto& use : account.nonces) {
+    append_be(nonces, use.nonce);
+    append_be(nonces, use.sequence.value);
+  }
+  rows.row(7)
+      .bigint(static_cast<std::int64_t>(account.number.value))
+      .bytes(view(account.key))
+      .integer(static_cast<std::int32_t>(account.roles))
+      .integer(static_cast<std::int32_t>(account.open_channels))
+      .bigint(signed_of(account.last))
+      .bigints(amounts)
+      .bytes(nonces);
+}
+
+void add_row(CopyRows& rows, const core::Channel& channel) {
+  rows.row(13)
+      .bigint(static_cast<std::int64_t>(channel.id.value))
+      .bigint(static_cast<std::int64_t>(channel.payer.value))
+      .bigint(static_cast<std::int64_t>(channel.recipient.value))
+      .bytes(view(channel.receipt_key))
+      .integer(static_cast<std::int32_t>(channel.asset.value))
+      .bigint(channel.deposit)
+      .bigint(channel.claimed)
+      .bigint(channel.expires_us)
+      .bytes(channel.content)
+      .boolean(channel.open)
+      .bigint(signed_of(channel.last))
+      .bigint(signed_of(channel.claim))
+      .bytes(view(channel.history));
+}
+
+core::Account read_account(const Result& rows, int row) {
+  core::Account account;
+  account.number.value = static_cast<std::uint64_t>(rows.bigint(row, 0));
+  account.key = array<33>(rows.bytes(row, 1));
+  account.roles = static_cast<std::uint32_t>(rows.integer(row, 2));
+  account.open_channels = static_cast<std::uint32_t>(rows.integer(row, 3));
+  account.last = sequence_of(rows.bigint(row, 4));
+  auto amounts = rows.bigints(row, 5);
+  for (std::size_t i = 0; i + 3 < amounts.size(); i += 4)
+    account.balances.push_back({core::AssetId{static_cast<std::uint32_t>(amounts[i])}, amounts[i + 1],
+                                amounts[i + 2], amounts[i + 3]});
+  ByteReader nonces(rows.bytes(row, 6));
+  while (nonces.remaining() >= 16) {
+    auto nonce = nonces.be<std::uint64_t>();
+    account.nonces.push_back({nonce, {nonces.be<std::uint64_t>()}});
+  }
+  return account;
+}
+
+core::Channel read_channel(const Result& rows, int row) {
+  core::Channel channel;
+  channel.id.value = static_cast<std::uint64_t>(rows.bigint(row, 0));
+  channel.payer.value = static_cast<std::uint64_t>(rows.bigint(row, 1));
+  channel.recipient.value = static_cast<std::uint64_t>(rows.bigint(row, 2));
+  channel.receipt_key = array<33>(rows.bytes(row, 3));
+  channel.asset.value = static_cast<std::uint32_t>(rows.integer(row, 4));
+  channel.deposit = rows.bigint(row, 5);
+  channel.claimed = rows.bigint(row, 6);
+  channel.expires_us = rows.bigint(row, 7);
+  channel.content = rows.bytes(row, 8);
+  channel.open = rows.boolean(row, 9);
+  channel.last = sequence_of(rows.bigint(row, 10));
+  channel.claim = sequence_of(rows.bigint(row, 11));
+  channel.history = array<32>(rows.bytes(row, 12));
+  return channel;
+}
+
+StoredEntry read_entry(const Result& rows, int row) {
+  StoredEntry entry;
+  entry.sequence = sequence_of(rows.bigint(row, 0));
+  entry.time_us = rows.bigint(row, 1);
+  entry.kind = static_cast<core::Kind>(rows.smallint(row, 2));
+  entry.leaf_hash = array<32>(rows.bytes(row, 3));
+  entry.secret = array<32>(rows.bytes(row, 4));
+  entry.envelope = rows.bytes(row, 5);
+  entry.postings = rows.bytes(row, 6);
+  return entry;
+}
+
+std::vector<AnchorRow> read_anchors(const Result& rows) {
+  std::vector<AnchorRow> anchors;
+  for (int i = 0; i < rows.rows(); ++i) {
+    AnchorRow anchor;
+    anchor.id = rows.bigint(i, 0);
+    anchor.size = static_cast<std::uint64_t>(rows.bigint(i, 1));
+    anchor.root = rows.bytes(i, 2);
+    anchor.checkpoint = rows.bytes(i, 3);
+    anchor.state = rows.bytes(i, 4);
+    anchor.transaction_id = rows.bytes(i, 5);
+    anchor.block = rows.bigint(i, 6);
+    anchor.sealed_us = rows.bigint(i, 7);
+    anchor.solidified_us = rows.bigint(i, 8);
+    anchors.push_back(std::move(anchor));
+  }
+  return anchors;
+}
+
+template <typename Id>
+std::vector<std::int64_t> numbers(const std::vector<Id>& ids) {
+  std::vector<std::int64_t> out;
+  out.reserve(ids.size());
+  for (const auto& id : ids) out.push_back(static_cast<std::int64_t>(id.value));
+  return out;
+}
+
+}  // namespace
+
+std::int64_t link_of(core::AccountNumber account) {
+  return -2 * static_cast<std::int64_t>(account.value) - 2;
+}
+std::int64_t link_of(core::ChannelId channel) {
+  return -2 * static_cast<std::int64_t>(channel.value) - 3;
+}
+
+// --- the writer
+
+WriterSession::WriterSession(const std::string& url) : connection_(url, statement_timeout_ms) {}
+
+bool WriterSession::try_acquire() {
+  if (!connection_.run(sql::try_lock_writer).boolean(0, 0)) return false;
+  raise_epoch();
+  return true;
+}
+
+void WriterSession::raise_epoch() {
+  epoch_ = connection_.run(sql::raise_epoch).bigint(0, 0);
+}
+
+void WriterSession::commit(const std::vector<codec::Entry>& entries) {
+  CopyRows rows;
+  for (const auto& entry : entries) add_row(rows, entry);
+  Transaction transaction(connection_);
+  if (connection_.run(sql::check_epoch, Parameters().bigint(epoch_)).rows() == 0) throw FencedError();
+  connection_.copy(sql::copy_entries, std::move(rows));
+  transaction.commit();
+}
+
+// --- write-behind
+
+FlushSession::FlushSession(const std::string& url) : connection_(url, statement_timeout_ms) {
+  connection_.script(sql::create_flush_tables);
+}
+
+void FlushSession::write(Epoch epoch, const Flush& flush) {
+  CopyRows keys, accounts, channels;
+  for (const auto& key : flush.keys) add_row(keys, key);
+  for (const auto& account : flush.accounts) add_row(accounts, account);
+  for (const auto& channel : flush.channels) add_row(channels, channel);
+
+  const auto& globals = flush.globals;
+  Transaction transaction(connection_);
+  if (connection_.run(sql::check_epoch, Parameters().bigint(epoch)).rows() == 0) throw FencedError();
+  connection_.script(sql::truncate_flush_tables);
+  connection_.copy(sql::copy_keys, std::move(keys));
+  connection_.copy(sql::copy_accounts, std::move(accounts));
+  connection_.copy(sql::copy_channels, std::move(channels));
+  connection_.run(sql::upsert_keys);
+  connection_.run(sql::upsert_accounts);
+  connection_.run(sql::upsert_channels);
+  for (std::size_t i = 0; i < globals.assets.size(); ++i) {
+    const auto& asset = globals.assets[i];
+    const auto& total = globals.totals[i];
+    connection_.run(sql::write_asset, Parameters()
+                                          .integer(static_cast<std::int32_t>(asset.number.value))
+                                          .text(asset.symbol)
+                                          .integer(static_cast<std::int32_t>(asset.chain))
+                                          .text(asset.token)
+                                          .integer(static_cast<std::int32_t>(asset.decimals))
+                                          .bigint(static_cast<std::int64_t>(asset.chain_units))
+                                          .bigint(asset.minimum_first_credit)
+                                          .bigint(asset.minimum_channel)
+                                          .bigint(total.available)
+                                          .bigint(total.locked)
+                                          .bigint(total.held)
+                                          .bigint(total.unassigned)
+                                          .text(decimal(total.dust))
+                                          .text(decimal(total.credited))
+                                          .text(decimal(total.paid)));
+  }
+  for (const auto& [chain, at] : globals.cursors)
+    connection_.run(sql::write_cursor, Parameters()
+                                           .integer(static_cast<std::int32_t>(chain))
+                                           .bigint(static_cast<std::int64_t>(at.block))
+                                           .bigint(at.transaction)
+                                           .bigint(at.log));
+  connection_.run(sql::write_ledger, Parameters()
+                                         .bigint(signed_of(globals.next) - 1)
+                                         .bigint(globals.last_time_us)
+                                         .bigint(static_cast<std::int64_t>(globals.accounts))
+                                         .bigint(static_cast<std::int64_t>(globals.open_channels)));
+  transaction.commit();
+}
+
+// --- loading
+
+LoadSession::LoadSession(const std::string& url) : connection_(url, statement_timeout_ms) {}
+
+Loaded LoadSession::load(const core::Needs& needs, const std::vector<core::AccountNumber>& wanted) {
+  Loaded loaded;
+  std::vector<core::AccountNumber> behind = wanted;
+  connection_.begin_read_only();
+  try {
+    if (!needs.keys.empty()) {
+      std::vector<ByteView> keys;
+      for (const auto& key : needs.keys) keys.push_back(view(key));
+      auto rows = connection_.run(sql::load_keys, Parameters().byte_arrays(keys));
+      for (int i = 0; i < rows.rows(); ++i) {
+        loaded.keys.push_back({array<33>(rows.bytes(i, 0)),
+                               {static_cast<std::uint64_t>(rows.bigint(i, 1))},
+                               sequence_of(rows.bigint(i, 2))});
+        behind.push_back(loaded.keys.back().account);
+      }
+    }
+    if (!needs.channels.empty()) {
+      auto rows = connection_.run(sql::load_channels, Parameters().bigints(numbers(needs.channels)));
+      for (int i = 0; i < rows.rows(); ++i) {
+        loaded.channels.push_back(read_channel(rows, i));
+        behind.push_back(loaded.channels.back().payer);
+        behind.push_back(loaded.channels.back().recipient);
+      }
+    }
+    if (!behind.empty()) {
+      auto rows = connection_.run(sql::load_accounts, Parameters().bigints(numbers(behind)));
+      for (int i = 0; i < rows.rows(); ++i) loaded.accounts.push_back(read_account(rows, i));
+    }
+    connection_.commit();
+  } catch (...) {
+    connection_.rollback();
+    throw;
+  }
+  return loaded;
+}
+
+core::Globals LoadSession::globals() {
+  core::Globals globals;
+  connection_.begin_read_only();
+  try {
+    auto ledger = connection_.run(sql::read_ledger);
+    globals.next = sequence_of(ledger.bigint(0, 0) + 1);
+    globals.last_time_us = ledger.bigint(0, 1);
+    globals.accounts = static_cast<std::uint64_t>(ledger.bigint(0, 2));
+    globals.open_channels = static_cast<std::uint64_t>(ledger.bigint(0, 3));
+    auto assets = connection_.run(sql::read_assets);
+    for (int i = 0; i < assets.rows(); ++i) {
+      core::AssetId number{static_cast<std::uint32_t>(assets.integer(i, 0))};
+      globals.assets.push_back(
+          {number, std::string(assets.bytes(i, 1)), static_cast<std::uint32_t>(assets.integer(i, 2)),
+           std::string(assets.bytes(i, 3)), static_cast<std::uint32_t>(assets.integer(i, 4)),
+           static_cast<std::uint64_t>(assets.bigint(i, 5)), assets.bigint(i, 6), assets.bigint(i, 7)});
+      globals.totals.push_back({number, assets.bigint(i, 8), assets.bigint(i, 9), assets.bigint(i, 10),
+                                assets.bigint(i, 11), parse_decimal(assets.bytes(i, 12)),
+                                parse_decimal(assets.bytes(i, 13)), parse_decimal(assets.bytes(i, 14))});
+    }
+    auto cursors = connection_.run(sql::read_cursors);
+    for (int i = 0; i < cursors.rows(); ++i)
+      globals.cursors[static_cast<std::uint32_t>(cursors.integer(i, 0))] = {
+          static_cast<std::uint64_t>(cursors.bigint(i, 1)), static_cast<std::uint32_t>(cursors.bigint(i, 2)),
+          static_cast<std::uint32_t>(cursors.bigint(i, 3))};
+    connection_.commit();
+  } catch (...) {
+    connection_.rollback();
+    throw;
+  }
+  return globals;
+}
+
+// --- queries
+
+ReadSession::ReadSession(const std::string& url) : connection_(url, statement_timeout_ms) {}
+
+std::vector<StoredEntry> ReadSession::entries(core::Sequence first, core::Sequence end, std::size_t limit) {
+  auto rows = connection_.run(
+      sql::read_entries,
+      Parameters().bigint(signed_of(first)).bigint(signed_of(end)).bigint(static_cast<std::int64_t>(limit)));
+  std::vector<StoredEntry> entries;
+  entries.reserve(static_cast<std::size_t>(rows.rows()));
+  for (int i = 0; i < rows.rows(); ++i) entries.push_back(read_entry(rows, i));
+  return entries;
+}
+
+std::optional<StoredEntry> ReadSession::entry(core::Sequence sequence) {
+  auto found = entries(sequence, {sequence.value + 1}, 1);
+  if (found.empty()) return std::nullopt;
+  return std::move(found.front());
+}
+
+core::Sequence ReadSession::end_of_entries() {
+  return sequence_of(connection_.run(sql::end_of_entries).bigint(0, 0));
+}
+
+HistoryPage ReadSession::history(std::int64_t link, core::Sequence from, std::size_t limit) {
+  HistoryPage page;
+  if (from == core::no_sequence) return page;
+  auto rows = connection_.run(
+      sql::walk_history,
+      Parameters().bigint(signed_of(from)).bigint(link).bigint(static_cast<std::int64_t>(limit)));
+  for (int i = 0; i < rows.rows(); ++i) {
+    page.entries.push_back(read_entry(rows, i));
+    page.next = rows.null(i, 7) ? core::no_sequence : sequence_of(rows.bigint(i, 7));
+  }
+  return page;
+}
+
+std::optional<core::Key> ReadSession::key_of_address(ByteView address) {
+  auto rows = connection_.run(sql::key_of_address, Parameters().bytes(address));
+  if (rows.rows() == 0) return std::nullopt;
+  return array<33>(rows.bytes(0, 0));
+}
+
+std::vector<core::ChannelId> ReadSession::channels(core::AccountNumber account, std::int64_t above,
+                                                   bool closed_too, std::size_t limit) {
+  auto rows = connection_.run(sql::list_channels, Parameters()
+                                                      .bigint(static_cast<std::int64_t>(account.value))
+                                                      .bigint(above)
+                                                      .boolean(closed_too)
+                                                      .bigint(static_cast<std::int64_t>(limit)));
+  std::vector<core::ChannelId> ids;
+  for (int i = 0; i < rows.rows(); ++i) ids.push_back({static_cast<std::uint64_t>(rows.bigint(i, 0))});
+  return ids;
+}
+
+std::vector<AnchorRow> ReadSession::anchors(std::int64_t below_id, bool solidified_only, std::size_t limit) {
+  return read_anchors(connection_.run(
+      sql::list_anchors,
+      Parameters().bigint(below_id).boolean(solidified_only).bigint(static_cast<std::int64_t>(limit))));
+}
+
+std::vector<AnchorRow> ReadSession::anchors_covering(core::Sequence sequence, std::int64_t above_id,
+                                                     bool solidified_only, std::size_t limit) {
+  return read_anchors(
+      connection_.run(sql::list_anchors_covering, Parameters()
+                                                      .bigint(signed_of(sequence))
+                                                      .bigint(above_id)
+                                                      .boolean(solidified_only)
+                                                      .bigint(static_cast<std::int64_t>(limit))));
+}
+
+}  // namespace windlass::journal

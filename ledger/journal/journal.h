@@ -1,0 +1,128 @@
+// The ledger in Postgres, one session class for each of the threads that use it. All of them throw
+// DatabaseError.
+#pragma once
+
+#include "ledger/codec/replay.h"
+#include "ledger/journal/postgres.h"
+
+namespace windlass::journal {
+
+// Every statement is bounded by this; a commit in doubt after it is resolved by recovery.
+constexpr int statement_timeout_ms = 30'000;
+
+using Epoch = std::int64_t;
+
+// The epoch was raised by another writer: this one may write nothing any more.
+class FencedError : public std::runtime_error {
+ public:
+  FencedError() : std::runtime_error("another writer took over: its epoch is higher than ours") {}
+};
+
+// Applies what is missing of migrations/, each with its version in one transaction; answers how many that
+// were. By the owner's URL.
+int migrate(const std::string& owner_url);
+
+// The writer's session: holds the lease, commits batches.
+class WriterSession {
+ public:
+  explicit WriterSession(const std::string& url);
+  virtual ~WriterSession() = default;
+  // Tries to become the one writer: false while another session is. Raising the epoch waits out its last
+  // commit.
+  bool try_acquire();
+  Epoch epoch() const { return epoch_; }
+  // A new epoch without giving up the lease: before recovering from a commit in doubt.
+  void raise_epoch();
+  // The batch, durable, or an exception: FencedError when fenced; otherwise in doubt.
+  virtual void commit(const std::vector<codec::Entry>& entries);
+
+ private:
+  Connection connection_;
+  Epoch epoch_ = 0;
+};
+
+// What a flush writes: every record that changed, as of `globals.next` - 1.
+struct Flush {
+  core::Globals globals;
+  std::vector<core::KeyEntry> keys;
+  std::vector<core::Account> accounts;
+  std::vector<core::Channel> channels;
+};
+class FlushSession {
+ public:
+  explicit FlushSession(const std::string& url);
+  virtual ~FlushSession() = default;
+  virtual void write(Epoch epoch, const Flush& flush);
+
+ private:
+  Connection connection_;
+};
+
+// What was asked for and what storage has of it; absent from the answer: does not exist.
+struct Loaded {
+  std::vector<core::KeyEntry> keys;
+  std::vector<core::Account> accounts;
+  std::vector<core::Channel> channels;
+};
+class LoadSession {
+ public:
+  explicit LoadSession(const std::string& url);
+  // The named keys and channels, the accounts behind both, and the named accounts: in one snapshot.
+  Loaded load(const core::Needs& needs, const std::vector<core::AccountNumber>& accounts);
+  // As of the newest flush; globals.next is flushed_through + 1.
+  core::Globals globals();
+
+ private:
+  Connection connection_;
+};
+
+using codec::StoredEntry;
+
+struct AnchorRow {
+  std::int64_t id = 0;
+  std::uint64_t size = 0;
+  std::string root, checkpoint, state, transaction_id;
+  std::int64_t block = 0, sealed_us = 0, solidified_us = 0;
+};
+struct HistoryPage {
+  std::vector<StoredEntry> entries;         // newest first
+  core::Sequence next = core::no_sequence;  // where the next page begins; none: this was the last
+};
+// Who a chain of entries belongs to, as `links` writes it.
+std::int64_t link_of(core::AccountNumber account);
+std::int64_t link_of(core::ChannelId channel);
+
+class ReadSession {
+ public:
+  explicit ReadSession(const std::string& url);
+  // Entries [first, end), at most `limit`, in order.
+  std::vector<StoredEntry> entries(core::Sequence first, core::Sequence end, std::size_t limit);
+  std::optional<StoredEntry> entry(core::Sequence sequence);
+  core::Sequence end_of_entries();
+  HistoryPage history(std::int64_t link, core::Sequence from, std::size_t limit);
+  std::optional<core::Key> key_of_address(ByteView address);
+  std::vector<core::ChannelId> channels(core::AccountNumber account, std::int64_t above, bool closed_too,
+                                        std::size_t limit);
+  std::vector<AnchorRow> anchors(std::int64_t below_id, bool solidified_only, std::size_t limit);
+  std::vector<AnchorRow> anchors_covering(core::Sequence sequence, std::int64_t above_id,
+                                          bool solidified_only, std::size_t limit);
+
+ private:
+  Connection connection_;
+};
+
+// How the sequencer comes by its sessions; a test puts its own in between.
+class Sessions {
+ public:
+  explicit Sessions(std::string url) : url_(std::move(url)) {}
+  virtual ~Sessions() = default;
+  virtual std::unique_ptr<WriterSession> writer() { return std::make_unique<WriterSession>(url_); }
+  virtual std::unique_ptr<FlushSession> flusher() { return std::make_unique<FlushSession>(url_); }
+  virtual std::unique_ptr<LoadSession> loader() { return std::make_unique<LoadSession>(url_); }
+  virtual std::unique_ptr<ReadSession> reader() { return std::make_unique<ReadSession>(url_); }
+
+ protected:
+  std::string url_;
+};
+
+}  // namespace windlass::journal

@@ -1,0 +1,138 @@
+// Every SQL statement of the ledger, in one place. Layouts: migrations/0001_ledger.sql.
+#pragma once
+
+#include "ledger/journal/postgres.h"
+
+namespace windlass::journal::sql {
+
+// --- the writer: one append, fenced
+
+// Held by the writer's session for as long as it lives; a second server waits for it.
+constexpr Statement try_lock_writer{"try_lock_writer",
+                                    "SELECT pg_try_advisory_lock(hashtext('windlass writer'))"};
+// Waits for commits of an older epoch that still hold the row.
+constexpr Statement raise_epoch{"raise_epoch",
+                                "UPDATE writer SET epoch = epoch + 1, since = now() RETURNING epoch"};
+constexpr Statement check_epoch{"check_epoch", "SELECT 1 FROM writer WHERE epoch = $1::bigint FOR SHARE"};
+constexpr Statement copy_entries{
+    "copy_entries",
+    "COPY entries (sequence, time_us, kind, leaf_hash, secret, envelope, postings, links) "
+    "FROM STDIN (FORMAT binary)"};
+
+// --- reading entries
+
+constexpr Statement end_of_entries{"end_of_entries", "SELECT coalesce(max(sequence), -1) + 1 FROM entries"};
+constexpr Statement read_entries{
+    "read_entries",
+    "SELECT sequence, time_us, kind, leaf_hash, secret, envelope, postings FROM entries "
+    "WHERE sequence >= $1::bigint AND sequence < $2::bigint ORDER BY sequence LIMIT $3::bigint"};
+// One page of the chain that runs through $1 for the account or channel $2 (as in links), newest first.
+constexpr Statement walk_history{
+    "walk_history",
+    "WITH RECURSIVE chain AS ("
+    "  SELECT e.*, 1 AS place FROM entries e WHERE e.sequence = $1::bigint"
+    "  UNION ALL"
+    "  SELECT e.*, c.place + 1 FROM chain c JOIN entries e"
+    "    ON e.sequence = c.links[array_position(c.links, $2::bigint) + 1] WHERE c.place < $3::bigint)"
+    "SELECT sequence, time_us, kind, leaf_hash, secret, envelope, postings, "
+    "       links[array_position(links, $2::bigint) + 1] FROM chain ORDER BY place"};
+
+// --- what follows the entries
+
+constexpr Statement read_ledger{"read_ledger",
+                                "SELECT flushed_through, time_us, accounts, open_channels FROM ledger"};
+constexpr Statement write_ledger{"write_ledger",
+                                 "UPDATE ledger SET flushed_through = $1::bigint, time_us = $2::bigint, "
+                                 "accounts = $3::bigint, open_channels = $4::bigint"};
+constexpr Statement read_assets{
+    "read_assets",
+    "SELECT number, symbol, chain, token, decimals, chain_units, minimum_first_credit, "
+    "minimum_channel, available, locked, held, unassigned, dust::text, credited::text, "
+    "paid::text FROM assets ORDER BY number"};
+constexpr Statement write_asset{
+    "write_asset",
+    "INSERT INTO assets VALUES ($1::integer, $2::text, $3::integer, $4::text, $5::integer, $6::bigint, "
+    "$7::bigint, "
+    "$8::bigint, $9::bigint, $10::bigint, $11::bigint, $12::bigint, $13::text::numeric, $14::text::numeric, "
+    "$15::text::numeric) ON CONFLICT (number) DO UPDATE SET minimum_first_credit = "
+    "excluded.minimum_first_credit, "
+    "minimum_channel = excluded.minimum_channel, available = excluded.available, locked = excluded.locked, "
+    "held = excluded.held, unassigned = excluded.unassigned, dust = excluded.dust, credited = "
+    "excluded.credited, "
+    "paid = excluded.paid"};
+constexpr Statement read_cursors{"read_cursors", "SELECT chain, block, transaction, log FROM cursors"};
+constexpr Statement write_cursor{
+    "write_cursor",
+    "INSERT INTO cursors VALUES ($1::integer, $2::bigint, $3::bigint, $4::bigint) "
+    "ON CONFLICT (chain) DO UPDATE SET block = excluded.block, "
+    "transaction = excluded.transaction, log = excluded.log"};
+
+// Flushes go through session tables filled by COPY: one statement then upserts them in key order.
+constexpr const char* create_flush_tables =
+    "CREATE TEMPORARY TABLE flush_accounts (LIKE accounts);"
+    "CREATE TEMPORARY TABLE flush_keys (LIKE keys);"
+    "CREATE TEMPORARY TABLE flush_channels (LIKE channels)";
+constexpr const char* truncate_flush_tables = "TRUNCATE flush_accounts, flush_keys, flush_channels";
+constexpr Statement copy_accounts{"copy_accounts", "COPY flush_accounts FROM STDIN (FORMAT binary)"};
+constexpr Statement copy_keys{"copy_keys", "COPY flush_keys FROM STDIN (FORMAT binary)"};
+constexpr Statement copy_channels{"copy_channels", "COPY flush_channels FROM STDIN (FORMAT binary)"};
+constexpr Statement upsert_accounts{
+    "upsert_accounts",
+    "INSERT INTO accounts SELECT * FROM flush_accounts ORDER BY number ON CONFLICT (number) DO UPDATE SET "
+    "key = excluded.key, roles = excluded.roles, open_channels = excluded.open_channels, "
+    "last_sequence = excluded.last_sequence, amounts = excluded.amounts, nonces = excluded.nonces"};
+constexpr Statement upsert_keys{
+    "upsert_keys",
+    "INSERT INTO keys SELECT * FROM flush_keys ORDER BY key ON CONFLICT (key) DO UPDATE SET "
+    "rotated_at = excluded.rotated_at"};
+constexpr Statement upsert_channels{
+    "upsert_channels",
+    "INSERT INTO channels SELECT * FROM flush_channels ORDER BY id ON CONFLICT (id) DO UPDATE SET "
+    "deposit = excluded.deposit, claimed = excluded.claimed, expires_us = excluded.expires_us, open = "
+    "excluded.open, "
+    "last_sequence = excluded.last_sequence, claim_sequence = excluded.claim_sequence, history = "
+    "excluded.history"};
+
+constexpr Statement load_keys{"load_keys",
+                              "SELECT key, account, rotated_at FROM keys WHERE key = ANY($1::bytea[])"};
+constexpr Statement load_accounts{"load_accounts",
+                                  "SELECT number, key, roles, open_channels, last_sequence, amounts, nonces "
+                                  "FROM accounts WHERE number = ANY($1::bigint[])"};
+constexpr Statement load_channels{
+    "load_channels",
+    "SELECT id, payer, recipient, receipt_key, asset, deposit, claimed, expires_us, "
+    "content, open, last_sequence, claim_sequence, history FROM channels "
+    "WHERE id = ANY($1::bigint[])"};
+
+// --- queries
+
+constexpr Statement key_of_address{"key_of_address", "SELECT key FROM keys WHERE address = $1::bytea"};
+// Ids of an account's channels above $2, lowest first: those flushed, and those opened since.
+constexpr Statement list_channels{
+    "list_channels",
+    "SELECT id FROM channels WHERE payer = $1::bigint AND id > $2::bigint AND (open OR $3::boolean) "
+    "UNION SELECT id FROM channels WHERE recipient = $1::bigint AND id > $2::bigint AND (open OR "
+    "$3::boolean) "
+    "UNION SELECT sequence FROM entries WHERE sequence > greatest($2::bigint, (SELECT flushed_through FROM "
+    "ledger)) "
+    "  AND kind = 5 AND array_position(links, -2 * $1::bigint - 2) IS NOT NULL "
+    "ORDER BY 1 LIMIT $4::bigint"};
+constexpr Statement list_anchors{
+    "list_anchors",
+    "SELECT id, size, root, checkpoint, state, coalesce(transaction_id, ''), coalesce(block, 0), sealed_us, "
+    "coalesce(solidified_us, 0) FROM anchors WHERE (id < $1::bigint OR $1::bigint = 0) AND "
+    "(NOT $2::boolean OR state = 'solidified') ORDER BY id DESC LIMIT $3::bigint"};
+constexpr Statement list_anchors_covering{
+    "list_anchors_covering",
+    "SELECT id, size, root, checkpoint, state, coalesce(transaction_id, ''), coalesce(block, 0), sealed_us, "
+    "coalesce(solidified_us, 0) FROM anchors WHERE size > $1::bigint AND id > $2::bigint AND "
+    "(NOT $3::boolean OR state = 'solidified') ORDER BY id LIMIT $4::bigint"};
+
+// --- migrations
+
+constexpr Statement migrations_done{"migrations_done",
+                                    "SELECT version FROM schema_migrations ORDER BY version"};
+constexpr Statement record_migration{"record_migration",
+                                     "INSERT INTO schema_migrations VALUES ($1::integer, now())"};
+
+}  // namespace windlass::journal::sql
