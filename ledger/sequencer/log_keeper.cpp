@@ -1,0 +1,174 @@
+#include "ledger/sequencer/log_keeper.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <sstream>
+
+namespace windlass::sequencer {
+namespace {
+
+constexpr std::size_t rebuild_page = 10'000;
+
+// All or nothing, also across a power cut.
+void write_durably(const std::filesystem::path& file, const std::string& text) {
+  auto temporary = file;
+  temporary += ".new";
+  auto fail = [&](const char* what) {
+    throw std::system_error(errno, std::generic_category(), fmt::format("{} {}", what, temporary.string()));
+  };
+  int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) fail("cannot create");
+  bool ok = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
+  ::close(fd);
+  if (!ok) fail("cannot write");
+  std::filesystem::rename(temporary, file);
+  int directory = ::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory >= 0) {
+    ::fsync(directory);
+    ::close(directory);
+  }
+}
+
+std::filesystem::path made(std::filesystem::path directory) {
+  std::filesystem::create_directories(directory);
+  return directory;
+}
+
+}  // namespace
+
+LogKeeper::LogKeeper(std::filesystem::path directory, log::NoteSigner signer, journal::Sessions& sessions)
+    : file_(made(directory) / "checkpoint"),
+      signer_(std::move(signer)),
+      sessions_(sessions),
+      tiles_(directory),
+      thread_([this] { run(); }) {}
+
+LogKeeper::~LogKeeper() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+log::Checkpoint LogKeeper::kept_checkpoint() const {
+  std::ifstream in(file_);
+  if (!in) return {};
+  std::stringstream text;
+  text << in.rdbuf();
+  auto opened = log::open_note(text.str(), signer_.verifier());
+  auto checkpoint = opened ? log::Checkpoint::parse(*opened) : std::nullopt;
+  if (!checkpoint)
+    throw std::runtime_error(
+        fmt::format("{} is not a checkpoint signed by this log's key {}: restore the file or the key",
+                    file_.string(), signer_.verifier().text()));
+  return *checkpoint;
+}
+
+void LogKeeper::catch_up(core::Sequence end) {
+  std::lock_guard growing(growing_);
+  auto kept = kept_checkpoint();
+  if (end.value < kept.size)
+    throw std::runtime_error(fmt::format(
+        "the journal holds {} entries, but a checkpoint of {} was signed ({}): acknowledged entries are "
+        "missing, as after "
+        "restoring an old backup or starting on a lagging standby; start on a database that has them",
+        end.value, kept.size, file_.string()));
+  bool matches =
+      tiles_.size() >= kept.size && (kept.size == 0 || log::root_at(tiles_, kept.size) == kept.root);
+  tiles_.truncate(matches ? kept.size : 0);
+  rebuild(end);
+  if (kept.size > 0 && log::root_at(tiles_, kept.size) != kept.root)
+    throw std::runtime_error(fmt::format(
+        "the first {} entries of the journal hash to another root than the checkpoint signed over them ({}): "
+        "an entry was changed; `windlass audit` names it",
+        kept.size, file_.string()));
+  {
+    std::lock_guard lock(mutex_);
+    caught_up_ = true;
+  }
+  changed_.notify_all();
+}
+
+void LogKeeper::rebuild(core::Sequence end) {
+  auto reader = sessions_.reader();
+  while (tiles_.size() < end.value) {
+    auto page = reader->entries({tiles_.size()}, end, rebuild_page);
+    std::vector<std::string> leaves;
+    std::vector<Hash> hashes;
+    for (const auto& stored : page) {
+      if (stored.sequence.value != tiles_.size() + leaves.size()) break;
+      auto entry = codec::check_stored(stored);
+      if (!entry) throw std::runtime_error(entry.error());
+      leaves.push_back(entry->leaf.encode());
+      hashes.push_back(entry->leaf_hash);
+    }
+    if (leaves.empty())
+      throw std::runtime_error(fmt::format("entry {} is missing from the journal", tiles_.size()));
+    tiles_.append(leaves, hashes);
+  }
+}
+
+void LogKeeper::append(const CommittedBatch& batch) {
+  std::lock_guard growing(growing_);
+  if (batch.entries.empty() || batch.next.value <= tiles_.size())
+    return;  // caught up past it during a recovery
+  rebuild(batch.first());
+  std::vector<std::string> leaves;
+  leaves.reserve(batch.entries.size());
+  for (const auto& entry : batch.entries) leaves.push_back(entry.leaf.encode());
+  tiles_.append(leaves, batch.leaf_hashes());
+}
+
+std::string LogKeeper::checkpoint() const {
+  std::lock_guard lock(mutex_);
+  return checkpoint_;
+}
+
+std::uint64_t LogKeeper::signed_size() const {
+  std::lock_guard lock(mutex_);
+  return signed_size_;
+}
+
+std::optional<std::string> LogKeeper::wait_for_checkpoint(std::uint64_t size,
+                                                          std::chrono::steady_clock::time_point deadline) {
+  std::unique_lock lock(mutex_);
+  if (!changed_.wait_until(lock, deadline, [&] { return signed_size_ >= size || stopping_; }))
+    return std::nullopt;
+  if (signed_size_ < size) return std::nullopt;
+  return checkpoint_;
+}
+
+void LogKeeper::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [&] { return stopping_ || caught_up_; });
+    if (!stopping_ && tiles_.size() == signed_size_)
+      changed_.wait_for(lock, checkpoint_interval, [&] { return stopping_; });
+    bool last = stopping_;
+    lock.unlock();
+    if (tiles_.size() > signed_size()) sign_checkpoint();
+    lock.lock();
+    if (last) return;
+    changed_.wait_for(lock, checkpoint_interval, [&] { return stopping_; });
+  }
+}
+
+void LogKeeper::sign_checkpoint() {
+  log::Checkpoint checkpoint{signer_.verifier().name, tiles_.size(), {}};
+  checkpoint.root = log::root_at(tiles_, checkpoint.size);
+  std::string note = signer_.sign(checkpoint.text());
+  write_durably(file_, note);  // before anybody sees it
+  {
+    std::lock_guard lock(mutex_);
+    checkpoint_ = std::move(note);
+    signed_size_ = checkpoint.size;
+  }
+  changed_.notify_all();
+}
+
+}  // namespace windlass::sequencer

@@ -1,0 +1,63 @@
+// The log's growing end: appends committed leaves to the tiles, signs a checkpoint at least every second
+// while the log grows, keeps the newest one outside Postgres and holds the journal against it.
+#pragma once
+
+#include <condition_variable>
+#include <filesystem>
+
+#include "ledger/journal/journal.h"
+#include "ledger/log/note.h"
+#include "ledger/log/tiles.h"
+#include "ledger/sequencer/submission.h"
+
+namespace windlass::sequencer {
+
+constexpr std::chrono::milliseconds checkpoint_interval{500};
+
+class LogKeeper {
+ public:
+  // Tiles in <directory>/tile, the newest checkpoint in <directory>/checkpoint.
+  LogKeeper(std::filesystem::path directory, log::NoteSigner signer, journal::Sessions& sessions);
+  ~LogKeeper();
+  LogKeeper(const LogKeeper&) = delete;
+  LogKeeper& operator=(const LogKeeper&) = delete;
+
+  // Brings the tiles to the journal's `end`, rebuilding what is missing or does not match. Throws
+  // std::runtime_error, naming both sizes, where the journal is shorter than the newest signed checkpoint, or
+  // differs from it.
+  void catch_up(core::Sequence end);
+  void append(const CommittedBatch& batch);
+
+  // The newest signed note; empty before the first.
+  std::string checkpoint() const;
+  std::uint64_t signed_size() const;
+  std::uint64_t size() const { return tiles_.size(); }
+  // The newest checkpoint, once it covers `size` entries, or nothing by `deadline`.
+  std::optional<std::string> wait_for_checkpoint(std::uint64_t size,
+                                                 std::chrono::steady_clock::time_point deadline);
+
+  const log::TileStore& tiles() const { return tiles_; }
+  const log::NoteSigner& signer() const { return signer_; }
+
+ private:
+  void rebuild(core::Sequence end);
+  void run();
+  void sign_checkpoint();
+  log::Checkpoint kept_checkpoint() const;
+
+  const std::filesystem::path file_;
+  const log::NoteSigner signer_;
+  journal::Sessions& sessions_;
+  log::TileStore tiles_;
+  std::mutex growing_;  // appends and rebuilds
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false;
+  bool caught_up_ = false;
+  std::string checkpoint_;
+  std::uint64_t signed_size_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace windlass::sequencer

@@ -1,0 +1,689 @@
+#include "ledger/sequencer/sequencer.h"
+
+#include <fmt/format.h>
+
+#include "ledger/core/invariants.h"
+
+namespace windlass::sequencer {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+double seconds_since(SteadyClock::time_point start) {
+  return std::chrono::duration<double>(SteadyClock::now() - start).count();
+}
+
+// What is stored contradicts itself, or the ledger's rules: nobody should go on from there.
+class CorruptLedger : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+Answer refusal(core::Error error) {
+  return {.error = error};
+}
+
+// Rounds under way: one being verified while the one before it is applied.
+constexpr std::size_t max_rounds = 2;
+
+}  // namespace
+
+Sequencer::Sequencer(journal::Sessions& sessions, Options options, Observer& observer)
+    : sessions_(sessions),
+      options_(std::move(options)),
+      observer_(observer),
+      intake_(options_.limits),
+      batch_(std::make_shared<Batch>()),
+      publisher_(max_unpublished_batches, [this](auto batch) { publish(std::move(batch)); }),
+      committer_(1, [this](auto batch) { commit(std::move(batch)); }),
+      loader_(1, [this](auto job) { load(std::move(job)); }),
+      flusher_(1, [this](auto flush_job) { flush(std::move(flush_job)); }),
+      verifiers_(options_.limits.verifier_threads, [this] { wake(); }),
+      writer_([this] { run(); }) {}
+
+Sequencer::~Sequencer() {
+  intake_.drain();
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake();
+  writer_.join();
+}
+
+bool Sequencer::wait_until_serving() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return serving_ || failed_ || stopping_; });
+  return serving_;
+}
+
+core::Error Sequencer::submit(Submission submission) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!serving_) return core::Error::unavailable;
+  }
+  auto error = intake_.put(std::move(submission));
+  if (error == core::Error::none)
+    wake();
+  else
+    observer_.refused_early(error);
+  return error;
+}
+
+void Sequencer::drain() {
+  intake_.drain();
+  wake();
+  std::unique_lock lock(mutex_);
+  drained_ = true;  // asked for; the writer stops once nothing is left
+  woken_ = true;
+  wake_.notify_all();
+  changed_.wait(lock, [&] { return stopping_ || failed_; });
+}
+
+Status Sequencer::status() const {
+  Status status;
+  status.committed_next.value = committed_next_.load();
+  status.flushed_next.value = flushed_next_.load();
+  status.epoch = epoch_.load();
+  status.waiting_commands = intake_.waiting();
+  status.cache_bytes = cache_bytes_.load();
+  std::lock_guard lock(mutex_);
+  status.serving = serving_;
+  return status;
+}
+
+std::shared_ptr<const codec::SigningTag> Sequencer::signing_tag() const {
+  std::lock_guard lock(mutex_);
+  return tag_;
+}
+
+void Sequencer::wake() {
+  std::lock_guard lock(mutex_);
+  woken_ = true;
+  wake_.notify_all();
+}
+
+void Sequencer::fail_with(std::exception_ptr error) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!error_) error_ = std::move(error);
+  }
+  wake();
+}
+
+// --- the writer's thread
+
+void Sequencer::run() {
+  std::string fatal;
+  for (;;) {
+    try {
+      if (!become_writer()) break;
+      recover();
+      {
+        std::lock_guard lock(mutex_);
+        serving_ = true;
+      }
+      changed_.notify_all();
+      serve();
+      break;
+    } catch (const journal::DatabaseError& error) {
+      observer_.trouble(error.what());
+    } catch (const std::exception& error) {  // fenced, or corrupt
+      fatal = error.what();
+    }
+    abandon();
+    if (!fatal.empty()) break;
+    std::unique_lock lock(mutex_);
+    wake_.wait_for(lock, retry_interval, [&] { return stopping_; });
+    if (stopping_) break;
+  }
+  abandon();
+  for (auto& batch : in_doubt_) refuse(batch->finished);
+  {
+    std::lock_guard lock(mutex_);
+    serving_ = false;
+    failed_ = !fatal.empty();
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  if (!fatal.empty() && options_.failed) options_.failed(fatal);
+}
+
+bool Sequencer::become_writer() {
+  writer_session_ = sessions_.writer();
+  while (!writer_session_->try_acquire()) {
+    std::unique_lock lock(mutex_);
+    if (wake_.wait_for(lock, retry_interval, [&] { return stopping_; })) return false;
+  }
+  load_session_ = sessions_.loader();
+  flush_session_ = sessions_.flusher();
+  epoch_ = writer_session_->epoch();
+  return true;
+}
+
+void Sequencer::recover() {
+  auto started = SteadyClock::now();
+  auto reader = sessions_.reader();
+  state_ = std::make_unique<core::State>(false);
+  state_->globals = load_session_->globals();
+  core::Sequence from = state_->globals.next;
+  core::Sequence end = reader->end_of_entries();
+  if (options_.journal_found) options_.journal_found(end);
+  if (end < from)
+    throw CorruptLedger(fmt::format("balances are written through entry {}, but there are only {} entries",
+                                    from.value - 1, end.value));
+  replay(end, *reader, *load_session_);
+  if (end.value == 0) {
+    write_genesis();
+    if (options_.journal_found) options_.journal_found(state_->globals.next);
+  }
+  if (auto fault = core::check_globals(state_->globals)) throw CorruptLedger(*fault);
+  if (!tag_) {
+    auto genesis = reader->entry({0});
+    auto envelope = genesis ? codec::Envelope::decode(genesis->envelope) : std::nullopt;
+    auto parameters = envelope ? codec::read_genesis(envelope->command) : std::nullopt;
+    if (!parameters) throw CorruptLedger("entry 0 is not a genesis");
+    std::lock_guard lock(mutex_);
+    tag_ = std::make_shared<const codec::SigningTag>(parameters->origin, genesis->leaf_hash);
+  }
+  committed_next_ = state_->globals.next.value;
+  flushed_next_ = from.value;
+  last_flush_ = SteadyClock::now();
+  observer_.recovered(from, state_->globals.next, seconds_since(started));
+  resolve_doubt();
+}
+
+void Sequencer::replay(core::Sequence end, journal::ReadSession& reader, journal::LoadSession& loader) {
+  while (state_->globals.next < end) {
+    auto page = reader.entries(state_->globals.next, end, replay_page);
+    if (page.empty()) throw CorruptLedger(fmt::format("entry {} is missing", state_->globals.next.value));
+    std::vector<codec::Decoded> commands;
+    core::Needs needs;
+    for (const auto& stored : page) {
+      auto decoded = codec::decode_stored(stored.envelope);
+      if (!decoded) throw CorruptLedger(fmt::format("entry {}: {}", stored.sequence.value, decoded.error()));
+      core::collect_needs(decoded->command, needs);
+      commands.push_back(*std::move(decoded));
+    }
+    RoundUnderWay scratch;
+    scratch.round = std::make_shared<Round>(std::vector<Submission>{});
+    scratch.round->needs = std::move(needs);
+    LoadJob missing;
+    pin_or_miss(scratch, missing);
+    auto loaded = loader.load(missing.needs, missing.accounts);
+    for (auto& key : loaded.keys) state_->keys.load(key.key, key);
+    for (auto& account : loaded.accounts) state_->accounts.load(account.number, account);
+    for (auto& channel : loaded.channels) state_->channels.load(channel.id, channel);
+    for (const auto& key : missing.needs.keys) state_->keys.load(key, std::nullopt);
+    for (const auto& id : missing.needs.channels) state_->channels.load(id, std::nullopt);
+    for (std::size_t i = 0; i < page.size(); ++i) {
+      auto entry = codec::replay(*state_, commands[i], page[i]);
+      if (!entry) throw CorruptLedger(entry.error());
+    }
+    unpin(scratch);
+  }
+}
+
+void Sequencer::write_genesis() {
+  if (!options_.genesis)
+    throw CorruptLedger(
+        "the journal is empty, and no genesis is configured: set genesis.origin and genesis.operator_key");
+  auto decoded = codec::make_genesis(*options_.genesis);
+  core::Needs needs;
+  core::collect_needs(decoded.command, needs);
+  for (const auto& key : needs.keys) state_->keys.load(key, std::nullopt);
+  core::TimeUs now = options_.clock();
+  auto outcome = core::apply(*state_, decoded.command, now);
+  if (!outcome.accepted()) throw CorruptLedger("the configured genesis breaks the ledger's rules");
+  std::vector<codec::Entry> entries;
+  entries.push_back(codec::seal_entry(*state_, decoded.command, std::move(outcome), decoded.envelope.encode(),
+                                      now, random_array<32>()));
+  writer_session_->commit(entries);
+}
+
+void Sequencer::serve() {
+  for (;;) {
+    {
+      std::lock_guard lock(mutex_);
+      if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+      if (stopping_) return;
+      woken_ = false;
+    }
+    while (step()) {
+    }
+    bool nothing_left = intake_.empty() && rounds_.empty() && batch_->finished.empty() && committer_.idle() &&
+                        flush_stage_ == FlushStage::idle && flushed_next_ == state_->globals.next.value;
+    std::unique_lock lock(mutex_);
+    if (drained_ && nothing_left && !woken_) {
+      lock.unlock();
+      publisher_.wait_until_idle();
+      return;
+    }
+    wake_.wait_for(lock, options_.limits.flush_interval, [&] { return woken_ || stopping_; });
+  }
+}
+
+bool Sequencer::step() {
+  bool progress = false;
+  progress |= advance_loading();
+  progress |= start_round();
+  progress |= plan_next_round();
+  progress |= apply_next_round();
+  progress |= start_commit();
+  progress |= advance_flush();
+  return progress;
+}
+
+// --- rounds: load, plan, verify, apply
+
+bool Sequencer::start_round() {
+  if (rounds_.size() >= max_rounds || loading_ || intake_.empty()) return false;
+  auto& under_way = rounds_.emplace_back();
+  under_way.round = std::make_shared<Round>(intake_.take());
+  LoadJob missing;
+  pin_or_miss(under_way, missing);
+  if (missing.needs.keys.empty() && missing.needs.channels.empty() && missing.accounts.empty()) {
+    under_way.loaded = true;
+  } else {
+    loading_ = missing;
+    loader_.push(std::move(missing));
+  }
+  return true;
+}
+
+// Pins what is in memory, and says what is not. An account behind a resident key or channel may have been
+// evicted.
+void Sequencer::pin_or_miss(RoundUnderWay& under_way, LoadJob& missing) {
+  auto account = [&](core::AccountNumber number) {
+    if (state_->accounts.resident(number)) {
+      state_->accounts.pin(number);
+      under_way.pinned_accounts.push_back(number);
+    } else {
+      missing.accounts.push_back(number);
+    }
+  };
+  for (const auto& key : under_way.round->needs.keys) {
+    if (!state_->keys.resident(key)) {
+      missing.needs.keys.push_back(key);
+      continue;
+    }
+    state_->keys.pin(key);
+    under_way.pinned.keys.push_back(key);
+    if (const auto* entry = state_->keys.find(key)) account(entry->account);
+  }
+  for (const auto& id : under_way.round->needs.channels) {
+    if (!state_->channels.resident(id)) {
+      missing.needs.channels.push_back(id);
+      continue;
+    }
+    state_->channels.pin(id);
+    under_way.pinned.channels.push_back(id);
+    if (const auto* channel = state_->channels.find(id)) {
+      account(channel->payer);
+      account(channel->recipient);
+    }
+  }
+  for (auto number : under_way.round->accounts) account(number);
+}
+
+bool Sequencer::advance_loading() {
+  std::optional<journal::Loaded> loaded;
+  {
+    std::lock_guard lock(mutex_);
+    loaded.swap(loaded_);
+  }
+  if (!loaded) return false;
+  // Memory is newer than what was read: load() leaves resident records as they are, and nothing can have been
+  // written and evicted meanwhile, because eviction waits for the loader (advance_flush).
+  for (auto& key : loaded->keys) state_->keys.load(key.key, key);
+  for (auto& account : loaded->accounts) state_->accounts.load(account.number, account);
+  for (auto& channel : loaded->channels) state_->channels.load(channel.id, channel);
+  for (const auto& key : loading_->needs.keys) state_->keys.load(key, std::nullopt);
+  for (const auto& id : loading_->needs.channels) state_->channels.load(id, std::nullopt);
+  for (const auto& number : loading_->accounts) state_->accounts.load(number, std::nullopt);
+  loading_.reset();
+  auto& under_way = rounds_.back();
+  unpin(under_way);
+  under_way.pinned = {};
+  under_way.pinned_accounts.clear();
+  LoadJob missing;
+  pin_or_miss(under_way, missing);
+  // A key that another round rotated meanwhile may lead to an account that is not here: load once more.
+  if (!missing.accounts.empty() || !missing.needs.keys.empty() || !missing.needs.channels.empty()) {
+    loading_ = missing;
+    loader_.push(std::move(missing));
+  } else {
+    under_way.loaded = true;
+  }
+  return true;
+}
+
+bool Sequencer::plan_next_round() {
+  for (auto& under_way : rounds_) {
+    if (under_way.planned) continue;
+    if (!under_way.loaded) return false;
+    under_way.planned = true;
+    under_way.planned_at = SteadyClock::now();
+    under_way.round->plan(*state_);
+    if (under_way.round->tasks() == 0)
+      under_way.verified->store(true);
+    else
+      verifiers_.add({under_way.round, tag_, under_way.verified});
+    return true;
+  }
+  return false;
+}
+
+bool Sequencer::batch_has_room() const {
+  return batch_->committed->entries.size() < options_.limits.max_batch_entries &&
+         batch_->bytes < options_.limits.max_batch_bytes &&
+         state_->globals.next.value - flushed_next_ < options_.limits.max_unflushed_entries;
+}
+
+bool Sequencer::apply_next_round() {
+  if (rounds_.empty() || !rounds_.front().verified->load() || !batch_has_room()) return false;
+  auto under_way = std::move(rounds_.front());
+  rounds_.pop_front();
+  observer_.verified(under_way.round->commands.size(), seconds_since(under_way.planned_at));
+  apply_round(under_way);
+  unpin(under_way);
+  return true;
+}
+
+void Sequencer::apply_round(RoundUnderWay& under_way) {
+  auto& round = *under_way.round;
+  core::TimeUs now = std::max(options_.clock(), state_->globals.last_time_us);
+  std::vector<std::optional<Answer>> early(round.commands.size());
+  std::size_t place = 0;
+  for (auto& submission : round.submissions()) {
+    Finished finished;
+    if (auto* look = std::get_if<Look>(&submission.what)) {
+      look->look(*state_);
+    } else {
+      const auto& items = std::get<Commands>(submission.what).items;
+      finished.answers.reserve(items.size());
+      for (std::size_t i = 0; i < items.size(); ++i)
+        finished.answers.push_back(answer(round, place++, early, now));
+    }
+    finished.submission = std::move(submission);
+    batch_->finished.push_back(std::move(finished));
+  }
+  batch_->committed->next = state_->globals.next;
+}
+
+Answer Sequencer::answer(Round& round, std::size_t place, std::vector<std::optional<Answer>>& early,
+                         core::TimeUs now) {
+  const auto& command = round.commands[place];
+  if (command.group >= 0) {
+    // The first of its group: the winner goes ahead.
+    auto winner = round.winner(command.group);
+    if (winner >= 0 && !early[static_cast<std::size_t>(winner)]) {
+      const auto& winning = round.commands[static_cast<std::size_t>(winner)];
+      early[static_cast<std::size_t>(winner)] = apply_command(**winning.item, now);
+    }
+    if (static_cast<std::size_t>(winner) == place) return *early[place];
+  }
+  switch (command.check) {
+    case Round::Check::refused:
+      return refusal(command.error);
+    case Round::Check::verified:
+      return apply_command(**command.item, now);
+    case Round::Check::unverified:
+      break;
+  }
+  return answer_unverified(std::get<core::Receipt>((*command.item)->command.body));
+}
+
+// A receipt whose signature nobody looked at is never applied.
+Answer Sequencer::answer_unverified(const core::Receipt& receipt) const {
+  const core::Channel* channel = state_->channels.find(receipt.channel);
+  core::require(channel != nullptr);
+  if (receipt.cumulative <= channel->claimed)
+    return {
+        .verdict = core::Outcome::Verdict::covered, .sequence = channel->claim, .claimed = channel->claimed};
+  return refusal(channel->open ? core::Error::wrong_receipt_key : core::Error::channel_closed);
+}
+
+Answer Sequencer::apply_command(const codec::Decoded& decoded, core::TimeUs now) {
+  if (decoded.requests_seal) {
+    if (auto refused = refuse_seal_request(decoded, now)) return *refused;
+    return apply_command(codec::make_seal(state_->globals, decoded.seal_block_id), now);
+  }
+  core::Outcome outcome = core::apply(*state_, decoded.command, now);
+  Answer answer{outcome.verdict, outcome.error, outcome.sequence, outcome.claimed, outcome.details};
+  if (!outcome.accepted()) return answer;
+  std::string number;
+  append_be(number, outcome.sequence.value);
+  static const Hash process_secret = random_array<32>();
+  Hash secret = sha256({view(process_secret), number, view(random_array<16>())});
+  batch_->committed->entries.push_back(codec::seal_entry(*state_, decoded.command, std::move(outcome),
+                                                         decoded.envelope.encode(), now, secret));
+  const auto& entry = batch_->committed->entries.back();
+  batch_->bytes += entry.envelope.size() + entry.postings.size() * codec::account_posting_bytes + 256;
+  return answer;
+}
+
+// A request leaves no entry of its own, so the rules that the core has for signers are asked here.
+std::optional<Answer> Sequencer::refuse_seal_request(const codec::Decoded& decoded, core::TimeUs now) const {
+  const auto& command = decoded.command;
+  const auto* entry = state_->keys.find(command.signer);
+  if (!entry) return refusal(core::Error::unknown_account);
+  if (!entry->current()) return refusal(core::Error::key_rotated);
+  if (command.expires_us < now) return refusal(core::Error::expired);
+  if (command.expires_us > now + core::day_us) return refusal(core::Error::expiry_too_far);
+  if ((state_->account(entry->account).roles & core::role_anchor) == 0)
+    return refusal(core::Error::missing_role);
+  return std::nullopt;
+}
+
+void Sequencer::unpin(const RoundUnderWay& under_way) {
+  for (const auto& key : under_way.pinned.keys) state_->keys.unpin(key);
+  for (const auto& id : under_way.pinned.channels) state_->channels.unpin(id);
+  for (auto number : under_way.pinned_accounts) state_->accounts.unpin(number);
+}
+
+// --- batches: commit, answer
+
+bool Sequencer::start_commit() {
+  if (batch_->finished.empty() || !committer_.idle()) return false;
+  committer_.push(std::exchange(batch_, std::make_shared<Batch>()));
+  return true;
+}
+
+void Sequencer::commit(std::shared_ptr<Batch> batch) {
+  const auto& entries = batch->committed->entries;
+  {
+    std::lock_guard lock(mutex_);
+    if (error_) {  // a batch before it, or a flush, failed: this one is not tried
+      in_doubt_.push_back(std::move(batch));
+      return;
+    }
+  }
+  try {
+    if (!entries.empty()) {
+      auto started = SteadyClock::now();
+      writer_session_->commit(entries);
+      observer_.committed(entries.size(), seconds_since(started));
+    }
+  } catch (...) {
+    in_doubt_.push_back(std::move(batch));
+    fail_with(std::current_exception());
+    return;
+  }
+  committed_next_ = batch->committed->next.value;
+  publisher_.push(std::move(batch));
+  wake();
+}
+
+void Sequencer::publish(std::shared_ptr<Batch> batch) {
+  std::shared_ptr<const CommittedBatch> committed = batch->committed;
+  if (!committed->entries.empty() && options_.committed) options_.committed(committed);
+  for (auto& finished : batch->finished) {
+    if (auto* look = std::get_if<Look>(&finished.submission.what)) {
+      look->done(true);
+      continue;
+    }
+    auto& commands = std::get<Commands>(finished.submission.what);
+    for (std::size_t i = 0; i < commands.items.size(); ++i) {
+      if (commands.items[i])
+        observer_.answered(commands.items[i]->command.kind(), finished.answers[i]);
+      else
+        observer_.refused_early(commands.items[i].error());
+    }
+    commands.done(finished.answers, committed);
+  }
+}
+
+void Sequencer::refuse(std::vector<Finished>& finished) {
+  auto nothing = std::make_shared<const CommittedBatch>();
+  for (auto& one : finished) {
+    if (auto* look = std::get_if<Look>(&one.submission.what)) {
+      look->done(false);
+      continue;
+    }
+    auto& commands = std::get<Commands>(one.submission.what);
+    std::vector<Answer> answers(commands.items.size(), refusal(core::Error::unavailable));
+    commands.done(answers, nothing);
+  }
+  finished.clear();
+}
+
+// --- loading and write-behind
+
+void Sequencer::load(LoadJob job) {
+  try {
+    auto loaded = load_session_->load(job.needs, job.accounts);
+    std::lock_guard lock(mutex_);
+    loaded_ = std::move(loaded);
+  } catch (...) {
+    fail_with(std::current_exception());
+  }
+  wake();
+}
+
+bool Sequencer::advance_flush() {
+  auto& state = *state_;
+  switch (flush_stage_) {
+    case FlushStage::idle: {
+      if (state.globals.next.value == flushed_next_) {
+        last_flush_ = SteadyClock::now();
+        return false;
+      }
+      std::size_t changed = state.accounts.changed() + state.channels.changed() + state.keys.changed();
+      bool due = changed >= options_.limits.flush_records ||
+                 SteadyClock::now() - last_flush_ >= options_.limits.flush_interval || !batch_has_room();
+      bool last = false;
+      {
+        std::lock_guard lock(mutex_);
+        last = drained_;
+      }
+      if (!due && !last) return false;
+      flush_ = std::make_shared<journal::Flush>();
+      flush_->globals = state.globals;
+      state.keys.freeze();
+      state.accounts.freeze();
+      state.channels.freeze();
+      flush_stage_ = FlushStage::draining;
+      return true;
+    }
+    case FlushStage::draining: {
+      bool more = state.keys.drain(drain_step, flush_->keys);
+      more |= state.accounts.drain(drain_step, flush_->accounts);
+      more |= state.channels.drain(drain_step, flush_->channels);
+      if (!more) flush_stage_ = FlushStage::waiting_for_commit;
+      return true;
+    }
+    case FlushStage::waiting_for_commit:
+      // Balances never get ahead of the entries.
+      if (committed_next_ < flush_->globals.next.value) return false;
+      flusher_.push(flush_);
+      flush_stage_ = FlushStage::writing;
+      return true;
+    case FlushStage::writing: {
+      if (loading_) return false;  // what is being read must not be evicted under it
+      {
+        std::lock_guard lock(mutex_);
+        if (!flush_written_) return false;
+        flush_written_ = false;
+      }
+      state.keys.finish();
+      state.accounts.finish();
+      state.channels.finish();
+      std::size_t third = options_.limits.cache_bytes / 3;
+      state.keys.evict(third);
+      state.accounts.evict(third);
+      state.channels.evict(third);
+      cache_bytes_ = state.keys.bytes() + state.accounts.bytes() + state.channels.bytes();
+      flushed_next_ = flush_->globals.next.value;
+      last_flush_ = SteadyClock::now();
+      flush_.reset();
+      flush_stage_ = FlushStage::idle;
+      return true;
+    }
+  }
+  return false;
+}
+
+void Sequencer::flush(std::shared_ptr<journal::Flush> flush_job) {
+  try {
+    flush_session_->write(epoch_, *flush_job);
+    std::lock_guard lock(mutex_);
+    flush_written_ = true;
+  } catch (...) {
+    fail_with(std::current_exception());
+  }
+  wake();
+}
+
+// --- when something failed
+
+void Sequencer::abandon() {
+  {
+    std::lock_guard lock(mutex_);
+    serving_ = false;
+  }
+  committer_.wait_until_idle();
+  publisher_.wait_until_idle();
+  loader_.wait_until_idle();
+  flusher_.wait_until_idle();
+  // What was applied on top of the batch in doubt, and what was not applied yet: nothing of it happened.
+  refuse(batch_->finished);
+  batch_ = std::make_shared<Batch>();
+  for (auto& under_way : rounds_) {
+    while (!under_way.verified->load() && under_way.planned) std::this_thread::yield();
+    std::vector<Finished> unapplied;
+    for (auto& submission : under_way.round->submissions()) unapplied.push_back({std::move(submission), {}});
+    refuse(unapplied);
+  }
+  rounds_.clear();
+  for (auto waiting = intake_.take(); !waiting.empty(); waiting = intake_.take()) {
+    std::vector<Finished> unapplied;
+    for (auto& submission : waiting) unapplied.push_back({std::move(submission), {}});
+    refuse(unapplied);
+  }
+  std::lock_guard lock(mutex_);
+  loaded_.reset();
+  loading_.reset();
+  flush_written_ = false;
+  flush_.reset();
+  flush_stage_ = FlushStage::idle;
+  error_ = nullptr;
+}
+
+// A batch whose commit failed either stands in the journal now or never will: raising the epoch waited it
+// out.
+void Sequencer::resolve_doubt() {
+  for (auto& batch : std::exchange(in_doubt_, {})) {
+    const auto& entries = batch->committed->entries;
+    bool stands = false;
+    if (!entries.empty()) {
+      auto stored = sessions_.reader()->entry(entries.back().sequence);
+      stands = stored && stored->leaf_hash == entries.back().leaf_hash;
+    }
+    if (stands)
+      publisher_.push(std::move(batch));
+    else
+      refuse(batch->finished);
+  }
+}
+
+}  // namespace windlass::sequencer

@@ -1,0 +1,180 @@
+// The one writer: puts commands in order, applies them, commits them in batches, answers.
+//
+//   intake -> load what is missing -> verify (all cores) -> apply -> commit -> answer, log
+//   '-------------- rounds ----------------------------'   '--- batches --------------'
+//
+// One thread owns the state. Up to two rounds are under way, so that the cores verify one while the writer
+// applies another; one commit is in flight, and the next batch is whatever was applied meanwhile. Every
+// answer waits for the commit of everything that it was computed from. Balances are written behind
+// (core/table.h), never ahead of the entries. When a commit fails or is in doubt, the state is dropped and
+// recovered by replaying the entries, as at the start: there is one such path.
+#pragma once
+
+#include "ledger/journal/journal.h"
+#include "ledger/sequencer/intake.h"
+#include "ledger/sequencer/verifiers.h"
+#include "ledger/sequencer/worker_thread.h"
+
+namespace windlass::sequencer {
+
+// Told what happens, for metrics and logs; called on the sequencer's threads, must be quick.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void committed(std::size_t /*entries*/, double /*seconds*/) {}
+  virtual void verified(std::size_t /*commands*/, double /*seconds*/) {}
+  virtual void answered(core::Kind, const Answer&) {}
+  virtual void refused_early(core::Error) {}
+  virtual void recovered(core::Sequence /*from*/, core::Sequence /*next*/, double /*seconds*/) {}
+  virtual void trouble(const std::string& /*what*/) {}
+};
+
+struct Options {
+  Limits limits;
+  std::function<core::TimeUs()> clock;
+  // For an empty journal; nothing: refuse to start on one.
+  std::optional<codec::GenesisParameters> genesis;
+  // During every recovery, with the number of entries that the journal holds: throws where that cannot be
+  // (then the sequencer fails with its words).
+  std::function<void(core::Sequence end)> journal_found;
+  // Every committed batch with entries, in order, before its answers go out. On the publishing thread.
+  std::function<void(const std::shared_ptr<const CommittedBatch>&)> committed;
+  // The sequencer cannot go on: another writer took over, or what is stored contradicts itself. Called once.
+  std::function<void(const std::string& why)> failed;
+};
+
+struct Status {
+  core::Sequence committed_next;
+  core::Sequence flushed_next;
+  journal::Epoch epoch = 0;
+  bool serving = false;
+  std::size_t waiting_commands = 0;
+  std::size_t cache_bytes = 0;
+};
+
+class Sequencer {
+ public:
+  // Takes the lease (waiting while another server holds it), recovers, writes genesis on an empty journal,
+  // serves.
+  Sequencer(journal::Sessions& sessions, Options options, Observer& observer);
+  ~Sequencer();  // without drain(): as a crash, but for memory
+
+  // Waits until it serves; false when it failed, or was told to stop, before that.
+  bool wait_until_serving();
+  // queue_full, draining, or none: taken, `done` will be called.
+  core::Error submit(Submission submission);
+  // No new work; returns when everything accepted is committed, answered and flushed.
+  void drain();
+
+  Status status() const;
+  // Once serving.
+  std::shared_ptr<const codec::SigningTag> signing_tag() const;
+
+ private:
+  // A submission with its answers, waiting for the commit.
+  struct Finished {
+    Submission submission;
+    std::vector<Answer> answers;
+  };
+  struct Batch {
+    std::shared_ptr<CommittedBatch> committed = std::make_shared<CommittedBatch>();
+    std::vector<Finished> finished;
+    std::size_t bytes = 0;
+  };
+  // Rounds come to the front in order, whatever their state.
+  struct RoundUnderWay {
+    std::shared_ptr<Round> round;
+    bool loaded = false;
+    bool planned = false;
+    std::shared_ptr<std::atomic<bool>> verified = std::make_shared<std::atomic<bool>>(false);
+    std::chrono::steady_clock::time_point planned_at{};
+    core::Needs pinned;
+    std::vector<core::AccountNumber> pinned_accounts;
+  };
+  struct LoadJob {
+    core::Needs needs;
+    std::vector<core::AccountNumber> accounts;
+  };
+  enum class FlushStage { idle, draining, waiting_for_commit, writing };
+
+  // --- the writer's thread, and what only it touches
+  void run();
+  bool become_writer();  // false: told to stop
+  void recover();
+  void replay(core::Sequence end, journal::ReadSession& reader, journal::LoadSession& loader);
+  void write_genesis();
+  void serve();  // until drained; throws what the other threads ran into
+  bool step();   // does what can be done; false when there was nothing
+  bool start_round();
+  bool advance_loading();
+  bool plan_next_round();
+  bool apply_next_round();
+  void apply_round(RoundUnderWay& under_way);
+  Answer answer(Round& round, std::size_t place, std::vector<std::optional<Answer>>& early, core::TimeUs now);
+  Answer answer_unverified(const core::Receipt& receipt) const;
+  Answer apply_command(const codec::Decoded& decoded, core::TimeUs now);
+  std::optional<Answer> refuse_seal_request(const codec::Decoded& decoded, core::TimeUs now) const;
+  bool start_commit();
+  bool advance_flush();
+  void pin_or_miss(RoundUnderWay& under_way, LoadJob& missing);
+  void unpin(const RoundUnderWay& under_way);
+  void abandon();  // drops the state and everything not committed
+  void resolve_doubt();
+  bool batch_has_room() const;
+
+  // --- other threads
+  void commit(std::shared_ptr<Batch> batch);
+  void publish(std::shared_ptr<Batch> batch);
+  void refuse(std::vector<Finished>& finished);
+  void load(LoadJob job);
+  void flush(std::shared_ptr<journal::Flush> flush);
+  void wake();
+  void fail_with(std::exception_ptr error);
+
+  journal::Sessions& sessions_;
+  const Options options_;
+  Observer& observer_;
+  Intake intake_;
+
+  std::unique_ptr<core::State> state_;
+  std::deque<RoundUnderWay> rounds_;
+  std::shared_ptr<Batch> batch_;
+  std::vector<std::shared_ptr<Batch>> in_doubt_;  // the committer's, until it is idle
+  FlushStage flush_stage_ = FlushStage::idle;
+  std::shared_ptr<journal::Flush> flush_;
+  std::chrono::steady_clock::time_point last_flush_{};
+
+  std::unique_ptr<journal::WriterSession> writer_session_;  // the committer's while serving
+  std::unique_ptr<journal::LoadSession> load_session_;      // the loader's
+  std::unique_ptr<journal::FlushSession> flush_session_;    // the flusher's
+
+  // --- shared, under mutex_
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  bool woken_ = false;
+  bool stopping_ = false;
+  bool failed_ = false;
+  bool drained_ = false;
+  bool serving_ = false;
+  std::condition_variable changed_;  // serving_, drained_, failed_
+  std::exception_ptr error_;         // of another thread, for the writer's
+  std::optional<journal::Loaded> loaded_;
+  std::optional<LoadJob> loading_;  // the writer's own note of what it asked for
+  bool flush_written_ = false;
+  std::shared_ptr<const codec::SigningTag> tag_;
+
+  std::atomic<std::uint64_t> committed_next_{0};
+  std::atomic<std::uint64_t> flushed_next_{0};
+  std::atomic<journal::Epoch> epoch_{0};
+  std::atomic<std::size_t> cache_bytes_{0};
+
+  // --- threads, last: stopped first
+  WorkerThread<std::shared_ptr<Batch>> publisher_;
+  WorkerThread<std::shared_ptr<Batch>> committer_;
+  WorkerThread<LoadJob> loader_;
+  WorkerThread<std::shared_ptr<journal::Flush>> flusher_;
+  Verifiers verifiers_;
+  std::thread writer_;
+};
+
+}  // namespace windlass::sequencer

@@ -1,0 +1,58 @@
+// What goes into the sequencer and what comes back.
+#pragma once
+
+#include <functional>
+
+#include "ledger/codec/command.h"
+#include "ledger/codec/entry.h"
+#include "ledger/log/note.h"
+
+namespace windlass::sequencer {
+
+// Entries that became durable in one commit, in order. Immutable once shared.
+struct CommittedBatch {
+  std::vector<codec::Entry> entries;  // empty: answers only
+  core::Sequence next;                // the log's size after it
+  core::Sequence first() const { return entries.empty() ? next : entries.front().sequence; }
+  std::vector<Hash> leaf_hashes() const;
+};
+
+struct Answer {
+  core::Outcome::Verdict verdict = core::Outcome::Verdict::refused;
+  core::Error error = core::Error::none;
+  core::Sequence sequence = core::no_sequence;  // accepted, covered, repeated
+  core::Amount claimed = 0;                     // covered
+  std::array<core::Outcome::Detail, 2> details{};
+};
+
+// A command of a submission: decoded, or refused before it got here (it keeps its place among the answers).
+using Item = tl::expected<codec::Decoded, core::Error>;
+
+// A connection, for fairness: each has its own queue.
+using ClientId = std::uint64_t;
+
+// Commands that are answered together, in their order. Accepted ones stand in `batch`.
+struct Commands {
+  std::vector<Item> items;
+  // Called once, after the commit of everything that the answers were computed from, or when there will be
+  // none (answers `unavailable`; then the batch is empty). On the publishing thread: it must not block.
+  std::function<void(const std::vector<Answer>&, const std::shared_ptr<const CommittedBatch>& batch)> done;
+};
+
+// A look at the state at its place among the commands; `done` like theirs. `state` has what was asked for.
+struct Look {
+  core::Needs needs;
+  std::vector<core::AccountNumber> accounts;
+  std::function<void(const core::State& state)> look;
+  std::function<void(bool available)> done;
+};
+
+struct Submission {
+  ClientId client = 0;
+  std::variant<Commands, Look> what;
+
+  std::size_t commands() const;
+  std::size_t bytes() const;
+};
+
+}  // namespace windlass::sequencer
