@@ -11,7 +11,7 @@
 namespace windlass::devchain {
 
 // The contract types that an account's active permission allows by default: a bit each, lowest first.
-constexpr ByteArray<32> active_operations = {0x7f, 0xff, 0x1f, 0xc0, 0x03, 0x3e, 0x01};
+constexpr ByteArray<32> active_operations = {0x7f, 0xff, 0x1f, 0xc0, 0x03, 0x3e, 0x01, 0x08};
 
 using Refusal = tron::BroadcastAnswer;  // result false
 

@@ -10,12 +10,16 @@
 
 namespace windlass::test {
 
-// The cases of a file, by value.
-inline nlohmann::json load_vectors(const std::string& file) {
+inline nlohmann::json load_file(const std::string& file) {
   const char* source = std::getenv("WINDLASS_SOURCE_DIR");
   std::ifstream in(std::string(source ? source : ".") + "/tests/vectors/tron/" + file);
   if (!in) throw std::runtime_error("no tests/vectors/tron/" + file + ": set WINDLASS_SOURCE_DIR");
-  auto json = nlohmann::json::parse(in);
+  return nlohmann::json::parse(in);
+}
+
+// The cases of a file, by value.
+inline nlohmann::json load_vectors(const std::string& file) {
+  auto json = load_file(file);
   return json.at(json.contains("vectors") ? "vectors" : "captures");
 }
 
