@@ -1,0 +1,4 @@
+# The core against a model of it, and its tables against a storage: random commands, replayable by seed.
+windlass_test(core_property_test LABEL property
+  SOURCES property/core_property_test.cpp property/core_commands.cpp property/core_model.cpp
+  LINK windlass_core fmt::fmt)

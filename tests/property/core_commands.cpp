@@ -1,0 +1,552 @@
+#include "tests/property/core_commands.h"
+
+#include <algorithm>
+
+#include "ledger/core/limits.h"
+
+namespace windlass::core {
+namespace {
+
+constexpr Amount max_amount = std::numeric_limits<Amount>::max();
+constexpr std::size_t recent_commands = 256;
+constexpr std::size_t enough_open_channels = 200;  // more make the model slow
+constexpr std::uint64_t fresh_keys_at_a_time = 4;
+
+constexpr std::uint32_t chain_of_plenty = 2;  // its assets come near the largest supply
+constexpr AssetId plenty{3};
+
+Amount at_least_one(Int128 amount) {
+  return static_cast<Amount>(std::clamp<Int128>(amount, 1, max_amount));
+}
+
+}  // namespace
+
+Key key_number(std::uint64_t n) {
+  std::string bytes(1, n % 2 == 0 ? '\x02' : '\x03');
+  for (int i = 0; i < 4; ++i) append_be(bytes, n);
+  return *to_array<33>(bytes);
+}
+
+Command CommandSource::next() {
+  Command command;
+  if (model_.size() == 0) {
+    command.body = genesis();
+    return command;
+  }
+  if (model_.size() == 1 || random_.one_in(5000)) wheel_steps_ = 60;
+  if (wheel_steps_ > 0) {
+    --wheel_steps_;
+    command.body = wheel(command);
+    return command;
+  }
+  if (!recent_.empty() && random_.percent(2)) return random_.pick(recent_);
+  advance_time();
+  command.body = any_body(command);
+  return command;
+}
+
+void CommandSource::observe(const Command& command, const Outcome& outcome) {
+  if (recent_.size() < recent_commands)
+    recent_.push_back(command);
+  else
+    recent_[random_.below(recent_commands)] = command;
+  if (!outcome.accepted()) return;
+  if (std::holds_alternative<RotateKey>(command.body)) rotated_keys_.push_back(command.signer);
+  if (std::holds_alternative<OpenChannel>(command.body))
+    open_channels_.push_back(ChannelId{outcome.sequence.value});
+  if (const auto* close = std::get_if<CloseChannel>(&command.body))
+    std::erase(open_channels_, close->channel);
+}
+
+void CommandSource::advance_time() {
+  auto dice = random_.below(1000);
+  if (dice < 500) return;
+  if (dice < 950)
+    now_us_ += static_cast<TimeUs>(random_.below(second_us));
+  else if (dice < 995)
+    now_us_ += static_cast<TimeUs>(random_.below(hour_us));
+  else
+    now_us_ += static_cast<TimeUs>(random_.below(3 * day_us));
+}
+
+Body CommandSource::any_body(Command& command) {
+  auto dice = random_.below(1000);
+  bool many_channels = open_channels_.size() > enough_open_channels;
+  if (many_channels && dice < 200) return close_channel(command);
+  if (dice < 280) return receipt(command);
+  if (dice < 420) return transfer(command);
+  if (dice < 480) return transfer_list(command);
+  if (dice < 620) return open_channel(command);
+  if (dice < 690) return top_up_channel(command);
+  if (dice < 810) return close_channel(command);
+  if (dice < 830) return rotate_key(command);
+  if (dice < 930) return credit(command);
+  if (dice < 950) return set_roles(command);
+  if (dice < 975) return set_asset(command);
+  if (dice < 998) return seal();
+  return genesis();
+}
+
+// --- the ledger's own
+
+Body CommandSource::genesis() {
+  auto asset = [](std::uint32_t number, std::string symbol, std::uint32_t chain, std::uint64_t units) {
+    return Asset{.number = AssetId{number},
+                 .symbol = std::move(symbol),
+                 .chain = chain,
+                 .token = std::to_string(number),
+                 .decimals = 6,
+                 .chain_units = units};
+  };
+  Genesis genesis{.operator_key = key_number(0)};
+  genesis.roles = {{key_number(1), role_gateway},
+                   {key_number(2), role_gateway | role_anchor},
+                   {key_number(3), role_auditor},
+                   {key_number(0), role_auditor}};
+  genesis.assets = {asset(1, "ONE", 1, 1), asset(2, "THOUSAND", 1, 1000),
+                    asset(3, "PLENTY", chain_of_plenty, 1)};
+  genesis.assets[0].minimum_first_credit = 50;
+  genesis.assets[0].minimum_channel = 10;
+  return genesis;
+}
+
+// Two accounts lock all they have for one another, claim it and lock it again, and close nothing: until what
+// is locked would overflow.
+Body CommandSource::wheel(Command& command) {
+  constexpr std::uint64_t one = 2, other = 3;
+  auto total = model_.totals()[plenty.value - 1];
+  Int128 left = Int128{max_amount} - total.available - total.locked - total.unassigned;
+  if (left > 0) {
+    Body body = credit(command);
+    auto& all = std::get<Credit>(body);
+    all.asset = plenty;
+    all.chain = chain_of_plenty;
+    all.amount = static_cast<ChainAmount>(left);
+    all.owner = model_.accounts()[one].key;
+    if (auto cursor = model_.cursors().find(all.chain); cursor != model_.cursors().end())
+      all.at = cursor->second;
+    ++all.at.block;
+    return body;
+  }
+  for (auto account : {one, other})
+    for (ChannelId id : model_.accounts()[account].paying_for) {
+      const auto& channel = model_.channels().at(id);
+      bool between_the_two = channel.recipient == one || channel.recipient == other;
+      if (channel.terms.asset != plenty || channel.claimed == channel.terms.amount || !between_the_two)
+        continue;
+      command.signer = channel.terms.receipt_key;
+      return Receipt{id, channel.terms.amount};
+    }
+  auto payer = model_.available(one, plenty) > model_.available(other, plenty) ? one : other;
+  sign_as(command, payer);
+  Amount amount = at_least_one(model_.available(payer, plenty));
+  const auto& paying_for = model_.accounts()[payer].paying_for;
+  if (!paying_for.empty() && random_.percent(40) &&
+      model_.channels().at(*paying_for.rbegin()).terms.asset == plenty)
+    return TopUpChannel{.channel = *paying_for.rbegin(), .amount = amount};
+  return OpenChannel{.asset = plenty,
+                     .recipient = model_.accounts()[one + other - payer].key,
+                     .amount = amount,
+                     .expires_us = now_us_ + day_us,
+                     .receipt_key = command.signer};
+}
+
+Body CommandSource::seal() {
+  Seal seal{.totals = model_.totals(), .accounts = model_.accounts().size()};
+  if (random_.percent(60)) return seal;
+  auto& total = seal.totals[random_.below(seal.totals.size())];
+  switch (random_.below(8)) {
+    case 0:
+      ++seal.accounts;
+      break;
+    case 1:
+      ++total.available, --total.locked;
+      break;
+    case 2:
+      ++total.unassigned;
+      break;
+    case 3:
+      ++total.dust;
+      break;
+    case 4:
+      ++total.credited;
+      break;
+    case 5:
+      ++total.paid;
+      break;
+    case 6:
+      ++total.held;
+      break;
+    default:
+      seal.totals.pop_back();
+      break;
+  }
+  return seal;
+}
+
+// --- channels
+
+Body CommandSource::receipt(Command& command) {
+  Receipt receipt{.channel = some_channel(), .cumulative = 1 + static_cast<Amount>(random_.below(100))};
+  auto it = model_.channels().find(receipt.channel);
+  command.signer = strange_key();
+  if (it == model_.channels().end()) return receipt;
+  receipt.cumulative = some_cumulative(it->second);
+  if (!random_.percent(5)) command.signer = it->second.terms.receipt_key;
+  return receipt;
+}
+
+Body CommandSource::open_channel(Command& command) {
+  auto payer = some_account();
+  sign_as(command, payer);
+  OpenChannel open{.asset = some_asset_of(payer), .recipient = some_key(command.signer)};
+  Int128 available = model_.available(payer, open.asset);
+  bool all = open.asset == plenty && random_.percent(70);
+  open.amount = all ? at_least_one(available) : amount_from(available);
+  open.expires_us = some_life(now_us_);
+  open.receipt_key = command.signer;
+  if (random_.percent(20))
+    open.receipt_key = random_.percent(50) ? strange_key() : key_number(random_.next());
+  if (random_.percent(40))
+    open.content.assign(random_.percent(50) ? 20 : 32, static_cast<char>(random_.below(4)));
+  return open;
+}
+
+Body CommandSource::top_up_channel(Command& command) {
+  TopUpChannel top_up{.channel = some_channel()};
+  sign_as(command, some_account());
+  auto it = model_.channels().find(top_up.channel);
+  if (it != model_.channels().end()) {
+    const auto& channel = it->second;
+    if (!random_.percent(8)) sign_as(command, random_.percent(95) ? channel.payer : channel.recipient);
+    if (random_.percent(75))
+      top_up.amount = amount_from(model_.available(channel.payer, channel.terms.asset));
+    if (random_.percent(40)) top_up.expires_us = std::max<TimeUs>(0, some_life(channel.terms.expires_us));
+  }
+  if (top_up.amount == 0 && top_up.expires_us == 0) top_up.amount = 1;
+  return top_up;
+}
+
+Body CommandSource::close_channel(Command& command) {
+  CloseChannel close{.channel = some_channel()};
+  auto it = model_.channels().find(close.channel);
+  sign_as(command, some_account());
+  if (it == model_.channels().end()) return close;
+  const auto& channel = it->second;
+  bool by_payer = random_.percent(45);
+  TimeUs reclaimable_us = channel.terms.expires_us + channel_grace_us;
+  if (by_payer && random_.percent(30) && reclaimable_us < now_us_ + 30 * day_us)
+    now_us_ = std::max(now_us_, reclaimable_us - 1 + static_cast<TimeUs>(random_.below(3)));
+  if (!random_.percent(8)) sign_as(command, by_payer ? channel.payer : channel.recipient);
+  if (random_.percent(40)) {
+    CloseChannel::LastReceipt last{.receipt = {close.channel, some_cumulative(channel)},
+                                   .signer = channel.terms.receipt_key};
+    if (random_.percent(6)) last.receipt.channel = some_channel();
+    if (random_.percent(6)) last.signer = strange_key();
+    close.last_receipt = last;
+  }
+  return close;
+}
+
+// --- payments
+
+Body CommandSource::transfer(Command& command) {
+  auto payer = some_account();
+  sign_as(command, payer);
+  Transfer transfer{.asset = some_asset_of(payer), .recipient = some_key(command.signer)};
+  transfer.amount = amount_from(model_.available(payer, transfer.asset));
+  return transfer;
+}
+
+Body CommandSource::transfer_list(Command& command) {
+  auto payer = some_account();
+  sign_as(command, payer);
+  TransferList list{.asset = some_asset_of(payer)};
+  std::uint64_t count = 1 + random_.below(6);
+  if (random_.one_in(100)) count = 1 + random_.below(64);
+  if (random_.one_in(3000)) count = max_list_payments;
+  Int128 left = model_.available(payer, list.asset);
+  bool to_the_last_unit = random_.percent(20);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    Payment payment{.recipient = some_key(command.signer), .amount = amount_from(left)};
+    bool to_one_twice = !list.payments.empty() && random_.percent(15);
+    if (to_one_twice) payment.recipient = random_.pick(list.payments).recipient;
+    if (to_the_last_unit && i + 1 == count) payment.amount = at_least_one(left);
+    left = std::max<Int128>(0, left - payment.amount);
+    list.payments.push_back(payment);
+  }
+  return list;
+}
+
+// --- accounts, roles, assets, money from outside
+
+Body CommandSource::rotate_key(Command& command) {
+  sign_as(command, some_account());
+  RotateKey rotate{.new_key = fresh_key()};
+  if (random_.percent(25)) rotate.new_key = some_key(command.signer);
+  return rotate;
+}
+
+Body CommandSource::credit(Command& command) {
+  sign_as_holder_of(command, role_gateway);
+  AssetId number = some_asset();
+  bool known = number.value >= 1 && number.value <= model_.assets().size();
+  const Asset& asset = model_.assets()[known ? number.value - 1 : 0];
+  Credit credit{.asset = number, .chain = asset.chain};
+  ChainAmount units = random_.below(2'000);
+  if (asset.chain == chain_of_plenty) {
+    units = random_.next() >> (1 + random_.below(8));
+    if (random_.percent(5)) units = static_cast<ChainAmount>(max_amount) + random_.below(2);
+  }
+  credit.amount = units * asset.chain_units + random_.below(asset.chain_units);
+  if (random_.percent(10))
+    credit.amount = random_.below(std::min<std::uint64_t>(asset.chain_units, 3000)) + 1;
+  if (random_.one_in(500)) credit.amount = ~ChainAmount{0};
+  credit.amount = std::max<ChainAmount>(1, credit.amount);
+  if (random_.percent(2)) credit.chain = 3 - credit.chain;
+  if (!random_.percent(8)) credit.owner = some_key(Key{});
+
+  auto cursor = model_.cursors().find(credit.chain);
+  if (cursor != model_.cursors().end()) credit.at = cursor->second;
+  auto step = static_cast<std::uint32_t>(random_.below(3));
+  switch (random_.below(16)) {
+    case 0:
+      break;  // the same again
+    case 1:
+      credit.at.block -= std::min<std::uint64_t>(credit.at.block, 1), credit.at.log = 9;
+      break;
+    case 2:
+      credit.at.transaction -= std::min(credit.at.transaction, 1U);
+      break;
+    case 3:
+    case 4:
+    case 5:
+      credit.at.log += step;
+      break;
+    case 6:
+    case 7:
+    case 8:
+      ++credit.at.transaction, credit.at.log = step;
+      break;
+    default:
+      ++credit.at.block, credit.at.transaction = step, credit.at.log = 0;
+      break;
+  }
+  return credit;
+}
+
+Body CommandSource::set_roles(Command& command) {
+  sign_as_holder_of(command, role_operator);
+  SetRoles set{.key = some_key(Key{}), .roles = static_cast<std::uint32_t>(random_.below(all_roles + 1))};
+  if (random_.percent(60)) set.roles &= role_auditor | role_anchor;
+  // Somebody stays the operator, or nothing more could be set.
+  if (model_.owner(set.key) == 0) set.roles |= role_operator;
+  return set;
+}
+
+Body CommandSource::set_asset(Command& command) {
+  sign_as_holder_of(command, role_operator);
+  static constexpr std::array<Amount, 6> minimums = {0, 0, 1, 10, 50, 500};
+  SetAsset set{.asset = random_.pick(model_.assets())};
+  set.asset.minimum_first_credit = random_.pick(minimums);
+  set.asset.minimum_channel = random_.pick(minimums);
+  if (random_.percent(70)) return set;
+  switch (random_.below(6)) {
+    case 0:
+      set.asset.symbol += "X";
+      return set;
+    case 1:
+      set.asset.token += "1";
+      return set;
+    case 2:
+      set.asset.chain += 1;
+      return set;
+    case 3:
+      set.asset.chain_units += 1;
+      return set;
+    case 4:
+      set.asset.decimals += 1;
+      return set;
+    default:
+      break;
+  }
+  bool make = model_.assets().size() < 6;
+  set.asset.number.value = static_cast<std::uint32_t>(model_.assets().size() + (make ? 1 : 2));
+  set.asset.symbol = "A" + std::to_string(set.asset.number.value);
+  set.asset.chain_units = random_.percent(50) ? 7 : ~std::uint64_t{0};
+  return set;
+}
+
+// --- signers, keys, numbers
+
+void CommandSource::sign_as(Command& command, std::uint64_t account) {
+  command.signer = model_.accounts()[account].key;
+  if (random_.percent(2)) command.signer = strange_key();
+  command.nonce = some_nonce(account);
+  command.expires_us = now_us_ + static_cast<TimeUs>(random_.below(day_us + 1));
+  switch (random_.below(60)) {
+    case 0:
+      command.expires_us = now_us_;
+      break;
+    case 1:
+      command.expires_us = now_us_ - 1;
+      break;
+    case 2:
+      command.expires_us = now_us_ + max_expiry_ahead_us;
+      break;
+    case 3:
+      command.expires_us = now_us_ + max_expiry_ahead_us + 1;
+      break;
+    default:
+      break;
+  }
+}
+
+std::uint64_t CommandSource::sign_as_holder_of(Command& command, Role role) {
+  auto account = some_account();
+  bool rightly = !random_.percent(6);
+  for (int tries = 0; rightly && tries < 1000 && !(model_.accounts()[account].roles & role); ++tries)
+    account = some_account();
+  sign_as(command, account);
+  return account;
+}
+
+std::uint64_t CommandSource::some_account() {
+  std::uint64_t count = model_.accounts().size();
+  auto dice = random_.below(100);
+  if (dice < 75) return random_.below(std::min<std::uint64_t>(count, 8));
+  if (dice < 95) return random_.below(std::min<std::uint64_t>(count, 64));
+  return random_.below(count);
+}
+
+Key CommandSource::some_key(const Key& but) {
+  while (true) {
+    Key key = model_.accounts()[some_account()].key;
+    auto dice = random_.below(200);
+    if (dice < 4 && !rotated_keys_.empty()) key = random_.pick(rotated_keys_);
+    if (dice >= 4 && dice < 8) key = fresh_key();
+    if (key != but) return key;
+  }
+}
+
+Key CommandSource::fresh_key() {
+  while (model_.owner(key_number(next_fresh_key_))) ++next_fresh_key_;
+  return key_number(next_fresh_key_ + random_.below(fresh_keys_at_a_time));
+}
+
+Key CommandSource::strange_key() {
+  if (!rotated_keys_.empty() && random_.percent(50)) return random_.pick(rotated_keys_);
+  return random_.percent(50) ? fresh_key() : model_.accounts()[some_account()].key;
+}
+
+AssetId CommandSource::some_asset() {
+  auto count = static_cast<std::uint32_t>(model_.assets().size());
+  if (random_.percent(2)) return AssetId{random_.percent(50) ? 0 : count + 1};
+  return AssetId{1 + static_cast<std::uint32_t>(random_.below(count))};
+}
+
+AssetId CommandSource::some_asset_of(std::uint64_t account) {
+  AssetId asset = some_asset();
+  for (int tries = 0; tries < 3 && model_.available(account, asset) == 0; ++tries) asset = some_asset();
+  return asset;
+}
+
+ChannelId CommandSource::some_channel() {
+  if (open_channels_.empty() || random_.percent(4)) return ChannelId{random_.below(model_.size() + 10)};
+  if (random_.percent(10) && !model_.channels().empty()) {
+    auto it = model_.channels().lower_bound(ChannelId{random_.below(model_.size())});
+    return it == model_.channels().end() ? model_.channels().begin()->first : it->first;
+  }
+  std::size_t newest = std::min<std::size_t>(open_channels_.size(), random_.percent(70) ? 16 : 1000);
+  return open_channels_[open_channels_.size() - 1 - random_.below(newest)];
+}
+
+Amount CommandSource::amount_near(Int128 limit) {
+  switch (random_.below(12)) {
+    case 0:
+      return 1;
+    case 1:
+    case 2:
+      return at_least_one(limit - 1);
+    case 3:
+    case 4:
+    case 5:
+      return at_least_one(limit);
+    case 6:
+    case 7:
+      return at_least_one(limit + 1);
+    case 8:
+      return at_least_one(limit / 2);
+    case 9:
+      return max_amount;
+    case 10:
+      return at_least_one(static_cast<Int128>(random_.next() >> (1 + random_.below(63))));
+    default:
+      return 1 + static_cast<Amount>(random_.below(100));
+  }
+}
+
+Amount CommandSource::amount_from(Int128 available) {
+  if (random_.percent(15)) return amount_near(available);
+  auto share = static_cast<std::uint64_t>(available / (random_.percent(50) ? 4 : 32));
+  return at_least_one(static_cast<Int128>(random_.below(share + 1)));
+}
+
+Amount CommandSource::some_cumulative(const Model::Channel& channel) {
+  Int128 left = channel.terms.amount - channel.claimed;
+  switch (random_.below(10)) {
+    case 0:
+      return at_least_one(channel.claimed);
+    case 1:
+      return at_least_one(channel.claimed - static_cast<Int128>(random_.below(3)));
+    case 2:
+      return at_least_one(channel.terms.amount);
+    case 3:
+      return at_least_one(Int128{channel.terms.amount} + 1);
+    case 4:
+      return amount_near(channel.terms.amount);
+    case 5:
+      return at_least_one(channel.claimed + 1);
+    default:
+      return at_least_one(channel.claimed + left / static_cast<Int128>(2 + random_.below(8)));
+  }
+}
+
+TimeUs CommandSource::some_life(TimeUs around_us) {
+  switch (random_.below(20)) {
+    case 0:
+      return now_us_;
+    case 1:
+      return now_us_ + max_channel_life_us;
+    case 2:
+      return now_us_ + max_channel_life_us + 1;
+    case 3:
+      return around_us - 1;
+    case 4:
+      return 1 + static_cast<TimeUs>(random_.below(100));
+    case 5:
+      return around_us + 1;
+    case 6:
+      return around_us;
+    case 7:
+      return now_us_ + 1;
+    default:
+      return std::max(now_us_, around_us) + static_cast<TimeUs>(random_.below(2 * day_us));
+  }
+}
+
+std::uint64_t CommandSource::some_nonce(std::uint64_t account) {
+  auto dice = random_.below(200);
+  if (dice < 12) {
+    auto kept = model_.kept_nonces(account);
+    if (kept.empty()) return 1;
+    std::uint64_t lowest = kept.begin()->first;
+    if (dice < 6) return std::max<std::uint64_t>(1, lowest - 1 - random_.below(3));
+    return std::next(kept.begin(), static_cast<std::ptrdiff_t>(random_.below(kept.size())))->first;
+  }
+  if (dice == 12) return random_.percent(50) ? 1 : ~std::uint64_t{0} - random_.below(2);
+  nonce_clock_ += 1 + random_.below(5);
+  return nonce_clock_ - random_.below(100);
+}
+
+}  // namespace windlass::core

@@ -1,0 +1,522 @@
+#include "tests/property/core_model.h"
+
+#include <fmt/format.h>
+
+#include "ledger/core/limits.h"
+
+namespace windlass::core {
+namespace {
+
+constexpr Int128 max_amount = std::numeric_limits<Amount>::max();
+
+Amount narrow(Int128 amount) {
+  require(amount >= 0 && amount <= max_amount);
+  return static_cast<Amount>(amount);
+}
+
+Sequence newest(const std::vector<Sequence>& entries) {
+  return entries.empty() ? no_sequence : entries.back();
+}
+
+std::uint32_t role_needed(Kind kind) {
+  if (kind == Kind::set_roles || kind == Kind::set_asset) return role_operator;
+  if (kind == Kind::credit) return role_gateway;
+  return 0;
+}
+
+bool by_an_account(Kind kind) {
+  return kind != Kind::genesis && kind != Kind::seal && kind != Kind::receipt;
+}
+
+}  // namespace
+
+Outcome Model::apply(const Command& command, TimeUs now_us) {
+  now_us_ = now_us;
+  if (const auto* receipt = std::get_if<Receipt>(&command.body)) {
+    auto it = channels_.find(receipt->channel);
+    if (it != channels_.end() && receipt->cumulative <= it->second.claimed)
+      return {.verdict = Outcome::Verdict::covered,
+              .sequence = newest(it->second.claims),
+              .claimed = narrow(it->second.claimed)};
+  }
+  if (by_an_account(command.kind())) {
+    if (auto signer = owner(command.signer)) {
+      auto kept = kept_nonces(*signer);
+      if (kept.contains(command.nonce))
+        return {.verdict = Outcome::Verdict::repeated, .sequence = kept[command.nonce]};
+    }
+    if (auto wrong = signer_faults(command); !wrong.empty()) return {.error = *wrong.begin()};
+  }
+  auto wrong = std::visit([&](const auto& body) { return faults(body, command.signer); }, command.body);
+  if (!wrong.empty()) return {.error = *wrong.begin()};
+
+  std::optional<std::uint64_t> signer;
+  if (by_an_account(command.kind())) signer = owner(command.signer);
+  std::visit([&](const auto& body) { carry_out(body, command.signer); }, command.body);
+  if (signer) accounts_[*signer].used_nonces[command.nonce] = Sequence{size_};
+  Outcome outcome{.verdict = Outcome::Verdict::accepted, .sequence = Sequence{size_}};
+  outcome.postings = write_entry();
+  return outcome;
+}
+
+// --- what is wrong with a command
+
+Model::Faults Model::signer_faults(const Command& command) const {
+  auto signer = owner(command.signer);
+  if (!signer) return {Error::unknown_account};
+  Faults faults;
+  if (rotated_away(command.signer)) faults.insert(Error::key_rotated);
+  if (command.expires_us < now_us_) faults.insert(Error::expired);
+  if (command.expires_us > now_us_ + max_expiry_ahead_us) faults.insert(Error::expiry_too_far);
+  auto kept = kept_nonces(*signer);
+  if (kept.size() == max_kept_nonces && command.nonce < kept.begin()->first)
+    faults.insert(Error::nonce_too_old);
+  auto role = role_needed(command.kind());
+  if (role != 0 && (accounts_[*signer].roles & role) == 0) faults.insert(Error::missing_role);
+  return faults;
+}
+
+Model::Faults Model::faults(const Genesis&, const Key&) const {
+  return size_ == 0 ? Faults{} : Faults{Error::forbidden_command};
+}
+
+Model::Faults Model::faults(const Seal& seal, const Key&) const {
+  bool right = seal.accounts == accounts_.size() && seal.totals == totals();
+  return right ? Faults{} : Faults{Error::seal_mismatch};
+}
+
+Model::Faults Model::faults(const Receipt& receipt, const Key& signer) const {
+  auto it = channels_.find(receipt.channel);
+  if (it == channels_.end()) return {Error::unknown_channel};
+  Faults faults;
+  if (!it->second.open) faults.insert(Error::channel_closed);
+  claim_faults(it->second, receipt, signer, faults);
+  return faults;
+}
+
+Model::Faults Model::faults(const Transfer& transfer, const Key& signer) const {
+  Faults faults;
+  payment_faults(transfer.asset, {{transfer.recipient, transfer.amount}}, signer, faults);
+  return faults;
+}
+
+Model::Faults Model::faults(const TransferList& list, const Key& signer) const {
+  Faults faults;
+  payment_faults(list.asset, list.payments, signer, faults);
+  return faults;
+}
+
+Model::Faults Model::faults(const OpenChannel& open, const Key& signer) const {
+  Faults faults;
+  if (rotated_away(open.recipient)) faults.insert(Error::key_rotated);
+  if (!exists(open.asset)) faults.insert(Error::unknown_asset);
+  if (life_is_bad(open.expires_us)) faults.insert(Error::bad_channel_expiry);
+  if (exists(open.asset) && open.amount < asset(open.asset).minimum_channel)
+    faults.insert(Error::below_minimum_channel);
+  if (accounts_[*owner(signer)].paying_for.size() >= max_open_channels)
+    faults.insert(Error::too_many_channels);
+  deposit_faults(open.asset, open.amount, signer, faults);
+  return faults;
+}
+
+Model::Faults Model::faults(const TopUpChannel& top_up, const Key& signer) const {
+  auto it = channels_.find(top_up.channel);
+  if (it == channels_.end()) return {Error::unknown_channel};
+  const Channel& channel = it->second;
+  Faults faults;
+  if (!channel.open) faults.insert(Error::channel_closed);
+  if (channel.payer != owner(signer)) faults.insert(Error::not_a_party);
+  bool moves_expiry = top_up.expires_us != 0;
+  if (moves_expiry && (life_is_bad(top_up.expires_us) || top_up.expires_us < channel.terms.expires_us))
+    faults.insert(Error::bad_channel_expiry);
+  deposit_faults(channel.terms.asset, top_up.amount, signer, faults);
+  return faults;
+}
+
+Model::Faults Model::faults(const CloseChannel& close, const Key& signer) const {
+  auto it = channels_.find(close.channel);
+  if (it == channels_.end()) return {Error::unknown_channel};
+  const Channel& channel = it->second;
+  Faults faults;
+  if (!channel.open) faults.insert(Error::channel_closed);
+  bool by_payer = channel.payer == owner(signer);
+  bool by_recipient = channel.recipient == owner(signer);
+  if (!by_payer && !by_recipient) faults.insert(Error::not_a_party);
+  if (close.last_receipt) {
+    if (close.last_receipt->receipt.channel != close.channel) faults.insert(Error::receipt_channel_mismatch);
+    claim_faults(channel, close.last_receipt->receipt, close.last_receipt->signer, faults);
+  }
+  if (!by_recipient && now_us_ < channel.terms.expires_us + channel_grace_us)
+    faults.insert(Error::not_yet_reclaimable);
+  return faults;
+}
+
+Model::Faults Model::faults(const RotateKey& rotate, const Key&) const {
+  return owners_.contains(rotate.new_key) ? Faults{Error::key_in_use} : Faults{};
+}
+
+Model::Faults Model::faults(const Credit& credit, const Key&) const {
+  if (!exists(credit.asset) || asset(credit.asset).chain != credit.chain) return {Error::unknown_asset};
+  Faults faults;
+  auto cursor = cursors_.find(credit.chain);
+  if (cursor != cursors_.end() && !(cursor->second < credit.at)) faults.insert(Error::credit_not_in_order);
+  ChainAmount units = asset(credit.asset).chain_units;
+  auto of = [&](const auto& amounts) {
+    auto it = amounts.find(credit.asset);
+    return it == amounts.end() ? ChainAmount{0} : it->second;
+  };
+  // Nothing else makes money: what there is, is what was credited.
+  ChainAmount supply = (of(credited_) - of(dust_)) / units;
+  if (credit.amount / units > static_cast<ChainAmount>(max_amount) - supply) faults.insert(Error::overflow);
+  return faults;
+}
+
+Model::Faults Model::faults(const SetRoles& set, const Key&) const {
+  return rotated_away(set.key) ? Faults{Error::key_rotated} : Faults{};
+}
+
+Model::Faults Model::faults(const SetAsset& set, const Key&) const {
+  Faults faults;
+  const Asset& wanted = set.asset;
+  if (exists(wanted.number)) {
+    const Asset& known = asset(wanted.number);
+    bool same = known.symbol == wanted.symbol && known.chain == wanted.chain && known.token == wanted.token &&
+                known.decimals == wanted.decimals && known.chain_units == wanted.chain_units;
+    if (!same) faults.insert(Error::asset_mismatch);
+  } else {
+    if (wanted.number.value != assets_.size() + 1) faults.insert(Error::asset_mismatch);
+    if (assets_.size() == max_assets) faults.insert(Error::too_many_assets);
+  }
+  return faults;
+}
+
+void Model::claim_faults(const Channel& channel, const Receipt& receipt, const Key& signer,
+                         Faults& faults) const {
+  if (signer != channel.terms.receipt_key) faults.insert(Error::wrong_receipt_key);
+  if (receipt.cumulative > channel.terms.amount) faults.insert(Error::above_deposit);
+}
+
+void Model::payment_faults(AssetId asset_number, const std::vector<Payment>& payments, const Key& signer,
+                           Faults& faults) const {
+  Int128 sum = 0;
+  std::set<Key> seen;
+  for (const auto& payment : payments) {
+    sum += payment.amount;
+    if (rotated_away(payment.recipient)) faults.insert(Error::key_rotated);
+    bool first_credit = !owner(payment.recipient) && seen.insert(payment.recipient).second;
+    if (first_credit && exists(asset_number) && payment.amount < asset(asset_number).minimum_first_credit)
+      faults.insert(Error::below_minimum_first_credit);
+  }
+  if (!exists(asset_number)) faults.insert(Error::unknown_asset);
+  if (sum > available(*owner(signer), asset_number)) faults.insert(Error::insufficient_funds);
+}
+
+void Model::deposit_faults(AssetId asset_number, Amount amount, const Key& signer, Faults& faults) const {
+  if (amount > available(*owner(signer), asset_number)) faults.insert(Error::insufficient_funds);
+  if (amount + locked(*owner(signer), asset_number) > max_amount) faults.insert(Error::overflow);
+}
+
+bool Model::life_is_bad(TimeUs expires_us) const {
+  return expires_us <= now_us_ || expires_us > now_us_ + max_channel_life_us;
+}
+
+// --- what it does
+
+void Model::carry_out(const Genesis& genesis, const Key&) {
+  auto first = find_or_make(genesis.operator_key);
+  accounts_[first].roles = role_operator;
+  name(first);
+  for (const auto& grant : genesis.roles) {
+    auto holder = find_or_make(grant.key);
+    accounts_[holder].roles |= grant.roles;
+    name(holder);
+  }
+  assets_ = genesis.assets;
+}
+
+void Model::carry_out(const Seal&, const Key&) {}
+
+void Model::carry_out(const Receipt& receipt, const Key&) {
+  claim(receipt.channel, receipt.cumulative);
+}
+
+void Model::carry_out(const Transfer& transfer, const Key& signer) {
+  carry_out(TransferList{transfer.asset, {{transfer.recipient, transfer.amount}}}, signer);
+}
+
+void Model::carry_out(const TransferList& list, const Key& signer) {
+  auto payer = *owner(signer);
+  name(payer, list.asset);
+  for (const auto& payment : list.payments) {
+    auto recipient = find_or_make(payment.recipient);
+    accounts_[payer].available[list.asset] -= payment.amount;
+    accounts_[recipient].available[list.asset] += payment.amount;
+    name(recipient, list.asset);
+  }
+}
+
+void Model::carry_out(const OpenChannel& open, const Key& signer) {
+  auto payer = *owner(signer);
+  auto recipient = find_or_make(open.recipient);
+  ChannelId id{size_};
+  channels_[id] = Channel{.terms = open, .payer = payer, .recipient = recipient};
+  accounts_[payer].available[open.asset] -= open.amount;
+  accounts_[payer].paying_for.insert(id);
+  name(payer, open.asset);
+  name(recipient, open.asset);
+  named_channel_ = id;
+}
+
+void Model::carry_out(const TopUpChannel& top_up, const Key&) {
+  Channel& channel = channels_.at(top_up.channel);
+  channel.terms.amount += top_up.amount;
+  if (top_up.expires_us != 0) channel.terms.expires_us = top_up.expires_us;
+  accounts_[channel.payer].available[channel.terms.asset] -= top_up.amount;
+  name(channel.payer, channel.terms.asset);
+  named_channel_ = top_up.channel;
+}
+
+void Model::carry_out(const CloseChannel& close, const Key&) {
+  Channel& channel = channels_.at(close.channel);
+  if (close.last_receipt && close.last_receipt->receipt.cumulative > channel.claimed)
+    claim(close.channel, close.last_receipt->receipt.cumulative);
+  channel.open = false;
+  Account& payer = accounts_[channel.payer];
+  payer.paying_for.erase(close.channel);
+  payer.available[channel.terms.asset] += channel.terms.amount - channel.claimed;
+  name(channel.payer, channel.terms.asset);
+  name(channel.recipient, channel.terms.asset);
+  named_channel_ = close.channel;
+  closes_ = true;
+}
+
+void Model::carry_out(const RotateKey& rotate, const Key& signer) {
+  auto account = *owner(signer);
+  owners_[rotate.new_key] = account;
+  rotations_[signer] = Sequence{size_};
+  accounts_[account].key = rotate.new_key;
+  name(account);
+}
+
+void Model::carry_out(const Credit& credit, const Key& signer) {
+  ChainAmount chain_units = asset(credit.asset).chain_units;
+  ChainAmount amount = credit.amount / chain_units;
+  cursors_[credit.chain] = credit.at;
+  credited_[credit.asset] += credit.amount;
+  dust_[credit.asset] += credit.amount - amount * chain_units;
+  name(*owner(signer));
+
+  bool for_somebody = credit.owner.has_value() && !rotated_away(*credit.owner) && amount > 0;
+  if (for_somebody && !owner(*credit.owner))
+    for_somebody = amount >= static_cast<ChainAmount>(asset(credit.asset).minimum_first_credit);
+  if (for_somebody) {
+    auto account = find_or_make(*credit.owner);
+    accounts_[account].available[credit.asset] += static_cast<Int128>(amount);
+    name(account, credit.asset);
+  } else {
+    unassigned_[credit.asset] += amount;
+  }
+}
+
+void Model::carry_out(const SetRoles& set, const Key& signer) {
+  name(*owner(signer));
+  auto account = find_or_make(set.key);
+  accounts_[account].roles = set.roles;
+  name(account);
+}
+
+void Model::carry_out(const SetAsset& set, const Key& signer) {
+  name(*owner(signer));
+  if (exists(set.asset.number))
+    assets_[set.asset.number.value - 1] = set.asset;
+  else
+    assets_.push_back(set.asset);
+}
+
+void Model::claim(ChannelId id, Amount cumulative) {
+  Channel& channel = channels_.at(id);
+  accounts_[channel.recipient].available[channel.terms.asset] += cumulative - channel.claimed;
+  channel.claimed = cumulative;
+  channel.claims.push_back(Sequence{size_});
+  name(channel.recipient, channel.terms.asset);
+  named_channel_ = id;
+}
+
+// --- entries
+
+std::uint64_t Model::find_or_make(const Key& key) {
+  if (auto known = owner(key)) return *known;
+  owners_[key] = accounts_.size();
+  accounts_.push_back(Account{.key = key});
+  return accounts_.size() - 1;
+}
+
+// An account that is named without an asset (0) and with one has the posting of that asset only.
+void Model::name(std::uint64_t account, AssetId asset) {
+  AssetId& named = named_accounts_[account];
+  named = std::max(named, asset);
+}
+
+std::vector<Posting> Model::write_entry() {
+  std::vector<Posting> postings;
+  for (const auto& [number, asset] : named_accounts_) {
+    AccountPosting posting{AccountNumber{number}, balance(number, asset), newest(accounts_[number].entries)};
+    if (closes_ && channels_.at(*named_channel_).payer == number)
+      postings.push_back(ClosingPosting{.payer = posting, .channel = *named_channel_});
+    else
+      postings.push_back(posting);
+    accounts_[number].entries.push_back(Sequence{size_});
+  }
+  if (named_channel_) {
+    Channel& channel = channels_.at(*named_channel_);
+    postings.push_back(ChannelPosting{*named_channel_, channel.terms.amount, narrow(channel.claimed),
+                                      newest(channel.entries)});
+    channel.entries.push_back(Sequence{size_});
+  }
+  named_accounts_.clear();
+  named_channel_.reset();
+  closes_ = false;
+  ++size_;
+  return postings;
+}
+
+// --- what can be asked
+
+std::optional<std::uint64_t> Model::owner(const Key& key) const {
+  auto it = owners_.find(key);
+  return it == owners_.end() ? std::nullopt : std::optional(it->second);
+}
+
+bool Model::exists(AssetId asset) const {
+  return asset.value >= 1 && asset.value <= assets_.size();
+}
+
+Int128 Model::available(std::uint64_t account, AssetId asset) const {
+  const auto& amounts = accounts_[account].available;
+  auto it = amounts.find(asset);
+  return it == amounts.end() ? 0 : it->second;
+}
+
+Int128 Model::locked(std::uint64_t account, AssetId asset) const {
+  Int128 sum = 0;
+  for (ChannelId id : accounts_[account].paying_for) {
+    const Channel& channel = channels_.at(id);
+    if (channel.terms.asset == asset) sum += channel.terms.amount;
+  }
+  return sum;
+}
+
+Balance Model::balance(std::uint64_t account, AssetId asset) const {
+  return {.asset = asset,
+          .available = narrow(available(account, asset)),
+          .locked = narrow(locked(account, asset))};
+}
+
+std::map<std::uint64_t, Sequence> Model::kept_nonces(std::uint64_t account) const {
+  std::map<std::uint64_t, Sequence> kept;
+  const auto& all = accounts_[account].used_nonces;
+  for (auto it = all.rbegin(); it != all.rend() && kept.size() < max_kept_nonces; ++it) kept.insert(*it);
+  return kept;
+}
+
+std::vector<AssetTotals> Model::totals() const {
+  std::vector<AssetTotals> totals;
+  for (const auto& one : assets_) {
+    AssetId id = one.number;
+    Int128 available_sum = 0, unclaimed = 0;
+    for (std::uint64_t n = 0; n < accounts_.size(); ++n) {
+      available_sum += available(n, id);
+      for (ChannelId channel_id : accounts_[n].paying_for) {
+        const Channel& channel = channels_.at(channel_id);
+        if (channel.terms.asset == id) unclaimed += channel.terms.amount - channel.claimed;
+      }
+    }
+    auto of = [&](const auto& amounts) {
+      auto it = amounts.find(id);
+      return it == amounts.end() ? ChainAmount{0} : it->second;
+    };
+    totals.push_back({.asset = id,
+                      .available = narrow(available_sum),
+                      .locked = narrow(unclaimed),
+                      .unassigned = narrow(static_cast<Int128>(of(unassigned_))),
+                      .dust = of(dust_),
+                      .credited = of(credited_)});
+  }
+  return totals;
+}
+
+// --- comparing
+
+std::optional<std::string> Model::difference_of_account(const State& state, std::uint64_t n) const {
+  auto differs = [&](std::string_view what) { return fmt::format("account {}: {} differs", n, what); };
+  const Account& mine = accounts_[n];
+  const core::Account* theirs = state.accounts.find(AccountNumber{n});
+  if (!theirs) return differs("existence");
+  if (theirs->number.value != n) return differs("number");
+  if (theirs->key != mine.key) return differs("key");
+  if (theirs->roles != mine.roles) return differs("roles");
+  if (theirs->open_channels != mine.paying_for.size()) return differs("count of open channels");
+  if (theirs->last != newest(mine.entries)) return differs("last entry");
+  for (std::size_t i = 0; i < assets_.size(); ++i)
+    if (theirs->balance(assets_[i].number) != balance(n, assets_[i].number)) return differs("a balance");
+  for (std::size_t i = 0; i < theirs->balances.size(); ++i) {
+    if (!exists(theirs->balances[i].asset)) return differs("a balance's asset");
+    if (i > 0 && !(theirs->balances[i - 1].asset < theirs->balances[i].asset))
+      return differs("the order of balances");
+  }
+  auto kept = kept_nonces(n);
+  bool same = kept.size() == theirs->nonces.size();
+  auto it = kept.begin();
+  for (std::size_t i = 0; same && i < theirs->nonces.size(); ++i, ++it)
+    same = theirs->nonces[i] == NonceUse{it->first, it->second};
+  if (!same) return differs("its kept nonces");
+  return std::nullopt;
+}
+
+std::optional<std::string> Model::difference_of_channel(const State& state, ChannelId id) const {
+  auto differs = [&](std::string_view what) { return fmt::format("channel {}: {} differs", id.value, what); };
+  const Channel& mine = channels_.at(id);
+  const core::Channel* theirs = state.channels.find(id);
+  if (!theirs) return differs("existence");
+  if (theirs->id != id) return differs("id");
+  if (theirs->payer.value != mine.payer || theirs->recipient.value != mine.recipient)
+    return differs("a party");
+  if (theirs->receipt_key != mine.terms.receipt_key) return differs("receipt key");
+  if (theirs->asset != mine.terms.asset) return differs("asset");
+  if (theirs->deposit != mine.terms.amount) return differs("deposit");
+  if (theirs->claimed != mine.claimed) return differs("claimed");
+  if (theirs->expires_us != mine.terms.expires_us) return differs("expiry");
+  if (theirs->content != mine.terms.content) return differs("content");
+  if (theirs->open != mine.open) return differs("being open");
+  if (theirs->last != newest(mine.entries)) return differs("last entry");
+  if (theirs->claim != newest(mine.claims)) return differs("last claim");
+  return std::nullopt;
+}
+
+std::optional<std::string> Model::difference(const State& state) const {
+  if (state.globals.next.value != size_) return "the number of entries differs";
+  if (state.globals.accounts != accounts_.size()) return "the number of accounts differs";
+  if (state.globals.assets != assets_) return "the assets differ";
+  if (state.globals.totals != totals()) return "the totals differ";
+  if (state.globals.cursors != cursors_) return "the chains' cursors differ";
+  std::uint64_t open = 0;
+  for (const auto& account : accounts_) open += account.paying_for.size();
+  if (state.globals.open_channels != open) return "the number of open channels differs";
+  if (state.accounts.size() != accounts_.size() || state.channels.size() != channels_.size() ||
+      state.keys.size() != owners_.size())
+    return "the number of records differs";
+  for (std::uint64_t n = 0; n < accounts_.size(); ++n)
+    if (auto found = difference_of_account(state, n)) return found;
+  for (const auto& [id, channel] : channels_)
+    if (auto found = difference_of_channel(state, id)) return found;
+  for (const auto& [key, account] : owners_) {
+    const KeyEntry* theirs = state.keys.find(key);
+    auto rotation = rotations_.find(key);
+    Sequence rotated_at = rotation == rotations_.end() ? no_sequence : rotation->second;
+    if (!theirs || *theirs != KeyEntry{key, AccountNumber{account}, rotated_at})
+      return fmt::format("the entry of key {} differs", to_hex(key));
+  }
+  return std::nullopt;
+}
+
+}  // namespace windlass::core

@@ -1,0 +1,113 @@
+// The ledger's rules a second time, written to be seen to be right and for nothing else: ordered maps, plain
+// loops, 128-bit sums, nothing stored that can be counted. It shares the core's words (commands, answers,
+// errors, limits) and none of its code: the property tests hold the core against it.
+#pragma once
+
+#include <map>
+#include <set>
+
+#include "ledger/core/apply.h"
+
+namespace windlass::core {
+
+class Model {
+ public:
+  struct Account {
+    Key key{};  // now
+    std::uint32_t roles = 0;
+    std::map<AssetId, Int128> available;
+    std::set<ChannelId> paying_for;                 // open channels
+    std::map<std::uint64_t, Sequence> used_nonces;  // all of them, with the entries that used them
+    std::vector<Sequence> entries;                  // that touched it
+  };
+  struct Channel {
+    OpenChannel terms;  // as now: top-ups change amount and expiry
+    std::uint64_t payer = 0;
+    std::uint64_t recipient = 0;
+    Int128 claimed = 0;
+    bool open = true;
+    std::vector<Sequence> entries;  // that touched it
+    std::vector<Sequence> claims;   // those of them that claimed
+  };
+
+  Outcome apply(const Command& command, TimeUs now_us);
+
+  std::uint64_t size() const { return size_; }  // entries
+  const std::vector<Account>& accounts() const { return accounts_; }
+  const std::map<ChannelId, Channel>& channels() const { return channels_; }
+  const std::vector<Asset>& assets() const { return assets_; }
+  // Whose `key` is or was.
+  std::optional<std::uint64_t> owner(const Key& key) const;
+  const std::map<Key, std::uint64_t>& owners() const { return owners_; }
+  bool rotated_away(const Key& key) const { return rotations_.contains(key); }
+  Int128 available(std::uint64_t account, AssetId asset) const;
+  Int128 locked(std::uint64_t account, AssetId asset) const;
+  Balance balance(std::uint64_t account, AssetId asset) const;
+  std::map<std::uint64_t, Sequence> kept_nonces(std::uint64_t account) const;
+  std::vector<AssetTotals> totals() const;
+  const std::map<std::uint32_t, ChainCursor>& cursors() const { return cursors_; }
+
+  // How `state` differs from this, in words; nothing when it does not. `account` and `channel` exist here.
+  std::optional<std::string> difference_of_account(const State& state, std::uint64_t account) const;
+  std::optional<std::string> difference_of_channel(const State& state, ChannelId channel) const;
+  std::optional<std::string> difference(const State& state) const;  // in anything at all
+
+ private:
+  using Faults = std::set<Error>;  // all that apply; the first in the order of errors is the answer
+
+  Faults signer_faults(const Command& command) const;
+  Faults faults(const Genesis&, const Key& signer) const;
+  Faults faults(const Seal&, const Key& signer) const;
+  Faults faults(const Receipt&, const Key& signer) const;
+  Faults faults(const Transfer&, const Key& signer) const;
+  Faults faults(const TransferList&, const Key& signer) const;
+  Faults faults(const OpenChannel&, const Key& signer) const;
+  Faults faults(const TopUpChannel&, const Key& signer) const;
+  Faults faults(const CloseChannel&, const Key& signer) const;
+  Faults faults(const RotateKey&, const Key& signer) const;
+  Faults faults(const Credit&, const Key& signer) const;
+  Faults faults(const SetRoles&, const Key& signer) const;
+  Faults faults(const SetAsset&, const Key& signer) const;
+  void claim_faults(const Channel& channel, const Receipt& receipt, const Key& signer, Faults& faults) const;
+  void payment_faults(AssetId asset, const std::vector<Payment>& payments, const Key& signer,
+                      Faults& faults) const;
+  void deposit_faults(AssetId asset, Amount amount, const Key& signer, Faults& faults) const;
+  bool life_is_bad(TimeUs expires_us) const;
+
+  void carry_out(const Genesis&, const Key& signer);
+  void carry_out(const Seal&, const Key& signer);
+  void carry_out(const Receipt&, const Key& signer);
+  void carry_out(const Transfer&, const Key& signer);
+  void carry_out(const TransferList&, const Key& signer);
+  void carry_out(const OpenChannel&, const Key& signer);
+  void carry_out(const TopUpChannel&, const Key& signer);
+  void carry_out(const CloseChannel&, const Key& signer);
+  void carry_out(const RotateKey&, const Key& signer);
+  void carry_out(const Credit&, const Key& signer);
+  void carry_out(const SetRoles&, const Key& signer);
+  void carry_out(const SetAsset&, const Key& signer);
+  void claim(ChannelId id, Amount cumulative);
+
+  bool exists(AssetId asset) const;
+  const Asset& asset(AssetId number) const { return assets_.at(number.value - 1); }
+  std::uint64_t find_or_make(const Key& key);
+  void name(std::uint64_t account, AssetId asset = no_asset);
+  std::vector<Posting> write_entry();
+
+  std::uint64_t size_ = 0;
+  TimeUs now_us_ = 0;
+  std::vector<Account> accounts_;
+  std::map<Key, std::uint64_t> owners_;  // every key that ever was
+  std::map<Key, Sequence> rotations_;    // the entry that rotated a key away
+  std::map<ChannelId, Channel> channels_;
+  std::vector<Asset> assets_;
+  std::map<AssetId, ChainAmount> credited_, dust_, unassigned_;  // unassigned in ledger units
+  std::map<std::uint32_t, ChainCursor> cursors_;
+
+  // Of the entry being written.
+  std::map<std::uint64_t, AssetId> named_accounts_;
+  std::optional<ChannelId> named_channel_;
+  bool closes_ = false;
+};
+
+}  // namespace windlass::core
