@@ -1,0 +1,1 @@
+windlass_test(http_test LABEL unit SOURCES unit / http_server_test.cpp LINK windlass_http)
