@@ -9,7 +9,7 @@ namespace {
 
 constexpr Amount max_amount = std::numeric_limits<Amount>::max();
 constexpr std::size_t recent_commands = 256;
-constexpr std::size_t enough_open_channels = 200;  // more make the model slow
+constexpr std::size_t enough_open_channels = 100;  // more make the model slow
 constexpr std::uint64_t fresh_keys_at_a_time = 4;
 
 constexpr std::uint32_t chain_of_plenty = 2;  // its assets come near the largest supply
