@@ -2,3 +2,6 @@
 windlass_test(core_property_test LABEL property
   SOURCES property/core_property_test.cpp property/core_commands.cpp property/core_model.cpp
   LINK windlass_core fmt::fmt)
+windlass_test(core_cache_test LABEL property
+  SOURCES property/core_cache_test.cpp property/core_commands.cpp property/core_model.cpp
+  LINK windlass_core fmt::fmt)

@@ -29,7 +29,7 @@ Key key_number(std::uint64_t n);  // the form of a key, no point on the curve: t
 
 class CommandSource {
  public:
-  // `model` has applied every command that came from here, and nothing else, when next() is called.
+  // `model` has applied every command that came from here, in order, but for a few of the newest.
   CommandSource(std::uint64_t seed, const Model& model) : random_(seed), model_(model) {}
 
   // Genesis first. Keeps every limit that the codec checks.
