@@ -1,6 +1,7 @@
 #include "anchoring/tron/address.h"
 
 #include "crypto/base58.h"
+#include "crypto/tron_address.h"
 
 namespace windlass::tron {
 namespace {
@@ -10,12 +11,7 @@ constexpr std::uint8_t prefix = 0x41;
 }  // namespace
 
 Address address_of(const PublicKey& key) {
-  UncompressedKey point = uncompress_key(key);
-  Hash digest = keccak256(view(point).substr(1));
-  Address address;
-  address.bytes[0] = prefix;
-  std::copy(digest.begin() + 12, digest.end(), address.bytes.begin() + 1);
-  return address;
+  return Address{tron_address(key)};
 }
 
 std::string to_base58(const Address& address) {
