@@ -1,1 +1,3 @@
-windlass_test(http_test LABEL unit SOURCES unit / http_server_test.cpp LINK windlass_http)
+windlass_test(http_test LABEL unit
+  SOURCES unit/http_server_test.cpp
+  LINK windlass_http)
