@@ -162,6 +162,14 @@ Proof consistency_proof(const NodeReader& nodes, std::uint64_t old_size, std::ui
   return proof;
 }
 
+std::optional<CompactRange> CompactRange::resume(std::uint64_t size, std::vector<Hash> peaks) {
+  if (peaks.size() != static_cast<std::size_t>(std::popcount(size))) return std::nullopt;
+  CompactRange range;
+  range.size_ = size;
+  range.peaks_ = std::move(peaks);
+  return range;
+}
+
 void CompactRange::append(const Hash& leaf) {
   Hash peak = leaf;
   for (std::uint64_t rest = size_; (rest & 1) != 0; rest >>= 1) {

@@ -41,6 +41,9 @@ Proof consistency_proof(const NodeReader& nodes, std::uint64_t old_size, std::ui
 // The right edge of a growing tree: enough to append and to know the root, nothing else.
 class CompactRange {
  public:
+  // Goes on from a tree of `size` leaves whose perfect subtrees have these roots, largest first; nothing when
+  // their number is not that of the size's one bits.
+  static std::optional<CompactRange> resume(std::uint64_t size, std::vector<Hash> peaks);
   void append(const Hash& leaf);
   std::uint64_t size() const { return size_; }
   Hash root() const;

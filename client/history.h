@@ -1,0 +1,63 @@
+// An account's history: its own chain of entries merged with those of its channels, and what of it can be
+// proven.
+#pragma once
+
+#include <functional>
+#include <set>
+
+#include "client/connection.h"
+#include "client/verify.h"
+
+namespace windlass::client {
+
+// Called now and then with how far a long piece of work is.
+using OnProgress = std::function<void(std::uint64_t done, std::uint64_t of)>;
+
+struct History {
+  pb::Account account;
+  std::vector<pb::Entry> own;                                // its chain, newest first
+  std::map<std::uint64_t, std::vector<pb::Entry>> channels;  // by id, each newest first
+  std::uint64_t size = 0;                                    // committed entries when reading began
+
+  // All entries once, newest first; one that stands in several chains shows the postings of all of them.
+  std::vector<pb::Entry> merged() const;
+};
+// Reads all of it. Entries that arrive meanwhile are left out.
+Result<History> read_history(Connection& connection, const pb::Account& account, const OnProgress& progress);
+
+// One chain, link by link. `owner` is the account's number or the channel's id.
+enum class ChainOf { account, channel };
+struct ProvenChain {
+  std::set<std::uint64_t> sequences;
+  std::map<std::uint64_t, Hash> leaf_hashes;  // by sequence: what must be in the log
+  Hash history{};                             // folded over all postings, oldest first
+  std::map<std::uint64_t, Hash> closings;     // channel id: the final history that its closing posting names
+};
+// Every entry holds together, the first is `newest`, each names the next as the one before, and the last is
+// the owner's first: nothing was left out between them.
+Proven<ProvenChain> check_chain(ChainOf kind, std::uint64_t owner, std::uint64_t newest,
+                                const std::vector<pb::Entry>& entries);
+
+struct VerifyOptions {
+  log::VerifierKey vkey;
+  tron::Chain* chain = nullptr;  // null: anchors are not looked up
+  int proofs_in_flight = 4;
+};
+// What is proven of a history. Where something does not hold, verify_history() fails instead.
+struct Verified {
+  std::size_t entries = 0;
+  std::size_t chains = 0;
+  log::Checkpoint checkpoint;  // all of them are in it
+  std::optional<ProvenAnchor> anchor;
+  std::size_t anchored_entries = 0;
+  std::uint64_t oldest_unanchored = 0;  // where anchored_entries < entries
+  std::string not_anchored_because;     // where there is no anchor
+  tron::Address anchored_by;
+};
+Result<Verified> verify_history(Connection& connection, const History& history, const VerifyOptions& options,
+                                const OnProgress& progress);
+
+// The verified facts as sentences.
+std::vector<std::string> describe(const Verified& verified);
+
+}  // namespace windlass::client

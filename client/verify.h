@@ -1,0 +1,90 @@
+// What a client can check without trusting the server: pure functions of messages, the log's verifier key
+// and, for an anchor, a TRON node. Each gives what is proven, or a sentence that names what does not hold.
+// docs/auditing.md says what each of them proves.
+//
+// The log's origin is the name of its verifier key, as C2SP recommends.
+#pragma once
+
+#include <windlass/v1/log.pb.h>
+#include <windlass/v1/query.pb.h>
+
+#include "anchoring/tron/chain.h"
+#include "ledger/codec/command.h"
+#include "ledger/codec/entry.h"
+#include "ledger/log/note.h"
+
+namespace windlass::client {
+
+namespace pb = windlass::v1;
+
+template <typename T>
+using Proven = tl::expected<T, std::string>;
+
+// --- one entry
+
+// The leaf hashes to `leaf_hash`.
+Proven<codec::Leaf> check_leaf(ByteView leaf, ByteView leaf_hash);
+
+struct ProvenPosting {
+  core::Posting posting;
+  Hash leaf{};  // its salted leaf hash: what histories are folded from
+};
+// The posting stands in the entry that the leaf commits to.
+Proven<ProvenPosting> check_posting(const pb::Posting& posting, const codec::Leaf& leaf);
+
+struct ProvenEntry {
+  codec::Leaf leaf;
+  Hash leaf_hash{};
+  std::vector<ProvenPosting> postings;  // those shown
+};
+// Leaf, every posting shown and, where it is shown, the envelope agree with one another and with the entry's
+// sequence, time and kind.
+Proven<ProvenEntry> check_entry(const pb::Entry& entry);
+
+// --- what the ledger promised
+
+// Its leaf, and every posting it shows. The promise, where there is one, needs the verifier key:
+// check_promise.
+Proven<ProvenEntry> check_acknowledgement(const pb::Acknowledgement& acknowledgement);
+// The promise, signed by the log, covers this leaf at this sequence.
+Proven<log::Promise> check_promise(const pb::Promise& promise, const Hash& leaf_hash, core::Sequence sequence,
+                                   const log::VerifierKey& vkey);
+
+// --- the log
+
+Proven<log::Checkpoint> check_checkpoint(std::string_view note, const log::VerifierKey& vkey);
+// The leaf stands at its sequence in the tree of the proof's size, which is the checkpoint's.
+Proven<codec::Leaf> check_inclusion(const pb::InclusionProof& proof, const log::Checkpoint& checkpoint);
+// The tree of `older` is the beginning of that of `newer`.
+Proven<void> check_consistency(const log::Checkpoint& older, const log::Checkpoint& newer,
+                               const pb::ConsistencyProof& proof);
+// A C2SP tlog-proof: `leaf` where given, else the leaf that the proof carries as its extra data.
+struct ProvenLeaf {
+  codec::Leaf leaf;
+  log::Checkpoint checkpoint;
+};
+Proven<ProvenLeaf> check_tlog_proof(std::string_view text, ByteView leaf, const log::VerifierKey& vkey);
+// The same in words of C2SP, for a file: the leaf is its extra data.
+std::string make_tlog_proof(const pb::InclusionProof& proof);
+
+// --- the chain
+
+struct ProvenAnchor {
+  log::Checkpoint checkpoint;  // origin empty where the anchor shows no note
+  Hash transaction_id{};
+  tron::BlockRef block;  // solidified
+};
+// A transaction in a solidified block, sent and signed by `owner`, carries the anchor's size and root.
+// `unreachable` is set when it is the node that does not answer, which proves nothing either way.
+Proven<ProvenAnchor> check_anchor(const pb::Anchor& anchor, tron::Chain& chain, const tron::Address& owner,
+                                  bool& unreachable);
+// An anchor's memo: u64 size || 32-byte root.
+std::string anchor_memo(std::uint64_t size, const Hash& root);
+
+// --- genesis
+
+// Entry 0 as the server shows it: who anchors, and the key that the ledger's log was born with. Its leaf hash
+// makes the signing tag.
+Proven<codec::GenesisParameters> check_genesis(const pb::Entry& entry);
+
+}  // namespace windlass::client
