@@ -2,6 +2,7 @@
 #include "anchoring/devchain/devchain.h"
 
 #include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -14,7 +15,7 @@
 #include "anchoring/tron/block.h"
 #include "anchoring/tron/node.h"
 #include "tests/unit/devchain_fixture.h"
-#include "tron/api.pb.h"
+#include "tron/api.grpc.pb.h"
 #include "tron/core.pb.h"
 
 namespace windlass::devchain {
@@ -234,6 +235,17 @@ TEST_F(DevChainTest, ForkLosesWhatItsBlocksReferredTo) {
   EXPECT_EQ(send(payment).code, Return::TAPOS_ERROR);
 }
 
+TEST_F(DevChainTest, ForkUndoesTheAccountsThatItsBlocksMade) {
+  SecretKey fresh = SecretKey::generate();
+  send(pay(chain_, rich_, address_of(fresh), 5));
+  produce();
+  EXPECT_EQ(balance(fresh), 5);
+  chain_.fork(1);
+  chain_.lose_pool();
+  EXPECT_EQ(balance(fresh), -1);
+  EXPECT_EQ(balance(rich_), 1'000 * trx);
+}
+
 TEST_F(DevChainTest, LostTransactionIsTakenAgain) {
   auto payment = pay(chain_, rich_, address_of(other_), 9);
   send(payment);
@@ -436,6 +448,54 @@ TEST_F(DevChainServer, NodeReadsAccountsAndParameters) {
   EXPECT_FALSE(node_->account(address_of(SecretKey::generate()))->exists);
   EXPECT_EQ(*node_->parameters(), chain_.parameters().all());
   EXPECT_THAT(calls_, testing::Contains("GetAccountResource ok"));
+}
+
+TEST_F(DevChainServer, RangesAndInfosAreThoseOfTheService) {
+  auto payment = pay(chain_, rich_, address_of(other_), 9);
+  ASSERT_TRUE(chain_.broadcast(payment.bytes)->result);
+  produce_over_server(3);
+  auto channel = grpc::CreateChannel(endpoint_, grpc::InsecureChannelCredentials());
+  auto full = protocol::Wallet::NewStub(channel);
+  auto solid = protocol::WalletSolidity::NewStub(channel);
+  auto range = [&](std::int64_t begin, std::int64_t end) {
+    grpc::ClientContext context;
+    protocol::BlockLimit limit;
+    limit.set_startnum(begin);
+    limit.set_endnum(end);
+    protocol::BlockListExtention out;
+    EXPECT_TRUE(full->GetBlockByLimitNext2(&context, limit, &out).ok());
+    return out.block_size();
+  };
+  EXPECT_EQ(range(1, 3), 2) << "without the end";
+  EXPECT_EQ(range(3, 103), 2) << "up to the head";
+  EXPECT_EQ(range(1, 102), 0) << "over a hundred";
+  EXPECT_EQ(range(3, 3), 0);
+  auto infos = [&](auto& stub) {
+    grpc::ClientContext context;
+    protocol::NumberMessage number;
+    number.set_num(2);
+    protocol::TransactionInfoList out;
+    EXPECT_TRUE(stub->GetTransactionInfoByBlockNum(&context, number, &out).ok());
+    return out;
+  };
+  ASSERT_EQ(infos(full).transactioninfo_size(), 1);
+  EXPECT_EQ(infos(full).transactioninfo(0).id(), view(payment.txid));
+  EXPECT_EQ(infos(solid).transactioninfo_size(), 0);
+  produce_over_server();
+  EXPECT_EQ(infos(solid).transactioninfo_size(), 1);
+}
+
+TEST_F(DevChainServer, ContractsAreAnsweredAsByANodeWithoutThem) {
+  auto wallet = protocol::Wallet::NewStub(grpc::CreateChannel(endpoint_, grpc::InsecureChannelCredentials()));
+  protocol::TriggerSmartContract call;
+  grpc::ClientContext first, second;
+  protocol::TransactionExtention constant;
+  ASSERT_TRUE(wallet->TriggerConstantContract(&first, call, &constant).ok());
+  EXPECT_EQ(constant.result().message(), "Contract validate error : Smart contract is not exist.");
+  protocol::EstimateEnergyMessage estimate;
+  ASSERT_TRUE(wallet->EstimateEnergy(&second, call, &estimate).ok());
+  EXPECT_EQ(estimate.result().message(),
+            "Contract validate error : this node does not support estimate energy");
 }
 
 TEST_F(DevChainServer, UnreachableNodeIsAnErrorThatNamesItAndTheMethod) {
