@@ -90,6 +90,12 @@ TEST(Merkle, EqualSizesNeedEqualRootsAndNoHashes) {
   EXPECT_FALSE(verify_consistency(7, some, 7, some, {some}));
 }
 
+TEST(Merkle, AnIndexEqualToTheSizeIsRefusedWhateverTheHashes) {
+  Hash leaf = leaf_hash("x"), sibling = leaf_hash("y");
+  EXPECT_TRUE(verify_inclusion(leaf, 1, 2, {sibling}, node_hash(sibling, leaf)));
+  EXPECT_FALSE(verify_inclusion(leaf, 1, 1, {sibling}, node_hash(sibling, leaf)));
+}
+
 TEST(Merkle, SizesNearTheEndOfTheirRangeAreJudgedAsAnyOther) {
   const std::uint64_t most = ~std::uint64_t{0};
   Hash some = leaf_hash("x");
@@ -100,6 +106,9 @@ TEST(Merkle, SizesNearTheEndOfTheirRangeAreJudgedAsAnyOther) {
   for (int i = 0; i < 63; ++i) root = node_hash(some, root);
   EXPECT_TRUE(verify_inclusion(some, most - 1, most, Proof(63, some), root));
   EXPECT_FALSE(verify_inclusion(some, most - 1, most, Proof(64, some), root));
+  root = node_hash(some, some);
+  for (int i = 1; i < 64; ++i) root = node_hash(root, some);
+  EXPECT_TRUE(verify_inclusion(some, 1, most, Proof(64, some), root));
   EXPECT_FALSE(verify_consistency(most - 1, some, most, some, Proof(64, some)));
   EXPECT_FALSE(verify_consistency(std::uint64_t{1} << 63, some, most, some, {}));
 }
