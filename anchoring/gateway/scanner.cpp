@@ -1,0 +1,147 @@
+#include "anchoring/gateway/scanner.h"
+
+#include <fmt/format.h>
+
+namespace windlass::anchoring {
+namespace {
+
+using tl::unexpected;
+
+}  // namespace
+
+Scanner::Scanner(ScannerOptions options, SecretKey key, const Clock& clock, tron::Chain& chain,
+                 LedgerClient& ledger, Store& store)
+    : options_(options),
+      key_(std::move(key)),
+      clock_(clock),
+      chain_(chain),
+      ledger_(ledger),
+      store_(store),
+      nonces_(clock) {}
+
+BlockPlace Scanner::first_place() const {
+  return {options_.start_block - 1, {}};
+}
+
+tl::expected<Scanner::Step, std::string> Scanner::step() {
+  BlockPlace place = store_.cursor().value_or(first_place());
+  const BlockPlace before = place;
+  Step step;
+  Result<void> result;
+  for (int i = 0; i < scan_blocks_per_call && step.deposits.size() < credits_per_call; ++i) {
+    auto block = chain_.solidified_block(place.number + 1);
+    if (!block) {
+      result = unexpected(block.error().message);
+    } else if (!*block) {
+      break;
+    } else if (place.id != tron::BlockId{} && (*block)->parent != place.id) {
+      result = unexpected(
+          fmt::format("solidified block {} does not join on to {}, which was solidified before: the node "
+                      "is of another chain or was rewound; no deposit is credited until it joins on",
+                      (*block)->ref.number, to_hex(place.id)));
+    } else {
+      result = scan(**block, step);
+      if (result) place = {(*block)->ref.number, (*block)->ref.id};
+    }
+    if (!result) break;
+  }
+  step.advanced = place != before;
+  step.block = place.number;
+  if (step.advanced) store_.save_cursor(place);
+  if (!result && !step.advanced) return unexpected(result.error());
+  return step;  // an error after some progress comes back at the next step
+}
+
+tl::expected<void, std::string> Scanner::scan(const tron::Block& block, Step& step) {
+  auto found = arrivals(block, options_.parties);
+  if (found.empty()) return {};
+  auto assets = ledger_.assets();
+  if (!assets) return unexpected(assets.error().message);
+  for (const auto& arrival : found) {
+    const core::Asset* asset = asset_of(*assets, arrival.transfer->token_id);
+    if (!asset) {
+      step.deposits.push_back({"other", "ignored"});
+      continue;
+    }
+    if (auto credited = credit(block, arrival, *asset, step); !credited) return credited;
+  }
+  return {};
+}
+
+tl::expected<void, std::string> Scanner::credit(const tron::Block& block, const Arrival& arrival,
+                                                const core::Asset& asset, Step& step) {
+  auto deposit = store_.deposit(arrival.transaction->txid);
+  if (deposit && deposit->state == DepositState::credited) return {};
+  Result<void> done;
+  if (deposit) {
+    done = submit(*deposit);
+  } else {
+    auto fresh = prepare(block, arrival, asset);
+    if (!fresh) return unexpected(fresh.error());
+    deposit = *std::move(fresh);
+    done = submit(*deposit);
+  }
+  if (!done) return done;
+  step.deposits.push_back({asset.symbol, deposit->owner ? "credited" : "unassigned"});
+  return {};
+}
+
+tl::expected<Deposit, std::string> Scanner::prepare(const tron::Block& block, const Arrival& arrival,
+                                                    const core::Asset& asset) {
+  Deposit deposit;
+  deposit.transaction_id = arrival.transaction->txid;
+  deposit.at = {static_cast<std::uint64_t>(block.ref.number), arrival.index, 0};
+  deposit.asset = asset.number;
+  deposit.amount = static_cast<core::ChainAmount>(arrival.transfer->amount);
+  deposit.owner = owner_of(arrival);
+  deposit.source = arrival.transfer->owner;
+  deposit.seen_us = clock_.now_ms() * 1000;
+  if (auto signed_now = sign(deposit); !signed_now) return unexpected(signed_now.error());
+  return deposit;
+}
+
+tl::expected<void, std::string> Scanner::sign(Deposit& deposit) {
+  auto info = ledger_.info();
+  if (!info) return unexpected(info.error().message);
+  core::Credit credit{deposit.asset, deposit.amount, deposit.owner, tron_chain, deposit.at};
+  core::Command command{.signer = key_.public_key(),
+                        .nonce = nonces_.next(),
+                        .expires_us = clock_.now_ms() * 1000 + credit_life_us,
+                        .body = credit};
+  auto bytes = codec::encode_credit(command, view(deposit.transaction_id), view(deposit.source.bytes));
+  deposit.envelope = codec::sign(std::move(bytes), info->tag, {&key_}).encode();
+  store_.save_deposit(deposit);
+  return {};
+}
+
+bool Scanner::settle(Deposit& deposit, const LedgerResult<core::Sequence>& answer) {
+  bool applied_before = !answer && answer.error().reason == "CREDIT_NOT_IN_ORDER";
+  if (!answer && !applied_before) return false;
+  if (answer) deposit.sequence = *answer;
+  deposit.state = DepositState::credited;
+  store_.save_deposit(deposit);
+  return true;
+}
+
+tl::expected<void, std::string> Scanner::submit(Deposit& deposit) {
+  auto envelope = codec::Envelope::decode(deposit.envelope);
+  if (!envelope)
+    return unexpected("the stored credit of " + to_hex(deposit.transaction_id) + " is malformed");
+  auto answer = ledger_.execute(*envelope);
+  if (settle(deposit, answer)) return {};
+  if (answer.error().retry) return unexpected(answer.error().message);
+  return submit_anew(deposit);
+}
+
+// What was saved may have expired since, or its nonce been passed by. Signing it anew is safe: had the old
+// bytes been applied, the new ones would not be in order.
+tl::expected<void, std::string> Scanner::submit_anew(Deposit& deposit) {
+  if (auto again = sign(deposit); !again) return again;
+  auto answer = ledger_.execute(*codec::Envelope::decode(deposit.envelope));
+  if (settle(deposit, answer)) return {};
+  return unexpected(fmt::format("the ledger refuses to credit the deposit {} of block {}: {} ({})",
+                                to_hex(deposit.transaction_id), deposit.at.block, answer.error().message,
+                                answer.error().reason));
+}
+
+}  // namespace windlass::anchoring

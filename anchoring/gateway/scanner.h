@@ -1,0 +1,72 @@
+// Credits deposits: walks the solidified blocks in order from a stored cursor, each linked to the one before,
+// and has the ledger credit every transfer to custody exactly once.
+//
+//   for each block:  for each deposit in it:  sign a credit ──> save it ──> submit it ──> save as credited
+//                    ──> move the cursor behind the block
+//
+// Exactly once, whatever restarts: the ledger takes credits of a chain only in (block, transaction, log)
+// order and keeps the last one's place, so a credit that was submitted before is either the same bytes, which
+// get the same answer, or is refused as CREDIT_NOT_IN_ORDER, which means applied. The cursor moves only
+// behind what was accepted, and nothing is ever skipped: a block that does not join on, or a credit that the
+// ledger refuses, stops the scan until it is mended.
+#pragma once
+
+#include "anchoring/gateway/deposit.h"
+#include "anchoring/ledger_client.h"
+#include "anchoring/store.h"
+
+namespace windlass::anchoring {
+
+// One step takes no longer than some tens of calls, so that anchoring, in the same thread, goes on meanwhile.
+constexpr int scan_blocks_per_call = 50;
+constexpr int credits_per_call = 100;
+// A credit not accepted within this is signed anew.
+constexpr core::TimeUs credit_life_us = core::hour_us;
+
+struct ScannerOptions {
+  Parties parties;
+  std::int64_t start_block = 0;  // the first to scan where no cursor is stored
+};
+
+class Scanner {
+ public:
+  struct Step {
+    bool advanced = false;   // there may be more at once
+    std::int64_t block = 0;  // scanned through
+    struct Counted {
+      std::string asset;    // symbol; "other" where the token is none of the ledger's
+      std::string outcome;  // credited, unassigned, ignored
+    };
+    std::vector<Counted> deposits;
+  };
+
+  // The key signs credits: it holds the gateway's role on the ledger.
+  Scanner(ScannerOptions options, SecretKey key, const Clock& clock, tron::Chain& chain, LedgerClient& ledger,
+          Store& store);
+
+  // A text says what stopped it. Exceptions are the store's.
+  tl::expected<Step, std::string> step();
+
+ private:
+  template <typename T>
+  using Result = tl::expected<T, std::string>;
+
+  BlockPlace first_place() const;
+  Result<void> scan(const tron::Block& block, Step& step);
+  Result<void> credit(const tron::Block& block, const Arrival& arrival, const core::Asset& asset, Step& step);
+  Result<Deposit> prepare(const tron::Block& block, const Arrival& arrival, const core::Asset& asset);
+  Result<void> submit(Deposit& deposit);
+  Result<void> submit_anew(Deposit& deposit);
+  Result<void> sign(Deposit& deposit);
+  bool settle(Deposit& deposit, const LedgerResult<core::Sequence>& answer);
+
+  ScannerOptions options_;
+  SecretKey key_;
+  const Clock& clock_;
+  tron::Chain& chain_;
+  LedgerClient& ledger_;
+  Store& store_;
+  Nonces nonces_;
+};
+
+}  // namespace windlass::anchoring

@@ -1,0 +1,64 @@
+// What the anchoring worker and the gateway need of the ledger, in plain types. Both are clients like any
+// other: they read, and send commands signed by a key that holds a role. Implemented over gRPC
+// (anchoring/grpc_ledger.h) and, in tests, by a ledger core in the same process.
+#pragma once
+
+#include "anchoring/clock.h"
+#include "anchoring/tron/address.h"
+#include "ledger/codec/command.h"
+#include "ledger/log/note.h"
+
+namespace windlass::anchoring {
+
+struct LedgerError {
+  // The same bytes may be accepted later; whether they were applied is not known. Otherwise the ledger
+  // refused them.
+  bool retry = true;
+  std::string reason;   // the ledger's stable code (CREDIT_NOT_IN_ORDER, ...); empty where it did not answer
+  std::string message;  // names the call
+};
+template <typename T>
+using LedgerResult = tl::expected<T, LedgerError>;
+
+struct LedgerInfo {
+  codec::SigningTag tag;
+  std::string origin;
+  log::VerifierKey log_key;
+  std::optional<tron::Address> custody;
+  std::uint64_t size = 0;  // committed entries
+};
+
+struct EntryInfo {
+  core::Kind kind{};
+  core::TimeUs time_us = 0;
+};
+
+// Every call has a deadline; none retries by itself.
+class LedgerClient {
+ public:
+  virtual ~LedgerClient() = default;
+  virtual LedgerResult<LedgerInfo> info() = 0;
+  virtual LedgerResult<std::vector<core::Asset>> assets() = 0;
+  virtual LedgerResult<EntryInfo> entry(core::Sequence sequence) = 0;
+  // The entry that the command became. The same bytes again get the same answer (not a request for a seal:
+  // each makes a seal).
+  virtual LedgerResult<core::Sequence> execute(const codec::Envelope& envelope) = 0;
+  // The newest signed note, of a log of at least `minimum_size`; waits for it, until the deadline.
+  virtual LedgerResult<std::string> checkpoint(std::uint64_t minimum_size) = 0;
+  virtual LedgerResult<log::Proof> consistency_proof(std::uint64_t old_size, std::uint64_t size) = 0;
+};
+
+// Rising nonces, also where the clock does not rise: its nanoseconds, or one more than the last.
+class Nonces {
+ public:
+  explicit Nonces(const Clock& clock) : clock_(clock) {}
+  std::uint64_t next() {
+    return last_ = std::max(last_ + 1, static_cast<std::uint64_t>(clock_.now_ms()) * 1'000'000);
+  }
+
+ private:
+  const Clock& clock_;
+  std::uint64_t last_ = 0;
+};
+
+}  // namespace windlass::anchoring

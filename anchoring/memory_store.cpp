@@ -1,0 +1,63 @@
+#include "anchoring/memory_store.h"
+
+#include "ledger/core/table.h"
+
+namespace windlass::anchoring {
+
+template <typename Change>
+void MemoryStore::write(std::string_view what, Change change) {
+  if (tables_.on_write) tables_.on_write(what, false);
+  if (epoch_ == 0 || epoch_ != tables_.epoch) throw Fenced();
+  change();
+  if (tables_.on_write) tables_.on_write(what, true);
+}
+
+bool MemoryStore::acquire() {
+  epoch_ = ++tables_.epoch;
+  return true;
+}
+
+std::optional<Anchor> MemoryStore::open_anchor() {
+  for (const auto& [id, anchor] : tables_.anchors)
+    if (!is_final(anchor.state)) return anchor;
+  return std::nullopt;
+}
+
+std::optional<Anchor> MemoryStore::newest_solidified() {
+  std::optional<Anchor> newest;
+  for (const auto& [id, anchor] : tables_.anchors)
+    if (anchor.state == AnchorState::solidified) newest = anchor;
+  return newest;
+}
+
+std::int64_t MemoryStore::add_anchor(const Anchor& anchor) {
+  core::require(!open_anchor());
+  std::int64_t id = tables_.anchors.empty() ? 1 : tables_.anchors.rbegin()->first + 1;
+  write("add_anchor", [&] { (tables_.anchors[id] = anchor).id = id; });
+  return id;
+}
+
+void MemoryStore::save_anchor(const Anchor& anchor) {
+  core::require(tables_.anchors.contains(anchor.id));
+  write("save_anchor", [&] { tables_.anchors[anchor.id] = anchor; });
+}
+
+std::optional<BlockPlace> MemoryStore::cursor() {
+  return tables_.cursor;
+}
+
+void MemoryStore::save_cursor(const BlockPlace& cursor) {
+  write("save_cursor", [&] { tables_.cursor = cursor; });
+}
+
+std::optional<Deposit> MemoryStore::deposit(const Hash& transaction_id) {
+  auto found = tables_.deposits.find(transaction_id);
+  if (found == tables_.deposits.end()) return std::nullopt;
+  return found->second;
+}
+
+void MemoryStore::save_deposit(const Deposit& deposit) {
+  write("save_deposit", [&] { tables_.deposits[deposit.transaction_id] = deposit; });
+}
+
+}  // namespace windlass::anchoring

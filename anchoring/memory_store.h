@@ -1,0 +1,44 @@
+// The store without a database: for tests and simulations. Several processes are several stores over one
+// MemoryTables.
+#pragma once
+
+#include <functional>
+#include <map>
+
+#include "anchoring/store.h"
+
+namespace windlass::anchoring {
+
+struct MemoryTables {
+  std::map<std::int64_t, Anchor> anchors;
+  std::map<Hash, Deposit> deposits;
+  std::optional<BlockPlace> cursor;
+  std::uint64_t epoch = 0;
+  // Called before and after each write; what it throws is a process that died there.
+  std::function<void(std::string_view write, bool done)> on_write;
+};
+
+class MemoryStore final : public Store {
+ public:
+  explicit MemoryStore(MemoryTables& tables) : tables_(tables) {}
+
+  // Takes the lease from whoever holds it: nobody waits in memory.
+  bool acquire() override;
+  std::optional<Anchor> open_anchor() override;
+  std::optional<Anchor> newest_solidified() override;
+  std::int64_t add_anchor(const Anchor& anchor) override;
+  void save_anchor(const Anchor& anchor) override;
+  std::optional<BlockPlace> cursor() override;
+  void save_cursor(const BlockPlace& cursor) override;
+  std::optional<Deposit> deposit(const Hash& transaction_id) override;
+  void save_deposit(const Deposit& deposit) override;
+
+ private:
+  template <typename Change>
+  void write(std::string_view what, Change change);
+
+  MemoryTables& tables_;
+  std::uint64_t epoch_ = 0;
+};
+
+}  // namespace windlass::anchoring

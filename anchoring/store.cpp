@@ -1,0 +1,25 @@
+#include "anchoring/store.h"
+
+namespace windlass::anchoring {
+namespace {
+
+constexpr std::array<std::string_view, 6> state_names = {"sealed",   "signed",     "broadcast",
+                                                         "included", "solidified", "expired"};
+
+}  // namespace
+
+std::string_view name(AnchorState state) {
+  return state_names.at(static_cast<std::size_t>(state));
+}
+
+std::optional<AnchorState> anchor_state(std::string_view text) {
+  auto found = std::find(state_names.begin(), state_names.end(), text);
+  if (found == state_names.end()) return std::nullopt;
+  return static_cast<AnchorState>(found - state_names.begin());
+}
+
+std::string_view name(DepositState state) {
+  return state == DepositState::submitted ? "submitted" : "credited";
+}
+
+}  // namespace windlass::anchoring

@@ -1,0 +1,94 @@
+// What the anchoring process remembers: anchors, deposits and how far it has scanned. Whoever writes holds
+// the lease: one process at a time, told apart by an epoch that only grows and is checked in every writing
+// transaction. So a process that lost its lease unknowingly can save nothing, and what was not saved is never
+// sent.
+#pragma once
+
+#include <stdexcept>
+
+#include "anchoring/tron/chain.h"
+#include "ledger/core/command.h"
+
+namespace windlass::anchoring {
+
+// A block of the solidified chain.
+struct BlockPlace {
+  std::int64_t number = 0;
+  tron::BlockId id{};
+  bool operator==(const BlockPlace&) const = default;
+};
+
+// The states of an anchor; worker/worker.h shows how it passes through them.
+enum class AnchorState : std::uint8_t { sealed, signed_, broadcast, included, solidified, expired };
+std::string_view name(AnchorState state);
+std::optional<AnchorState> anchor_state(std::string_view name);
+inline bool is_final(AnchorState state) {
+  return state == AnchorState::solidified || state == AnchorState::expired;
+}
+
+struct Anchor {
+  std::int64_t id = 0;  // from 1, given by the store
+  AnchorState state = AnchorState::sealed;
+  std::uint64_t size = 0;  // of the log, with its root and the signed note that says so
+  Hash root{};
+  std::string checkpoint;
+  std::int64_t sealed_us = 0;
+
+  // Since it was signed; never changed afterwards.
+  std::string transaction;  // serialized protocol.Transaction: these bytes are sent, however often
+  Hash transaction_id{};
+  std::int64_t expiration_ms = 0;
+  BlockPlace reference;  // it can land only after this block
+
+  std::int64_t block = 0;          // since it was included: where it was seen last
+  std::int64_t block_ms = 0;       // since it is solidified: the block's time, ...
+  std::int64_t solidified_us = 0;  // ... and when it was seen to be
+  bool operator==(const Anchor&) const = default;
+};
+
+enum class DepositState : std::uint8_t { submitted, credited };
+std::string_view name(DepositState state);
+
+struct Deposit {
+  Hash transaction_id{};
+  core::ChainCursor at;
+  core::AssetId asset;
+  core::ChainAmount amount = 0;    // in the chain's units
+  std::optional<PublicKey> owner;  // nobody: goes to the unassigned part
+  tron::Address source;
+  DepositState state = DepositState::submitted;
+  std::string envelope;                    // the signed credit, saved before it is sent
+  std::optional<core::Sequence> sequence;  // of the credit's entry; unknown where it was applied before
+  std::int64_t seen_us = 0;
+  bool operator==(const Deposit&) const = default;
+};
+
+// Another process took the lease: this one must start anew.
+class Fenced : public std::runtime_error {
+ public:
+  Fenced()
+      : std::runtime_error("another anchoring process has taken over; this one may write nothing more") {}
+};
+
+// Calls that write throw Fenced once the lease is lost; all throw when the database fails (a write that threw
+// may have happened: look again, do not repeat it blindly).
+class Store {
+ public:
+  virtual ~Store() = default;
+  // Takes the lease where nobody holds it, and makes every earlier holder's writes fail from now on.
+  virtual bool acquire() = 0;
+
+  // The one that is neither solidified nor expired; there is at most one.
+  virtual std::optional<Anchor> open_anchor() = 0;
+  virtual std::optional<Anchor> newest_solidified() = 0;
+  virtual std::int64_t add_anchor(const Anchor& anchor) = 0;  // gives it its id
+  virtual void save_anchor(const Anchor& anchor) = 0;
+
+  // The last block whose deposits are all credited.
+  virtual std::optional<BlockPlace> cursor() = 0;
+  virtual void save_cursor(const BlockPlace& cursor) = 0;
+  virtual std::optional<Deposit> deposit(const Hash& transaction_id) = 0;
+  virtual void save_deposit(const Deposit& deposit) = 0;  // by its transaction id
+};
+
+}  // namespace windlass::anchoring

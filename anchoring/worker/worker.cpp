@@ -1,0 +1,311 @@
+#include "anchoring/worker/worker.h"
+
+#include <fmt/format.h>
+
+#include "anchoring/tron/transaction.h"
+
+namespace windlass::anchoring {
+namespace {
+
+using tl::unexpected;
+
+// Answers of protocol.Return.response_code after which the transaction is, or may be, in the node's pool.
+constexpr int dup_transaction_error = 5;
+constexpr int not_enough_effective_connection = 11;
+
+// A serialized anchor transaction before the first one was signed: 242 bytes and the 64 that the chain adds,
+// and one for the difference in lengths.
+constexpr std::int64_t usual_bandwidth = 307;
+
+bool may_be_in_pool(const tron::BroadcastAnswer& answer) {
+  return answer.result || answer.code == dup_transaction_error ||
+         (answer.code == not_enough_effective_connection && answer.message.find("P2P") != std::string::npos);
+}
+
+std::string describe(const Anchor& anchor) {
+  return fmt::format("anchor {} of {} entries", anchor.id, anchor.size);
+}
+
+}  // namespace
+
+std::string anchor_memo(std::uint64_t size, const Hash& root) {
+  std::string memo;
+  append_be(memo, size);
+  memo += view(root);
+  return memo;
+}
+
+Worker::Worker(WorkerOptions options, SecretKey key, const Clock& clock, tron::Chain& chain,
+               LedgerClient& ledger, Store& store)
+    : options_(options),
+      key_(std::move(key)),
+      address_(tron::address_of(key_.public_key())),
+      clock_(clock),
+      chain_(chain),
+      ledger_(ledger),
+      store_(store),
+      nonces_(clock) {}
+
+Worker::StepResult Worker::step() {
+  auto anchor = store_.open_anchor();
+  if (!anchor) return seal_if_due();
+  switch (anchor->state) {
+    case AnchorState::sealed:
+      return sign(*std::move(anchor));
+    case AnchorState::signed_:
+    case AnchorState::broadcast:
+      return pursue(*std::move(anchor));
+    case AnchorState::included:
+      return await_solid(*std::move(anchor));
+    case AnchorState::solidified:
+    case AnchorState::expired:
+      break;
+  }
+  core::require(false);  // the store says that it is open
+  return Step{};
+}
+
+// --- sealing
+
+Worker::StepResult Worker::seal_if_due() {
+  auto info = ledger_.info();
+  if (!info) return unexpected(info.error().message);
+  auto last = store_.newest_solidified();
+  auto due = is_due(*info, last);
+  if (!due) return unexpected(due.error());
+  if (!*due) return Step{};
+  auto anchor = take_checkpoint(*info, last);
+  if (!anchor) return unexpected(anchor.error());
+  anchor->id = store_.add_anchor(*anchor);
+  return Step{true, describe(*anchor) + ": sealed", ""};
+}
+
+tl::expected<bool, std::string> Worker::is_due(const LedgerInfo& info, const std::optional<Anchor>& last) {
+  if (!last) return true;  // genesis is not anchored yet
+  if (info.size < last->size)
+    return unexpected(
+        fmt::format("the ledger holds {} entries, but {} were anchored: it was restored from a backup or "
+                    "is a copy that lags; nothing more is anchored",
+                    info.size, last->size));
+  std::int64_t age_ms = clock_.now_ms() - last->sealed_us / 1000;
+  if (age_ms >= heartbeat_ms) return true;
+  auto news = oldest_new(last->size, info.size);
+  if (!news) return unexpected(news.error());
+  if (!*news) return false;
+  bool many = options_.every_entries > 0 && info.size - last->size >= options_.every_entries;
+  return many || age_ms >= options_.interval_ms;
+}
+
+tl::expected<std::optional<core::TimeUs>, std::string> Worker::oldest_new(std::uint64_t from,
+                                                                          std::uint64_t size) {
+  seals_before_ = std::max(seals_before_, from);
+  while (seals_before_ < size) {
+    auto entry = ledger_.entry(core::Sequence{seals_before_});
+    if (!entry) return unexpected(entry.error().message);
+    if (entry->kind != core::Kind::seal || seals_before_ >= from + max_new_seals) return entry->time_us;
+    ++seals_before_;
+  }
+  return std::nullopt;
+}
+
+tl::expected<Anchor, std::string> Worker::take_checkpoint(const LedgerInfo& info,
+                                                          const std::optional<Anchor>& last) {
+  if (!seal_) {
+    auto seal = request_seal(info);
+    if (!seal) return unexpected(seal.error());
+    seal_ = *seal;
+  }
+  auto note = ledger_.checkpoint(seal_->value + 1);
+  if (!note) return unexpected(note.error().message);
+  auto text = log::open_note(*note, info.log_key);
+  if (!text) return unexpected("the ledger's checkpoint: " + text.error());
+  auto checkpoint = log::Checkpoint::parse(*text);
+  if (!checkpoint || checkpoint->origin != info.origin || checkpoint->size <= seal_->value)
+    return unexpected(fmt::format("the ledger's checkpoint is not one of {} that covers the seal at {}: {}",
+                                  info.origin, seal_->value, *text));
+
+  Anchor anchor{.size = checkpoint->size,
+                .root = checkpoint->root,
+                .checkpoint = *note,
+                .sealed_us = clock_.now_ms() * 1000};
+  if (last) {
+    if (auto checked = check_consistent(*last, anchor); !checked) return unexpected(checked.error());
+  }
+  seal_.reset();
+  return anchor;
+}
+
+tl::expected<core::Sequence, std::string> Worker::request_seal(const LedgerInfo& info) {
+  auto solid = chain_.solidified_head();
+  if (!solid) return unexpected(solid.error().message);
+  auto command =
+      codec::encode_request_seal(nonces_.next(), clock_.now_ms() * 1000 + seal_request_life_us, solid->id);
+  auto sequence = ledger_.execute(codec::sign(std::move(command), info.tag, {&key_}));
+  if (!sequence) return unexpected(sequence.error().message);
+  return *sequence;
+}
+
+tl::expected<void, std::string> Worker::check_consistent(const Anchor& last, const Anchor& next) {
+  auto differs = [&] {
+    return unexpected(
+        fmt::format("the ledger's checkpoint of {} entries is not consistent with the anchored one of {}: "
+                    "the log was rewritten; nothing more is anchored",
+                    next.size, last.size));
+  };
+  if (next.size < last.size) return differs();
+  auto proof = ledger_.consistency_proof(last.size, next.size);
+  if (!proof) return unexpected(proof.error().message);
+  if (!log::verify_consistency(last.size, last.root, next.size, next.root, *proof)) return differs();
+  return {};
+}
+
+// --- signing and sending
+
+Worker::StepResult Worker::sign(Anchor anchor) {
+  std::int64_t now_ms = clock_.now_ms();
+  if (now_ms - anchor.sealed_us / 1000 > unsigned_checkpoint_life_ms) {
+    auto info = ledger_.info();
+    if (!info) return unexpected(info.error().message);
+    auto newer = take_checkpoint(*info, store_.newest_solidified());
+    if (!newer) return unexpected(newer.error());
+    newer->id = anchor.id;
+    return move(*std::move(newer), AnchorState::sealed, "", "again, with what is new");
+  }
+  auto head = chain_.head();
+  if (!head) return unexpected(head.error().message);
+  auto reference = chain_.solidified_head();
+  if (!reference) return unexpected(reference.error().message);
+  // Expirations are held against the chain's time, not against the clock of this machine.
+  tron::TransactionFrame frame{*reference, now_ms, head->timestamp_ms + expiration_ahead_ms,
+                               anchor_memo(anchor.size, anchor.root)};
+  auto transaction = tron::sign_transfer({address_, options_.to, 1, ""}, frame, key_);
+  anchor.transaction = std::move(transaction.bytes);
+  anchor.transaction_id = transaction.txid;
+  anchor.expiration_ms = transaction.expiration_ms;
+  anchor.reference = {reference->number, reference->id};
+  return move(std::move(anchor), AnchorState::signed_, "signed");
+}
+
+Worker::StepResult Worker::pursue(Anchor anchor) {
+  auto block = chain_.inclusion(anchor.transaction_id, false);
+  if (!block) return unexpected(block.error().message);
+  if (*block) {
+    anchor.block = **block;
+    return move(std::move(anchor), AnchorState::included, "included", fmt::format("in block {}", **block));
+  }
+  auto solid = chain_.solidified_head();
+  if (!solid) return unexpected(solid.error().message);
+  if (solid->timestamp_ms >= anchor.expiration_ms) return prove_absent(std::move(anchor));
+  bool sent_lately =
+      last_sent_ == anchor.transaction_id && clock_.now_ms() - last_sent_ms_ < resend_interval_ms;
+  if (sent_lately) return Step{};
+  return send(std::move(anchor));
+}
+
+Worker::StepResult Worker::send(Anchor anchor) {
+  auto answer = chain_.broadcast(anchor.transaction);
+  if (!answer) return unexpected(answer.error().message);
+  last_sent_ = anchor.transaction_id;
+  last_sent_ms_ = clock_.now_ms();
+  std::string detail = fmt::format("{} answered with code {} {}", to_hex(anchor.transaction_id), answer->code,
+                                   answer->message);
+  if (!may_be_in_pool(*answer)) return Step{false, describe(anchor) + ": not taken: " + detail, "refused"};
+  if (anchor.state == AnchorState::broadcast)
+    return Step{false, describe(anchor) + ": sent again: " + detail, "sent_again"};
+  return move(std::move(anchor), AnchorState::broadcast, "broadcast", detail);
+}
+
+// --- the end of a transaction
+
+Worker::StepResult Worker::prove_absent(Anchor anchor) {
+  if (!scan_ || scan_->transaction_id() != anchor.transaction_id) scan_.emplace(anchor);
+  auto verdict = scan_->advance(chain_, scan_blocks_per_step);
+  if (!verdict) {
+    scan_.reset();
+    return unexpected(verdict.error());
+  }
+  if (std::holds_alternative<AbsenceScan::Unfinished>(*verdict)) return Step{true, "", ""};
+  scan_.reset();
+  if (const auto* found = std::get_if<AbsenceScan::Found>(&*verdict))
+    return settle(std::move(anchor), found->block);
+  return move(std::move(anchor), AnchorState::expired, "expired", "in no block up to its expiration");
+}
+
+Worker::StepResult Worker::await_solid(Anchor anchor) {
+  auto solid = chain_.inclusion(anchor.transaction_id, true);
+  if (!solid) return unexpected(solid.error().message);
+  if (*solid) return settle(std::move(anchor), **solid);
+  auto block = chain_.inclusion(anchor.transaction_id, false);
+  if (!block) return unexpected(block.error().message);
+  if (!*block) {
+    anchor.block = 0;
+    last_sent_ = {};
+    return move(std::move(anchor), AnchorState::broadcast, "dropped", "a fork dropped it");
+  }
+  if (**block == anchor.block) return Step{};
+  anchor.block = **block;
+  return move(std::move(anchor), AnchorState::included, "included", fmt::format("now in block {}", **block));
+}
+
+Worker::StepResult Worker::settle(Anchor anchor, std::int64_t number) {
+  auto block = chain_.solidified_block(number);
+  if (!block) return unexpected(block.error().message);
+  const tron::ChainTransaction* found = nullptr;
+  if (*block)
+    for (const auto& transaction : (*block)->transactions)
+      if (transaction.txid == anchor.transaction_id) found = &transaction;
+  if (!found)
+    return unexpected(fmt::format("the node says that solidified block {} holds {}, but it does not", number,
+                                  to_hex(anchor.transaction_id)));
+  anchor.block = number;
+  anchor.block_ms = (*block)->ref.timestamp_ms;
+  if (!found->succeeded)
+    return move(std::move(anchor), AnchorState::expired, "failed", "failed in its block");
+  anchor.solidified_us = clock_.now_ms() * 1000;
+  return move(std::move(anchor), AnchorState::solidified, "solidified", fmt::format("in block {}", number));
+}
+
+Worker::StepResult Worker::move(Anchor anchor, AnchorState to, std::string_view outcome,
+                                std::string_view detail) {
+  anchor.state = to;
+  store_.save_anchor(anchor);
+  std::string what = fmt::format("{}: {}", describe(anchor), name(to));
+  if (!detail.empty()) what += fmt::format(" ({})", detail);
+  return Step{true, std::move(what), std::string(outcome)};
+}
+
+// --- figures
+
+tl::expected<void, std::string> Worker::refresh_status() {
+  auto open = store_.open_anchor();
+  auto last = store_.newest_solidified();
+  status_.solidified_size = last ? last->size : 0;
+  status_.last_anchor_ms = last ? last->block_ms : 0;
+  bool in_block = open && open->state == AnchorState::included;
+  status_.anchored_size = in_block ? open->size : status_.solidified_size;
+
+  auto info = ledger_.info();
+  if (!info) return unexpected(info.error().message);
+  auto oldest = oldest_new(status_.solidified_size, std::max(info->size, status_.solidified_size));
+  if (!oldest) return unexpected(oldest.error());
+  status_.oldest_unanchored_us = *oldest ? std::max<std::int64_t>(0, clock_.now_ms() * 1000 - **oldest) : 0;
+  return refresh_balance();
+}
+
+tl::expected<void, std::string> Worker::refresh_balance() {
+  auto account = chain_.account(address_);
+  if (!account) return unexpected(account.error().message);
+  auto parameters = chain_.parameters();
+  if (!parameters) return unexpected(parameters.error().message);
+  auto parameter = [&](std::string_view wanted) -> std::int64_t {
+    for (const auto& [key, value] : *parameters)
+      if (key == wanted) return value;
+    return 0;
+  };
+  status_.balance_sun = account->balance_sun;
+  status_.anchor_cost_sun = usual_bandwidth * parameter("getTransactionFee") + parameter("getMemoFee") + 1;
+  status_.runway_ms = status_.balance_sun / status_.anchor_cost_sun * options_.interval_ms;
+  return {};
+}
+
+}  // namespace windlass::anchoring

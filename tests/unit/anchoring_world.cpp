@@ -1,0 +1,255 @@
+#include "tests/unit/anchoring_world.h"
+
+namespace windlass::test {
+namespace {
+
+constexpr const char* origin = "example.org/ledger";
+constexpr const char* btt_token = "1002000";
+
+devchain::Options chain_options() {
+  devchain::Options options;
+  options.block_interval_ms = block_ms;
+  options.solid_after = solid_after;
+  return options;
+}
+
+constexpr std::int64_t plenty = 1'000'000'000'000;
+
+}  // namespace
+
+// --- the ledger
+
+class TestLedger::Nodes final : public log::NodeReader {
+ public:
+  explicit Nodes(const std::vector<Hash>& leaves) : leaves_(leaves) {}
+  Hash node(int level, std::uint64_t index) const override {
+    return log::root_of(std::span(leaves_).subspan(index << level, std::uint64_t{1} << level));
+  }
+
+ private:
+  const std::vector<Hash>& leaves_;
+};
+
+TestLedger::TestLedger(const Clock& clock, CrashPoints& crashes)
+    : signer(origin, Ed25519SecretKey::generate()),
+      operator_key(SecretKey::generate()),
+      anchor_key(SecretKey::generate()),
+      gateway_key(SecretKey::generate()),
+      clock_(clock),
+      crashes_(crashes),
+      log_key_(signer.verifier()) {
+  codec::GenesisParameters parameters{
+      .id = random_array<32>(), .origin = origin, .log_vkey = log_key_.text()};
+  parameters.genesis = {
+      operator_key.public_key(),
+      {{anchor_key.public_key(), core::role_anchor}, {gateway_key.public_key(), core::role_gateway}},
+      {{core::AssetId{btt}, "BTT", anchoring::tron_chain, btt_token, 6, 1, 0, 0},
+       {core::AssetId{trx}, "TRX", anchoring::tron_chain, "", 6, 1, 0, 0}}};
+  auto genesis = codec::make_genesis(parameters);
+  append(genesis, core::apply(state_, genesis.command, clock_.now_ms() * 1000));
+  tag_.emplace(origin, leaves_[0]);
+}
+
+Sequence TestLedger::append(const codec::Decoded& decoded, core::Outcome outcome) {
+  std::string envelope = decoded.envelope.encode();
+  auto entry = codec::seal_entry(state_, decoded.command, std::move(outcome), envelope,
+                                 clock_.now_ms() * 1000, random_array<32>());
+  leaves_.push_back(entry.leaf_hash);
+  entries_.push_back({entry.kind, entry.time_us, envelope});
+  return entry.sequence;
+}
+
+LedgerResult<Sequence> TestLedger::refuse(core::Error error) const {
+  const auto& info = core::info(error);
+  return tl::unexpected(
+      anchoring::LedgerError{info.transient, std::string(info.reason), std::string(info.message)});
+}
+
+LedgerResult<Sequence> TestLedger::execute(const codec::Envelope& envelope) {
+  crashes_.pass();
+  if (!reachable) return tl::unexpected(anchoring::LedgerError{true, "", "Execute: unreachable"});
+  if (refuses_commands) return refuse(core::Error::queue_full);
+  auto decoded = codec::decode_submitted(envelope);
+  if (!decoded) return refuse(decoded.error());
+  if (auto error = codec::verify_signatures(*decoded, *tag_); error != core::Error::none)
+    return refuse(error);
+  auto answer = apply(*decoded);
+  crashes_.pass();
+  if (loses_answers) return tl::unexpected(anchoring::LedgerError{true, "", "Execute: deadline"});
+  return answer;
+}
+
+LedgerResult<Sequence> TestLedger::apply(const codec::Decoded& decoded) {
+  if (decoded.requests_seal) {
+    const auto* entry = state_.key_entry(decoded.command.signer);
+    if (!entry || (state_.account(entry->account).roles & core::role_anchor) == 0)
+      return refuse(core::Error::missing_role);
+    auto seal = codec::make_seal(state_.globals, decoded.seal_block_id);
+    return append(seal, core::apply(state_, seal.command, clock_.now_ms() * 1000));
+  }
+  auto outcome = core::apply(state_, decoded.command, clock_.now_ms() * 1000);
+  switch (outcome.verdict) {
+    case core::Outcome::Verdict::accepted:
+      return append(decoded, std::move(outcome));
+    case core::Outcome::Verdict::repeated:
+      if (entries_[outcome.sequence.value].envelope != decoded.envelope.encode())
+        return refuse(core::Error::nonce_conflict);
+      return outcome.sequence;
+    case core::Outcome::Verdict::covered:
+    case core::Outcome::Verdict::refused:
+      break;
+  }
+  return refuse(outcome.error);
+}
+
+LedgerResult<anchoring::LedgerInfo> TestLedger::info() {
+  if (!reachable) return tl::unexpected(anchoring::LedgerError{true, "", "GetLedger: unreachable"});
+  return anchoring::LedgerInfo{*tag_, origin, log_key_, {}, size()};
+}
+
+LedgerResult<anchoring::EntryInfo> TestLedger::entry(Sequence sequence) {
+  const auto& stored = entries_.at(sequence.value);
+  return anchoring::EntryInfo{stored.kind, stored.time_us};
+}
+
+LedgerResult<std::string> TestLedger::checkpoint(std::uint64_t minimum_size) {
+  crashes_.pass();
+  if (size() < minimum_size)
+    return tl::unexpected(anchoring::LedgerError{true, "", "GetCheckpoint: deadline"});
+  return signer.sign(log::Checkpoint{origin, size(), root(size())}.text());
+}
+
+LedgerResult<log::Proof> TestLedger::consistency_proof(std::uint64_t old_size, std::uint64_t size) {
+  return log::consistency_proof(Nodes(leaves_), old_size, size);
+}
+
+void TestLedger::add_entry() {
+  core::Command command{.signer = operator_key.public_key(),
+                        .nonce = ++nonce_,
+                        .expires_us = clock_.now_ms() * 1000 + core::hour_us,
+                        .body = core::SetRoles{payee_.public_key(), core::role_auditor}};
+  auto decoded = codec::decode_submitted(codec::sign(codec::encode_command(command), *tag_, {&operator_key}));
+  ASSERT_TRUE(decoded);
+  ASSERT_TRUE(apply(*decoded));
+}
+
+std::size_t TestLedger::count(core::Kind kind) const {
+  return static_cast<std::size_t>(
+      std::count_if(entries_.begin(), entries_.end(), [&](const auto& entry) { return entry.kind == kind; }));
+}
+
+core::Amount TestLedger::available(const PublicKey& key, std::uint32_t asset) const {
+  const auto* entry = state_.key_entry(key);
+  return entry ? state_.account(entry->account).balance(core::AssetId{asset}).available : 0;
+}
+
+// --- the network
+
+tron::ChainResult<tron::BroadcastAnswer> TestChain::broadcast(ByteView transaction) {
+  crashes_.pass();
+  return reach([&]() -> tron::ChainResult<tron::BroadcastAnswer> {
+    sent.emplace_back(transaction);
+    if (swallow) return *swallow;
+    auto answer = client_.broadcast(transaction);
+    crashes_.pass();
+    return answer;
+  });
+}
+
+// --- all of it
+
+World::World()
+    : chain(clock, chain_options(),
+            {{tron::address_of(ledger.anchor_key.public_key()), plenty, {}},
+             {tron::address_of(payer.public_key()), plenty, {{btt_token, plenty}, {"1009999", plenty}}},
+             {custody, 1'000'000, {}}},
+            SecretKey::generate()) {
+  worker_options = {.to = custody, .interval_ms = 10 * 60 * 1000, .every_entries = 0};
+  tables.on_write = [this](std::string_view, bool) { crashes.pass(); };
+  // The chain is not new: its first block has no time of its own, and nothing would be solid yet.
+  for (std::int64_t i = 0; i < solid_after + 10; ++i) {
+    clock.advance(block_ms);
+    chain.produce_block();
+  }
+  start();
+}
+
+void World::start() {
+  store = std::make_unique<anchoring::MemoryStore>(tables);
+  store->acquire();
+  worker =
+      std::make_unique<anchoring::Worker>(worker_options, ledger.anchor_key, clock, network, ledger, *store);
+  scanner = std::make_unique<anchoring::Scanner>(scanner_options(), ledger.gateway_key, clock, network,
+                                                 ledger, *store);
+}
+
+void World::run_worker() {
+  for (bool more = true; more;) {
+    auto step = worker->step();
+    if (!step) problems.push_back(step.error());
+    if (step && !step->outcome.empty()) outcomes.push_back(step->outcome);
+    more = step && step->advanced;
+  }
+}
+
+void World::run_scanner() {
+  for (bool more = true; more;) {
+    auto step = scanner->step();
+    if (!step) problems.push_back(step.error());
+    if (step) deposits.insert(deposits.end(), step->deposits.begin(), step->deposits.end());
+    more = step && step->advanced;
+  }
+}
+
+void World::tick() {
+  clock.advance(block_ms);
+  chain.produce_block();
+  try {
+    run_worker();
+    if (scans) run_scanner();
+  } catch (const Crash&) {
+    start();
+  }
+}
+
+void World::tick_blocks(std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) tick();
+}
+
+std::size_t World::solidified_anchors() const {
+  return static_cast<std::size_t>(std::count_if(
+      tables.anchors.begin(), tables.anchors.end(),
+      [](const auto& entry) { return entry.second.state == anchoring::AnchorState::solidified; }));
+}
+
+std::vector<std::string> World::landed_memos() const {
+  std::vector<std::string> memos;
+  devchain::DevChainClient client(const_cast<devchain::DevChain&>(chain));
+  for (std::int64_t number = 1; number <= chain.head().ref.number; ++number) {
+    auto block = client.block(number);
+    for (const auto& transaction : (*block)->transactions) {
+      const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract);
+      if (transfer && transfer->owner == worker->address()) memos.push_back(transaction.memo);
+    }
+  }
+  return memos;
+}
+
+tron::SignedTransaction World::pay(const SecretKey& from, const tron::Address& to, std::int64_t amount,
+                                   std::string token, std::string memo) {
+  const auto& head = chain.head().ref;
+  // Equal payments differ by their time alone.
+  tron::TransactionFrame frame{head, clock.now_ms() + ++payments_, head.timestamp_ms + 300'000,
+                               std::move(memo)};
+  auto transaction =
+      tron::sign_transfer({tron::address_of(from.public_key()), to, amount, std::move(token)}, frame, from);
+  auto answer = chain.broadcast(transaction.bytes);
+  EXPECT_TRUE(answer && answer->result) << (answer ? answer->message : "malformed");
+  return transaction;
+}
+
+Hash World::deposit(std::int64_t amount, std::string token, std::string memo) {
+  return pay(payer, custody, amount, std::move(token), std::move(memo)).txid;
+}
+
+}  // namespace windlass::test

@@ -1,0 +1,205 @@
+// A ledger, a chain and an anchoring process in one thread, in virtual time, each of which can be made to
+// fail: what the tests of the anchoring worker and of the deposit scanner live in.
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "anchoring/devchain/client.h"
+#include "anchoring/gateway/scanner.h"
+#include "anchoring/memory_store.h"
+#include "anchoring/tron/transaction.h"
+#include "anchoring/worker/worker.h"
+#include "ledger/codec/entry.h"
+#include "tests/unit/devchain_fixture.h"
+
+namespace windlass::test {
+
+using anchoring::LedgerResult;
+using core::Sequence;
+using devchain::TestClock;
+
+// What a process that dies throws.
+struct Crash {};
+
+// Dies at the nth place where it could matter: before or after anything that leaves the process.
+class CrashPoints {
+ public:
+  void arm(int nth) { left_ = nth; }
+  void disarm() { left_ = -1; }
+  // Whether the armed one was reached.
+  bool fired() const { return left_ == 0; }
+  void pass() {
+    if (left_ > 0 && --left_ == 0) throw Crash{};
+  }
+
+ private:
+  int left_ = -1;
+};
+
+// The rules of the real ledger (codec, core, log) without server, journal or network.
+class TestLedger final : public anchoring::LedgerClient {
+ public:
+  TestLedger(const Clock& clock, CrashPoints& crashes);
+
+  LedgerResult<anchoring::LedgerInfo> info() override;
+  LedgerResult<std::vector<core::Asset>> assets() override { return state_.globals.assets; }
+  LedgerResult<anchoring::EntryInfo> entry(Sequence sequence) override;
+  LedgerResult<Sequence> execute(const codec::Envelope& envelope) override;
+  LedgerResult<std::string> checkpoint(std::uint64_t minimum_size) override;
+  LedgerResult<log::Proof> consistency_proof(std::uint64_t old_size, std::uint64_t size) override;
+
+  // An entry that is no seal.
+  void add_entry();
+  std::uint64_t size() const { return leaves_.size(); }
+  Hash root(std::uint64_t size) const { return log::root_of(std::span(leaves_).first(size)); }
+  std::size_t count(core::Kind kind) const;
+  core::Amount available(const PublicKey& key, std::uint32_t asset) const;
+  const core::AssetTotals& totals(std::uint32_t asset) const { return state_.globals.totals[asset - 1]; }
+  // Forgets its newest entries, as a restored backup does; or changes one, as a forger does.
+  void truncate(std::uint64_t size) { leaves_.resize(size), entries_.resize(size); }
+  void forge(std::uint64_t sequence) { leaves_[sequence][0] ^= 1; }
+
+  bool reachable = true;
+  bool refuses_commands = false;  // is overloaded
+  bool loses_answers = false;     // applies what it is sent, but the answer never comes
+  log::NoteSigner signer;         // of checkpoints; a test may give it another key
+  const SecretKey operator_key, anchor_key, gateway_key;
+
+ private:
+  struct Stored {
+    core::Kind kind;
+    core::TimeUs time_us;
+    std::string envelope;
+  };
+  class Nodes;
+  LedgerResult<Sequence> apply(const codec::Decoded& decoded);
+  Sequence append(const codec::Decoded& decoded, core::Outcome outcome);
+  LedgerResult<Sequence> refuse(core::Error error) const;
+
+  const Clock& clock_;
+  CrashPoints& crashes_;
+  core::State state_{true};
+  std::vector<Stored> entries_;
+  std::vector<Hash> leaves_;
+  std::optional<codec::SigningTag> tag_;
+  log::VerifierKey log_key_;
+  std::uint64_t nonce_ = 0;
+  SecretKey payee_ = SecretKey::generate();
+};
+
+// The devchain, with a network in between.
+class TestChain final : public tron::Chain {
+ public:
+  TestChain(devchain::DevChain& chain, CrashPoints& crashes) : client_(chain), crashes_(crashes) {}
+
+  tron::ChainResult<tron::BlockRef> head() override {
+    return reach([&] { return client_.head(); });
+  }
+  tron::ChainResult<tron::BlockRef> solidified_head() override {
+    return reach([&] { return client_.solidified_head(); });
+  }
+  tron::ChainResult<std::optional<tron::Block>> solidified_block(std::int64_t number) override {
+    return reach([&]() -> tron::ChainResult<std::optional<tron::Block>> {
+      auto block = client_.solidified_block(number);
+      if (block && *block && change_block) change_block(**block);
+      return block;
+    });
+  }
+  tron::ChainResult<std::optional<tron::Block>> block(std::int64_t number) override {
+    return reach([&] { return client_.block(number); });
+  }
+  tron::ChainResult<std::optional<std::int64_t>> inclusion(const Hash& txid, bool solid) override {
+    return reach([&]() -> tron::ChainResult<std::optional<std::int64_t>> {
+      if (hides_transactions) return std::nullopt;
+      return client_.inclusion(txid, solid);
+    });
+  }
+  tron::ChainResult<tron::BroadcastAnswer> broadcast(ByteView transaction) override;
+  tron::ChainResult<tron::AccountState> account(const tron::Address& address) override {
+    return reach([&] { return client_.account(address); });
+  }
+  tron::ChainResult<tron::ChainParameters> parameters() override { return client_.parameters(); }
+
+  bool reachable = true;
+  bool hides_transactions = false;  // finds none by its id
+  // Instead of the chain's answer; the transaction goes no further.
+  std::optional<tron::BroadcastAnswer> swallow;
+  std::function<void(tron::Block&)> change_block;
+  std::vector<std::string> sent;  // every transaction that left the process, in order
+
+ private:
+  template <typename Call>
+  auto reach(Call call) -> decltype(call()) {
+    if (!reachable)
+      return tl::unexpected(tron::ChainError{tron::ChainError::Kind::unreachable, "the node is unreachable"});
+    return call();
+  }
+
+  devchain::DevChainClient client_;
+  CrashPoints& crashes_;
+};
+
+constexpr std::int64_t start_ms = 1'790'000'001'000;
+constexpr std::int64_t block_ms = 3000;
+constexpr std::int64_t solid_after = 19;
+constexpr std::uint32_t btt = 1, trx = 2;  // asset numbers
+
+class World {
+ public:
+  World();
+
+  anchoring::ScannerOptions scanner_options(std::int64_t start_block = 1) const {
+    return {{custody, tron::address_of(ledger.anchor_key.public_key())}, start_block};
+  }
+  // A new process over the same store, as after a crash.
+  void start();
+  // A block, then the process until it has nothing more to do; after a crash, a new process.
+  void tick();
+  void tick_blocks(std::int64_t count);
+  template <typename Condition>
+  ::testing::AssertionResult tick_until(Condition condition, std::int64_t max_blocks = 400) {
+    for (std::int64_t i = 0; i < max_blocks; ++i) {
+      if (condition()) return ::testing::AssertionSuccess();
+      tick();
+    }
+    return condition() ? ::testing::AssertionSuccess()
+                       : ::testing::AssertionFailure() << "not within " << max_blocks << " blocks";
+  }
+  void run_worker();
+  void run_scanner();
+
+  const anchoring::Anchor& newest_anchor() const { return tables.anchors.rbegin()->second; }
+  std::size_t solidified_anchors() const;
+  // The memos of all transactions to the anchor's second address in blocks up to now.
+  std::vector<std::string> landed_memos() const;
+
+  // A transfer that will be in the next block.
+  tron::SignedTransaction pay(const SecretKey& from, const tron::Address& to, std::int64_t amount,
+                              std::string token = {}, std::string memo = {});
+  // To custody, from the payer.
+  Hash deposit(std::int64_t amount, std::string token = {}, std::string memo = {});
+
+  CrashPoints crashes;
+  TestClock clock{start_ms};
+  SecretKey payer = SecretKey::generate(), custody_key = SecretKey::generate();
+  const tron::Address custody = tron::address_of(custody_key.public_key());
+  TestLedger ledger{clock, crashes};
+  devchain::DevChain chain;
+  TestChain network{chain, crashes};
+  anchoring::MemoryTables tables;
+  anchoring::WorkerOptions worker_options;
+  std::unique_ptr<anchoring::MemoryStore> store;
+  std::unique_ptr<anchoring::Worker> worker;
+  std::unique_ptr<anchoring::Scanner> scanner;
+  bool scans = false;  // ticks run the scanner too
+  std::vector<std::string> problems, outcomes;
+  std::vector<anchoring::Scanner::Step::Counted> deposits;
+
+ private:
+  std::int64_t payments_ = 0;
+};
+
+}  // namespace windlass::test
