@@ -18,6 +18,7 @@ namespace windlass::core {
   X(unknown_field, false, 3,                                                                                 \
     "the command has a field this ledger does not know, so it cannot honour all that was "                   \
     "signed; use the ledger's own proto")                                                                    \
+  X(too_many_commands, false, 3, "a message carries at most 1024 commands; send several messages")           \
   X(empty_command, false, 3, "the command has no body; set exactly one")                                     \
   X(forbidden_command, false, 7,                                                                             \
     "only the ledger itself writes genesis and seals; use RequestSeal for a seal")                           \
@@ -82,6 +83,18 @@ namespace windlass::core {
     "an asset keeps its number, symbol, chain, token and units; only its minimums change")                   \
   X(too_many_assets, false, 8, "the ledger holds at most 1024 assets")                                       \
   X(seal_mismatch, false, 13, "the seal's totals are not the ledger's")                                      \
+  /* about a query */                                                                                        \
+  X(unknown_key, false, 5,                                                                                   \
+    "the ledger has not seen this key or address; a key exists from its first credit, payment, "             \
+    "channel or role")                                                                                       \
+  X(unknown_entry, false, 5, "the log has no entry of this number yet")                                      \
+  X(bad_page_token, false, 3, "the page token is none that this query gave; start without one")              \
+  X(bad_page_size, false, 3, "a page has 1 to 1000 rows")                                                    \
+  X(bad_tree_size, false, 3, "a proof needs index < size, and size at most that of the newest checkpoint")   \
+  X(contents_not_public, false, 7,                                                                           \
+    "the contents of all entries are for holders of the auditor role: sign the request "                     \
+    "with such a key")                                                                                       \
+  X(not_signed_yet, true, 14, "no checkpoint covers that many entries yet; ask again in a second")           \
   /* about the server: nothing was decided */                                                                \
   X(too_many_bad_signatures, false, 8,                                                                       \
     "this connection sent too many bad signatures; mend the client and connect "                             \

@@ -1,7 +1,10 @@
 // What waits for the writer: a queue for each client, served in turn, all of them together bounded.
 #pragma once
 
+#include <absl/container/flat_hash_map.h>
+
 #include <deque>
+#include <mutex>
 
 #include "ledger/sequencer/limits.h"
 #include "ledger/sequencer/submission.h"

@@ -95,6 +95,7 @@ void LogKeeper::catch_up(core::Sequence end) {
 }
 
 void LogKeeper::rebuild(core::Sequence end) {
+  if (tiles_.size() >= end.value) return;
   auto reader = sessions_.reader();
   while (tiles_.size() < end.value) {
     auto page = reader->entries({tiles_.size()}, end, rebuild_page);

@@ -84,17 +84,20 @@ void Round::plan_receipt(const core::State& state, std::int32_t place, const cor
   groups_[static_cast<std::size_t>(command.group)].candidates.push_back(place);
 }
 
-bool Round::verify_next(const codec::SigningTag& tag, bool& last) {
+bool Round::verify_next(const codec::SigningTag& tag, Observer& observer, bool& last) {
   std::size_t index = next_task_.fetch_add(1);
   if (index >= tasks_.size()) return false;
-  run(tasks_[index], tag);
+  run(tasks_[index], tag, observer);
   last = tasks_done_.fetch_add(1) + 1 == tasks_.size();
   return true;
 }
 
-void Round::run(Task& task, const codec::SigningTag& tag) {
+void Round::run(Task& task, const codec::SigningTag& tag, Observer& observer) {
   auto verify = [&](Command& command) {
+    auto started = std::chrono::steady_clock::now();
     command.error = codec::verify_signatures(**command.item, tag);
+    observer.verified(command.error,
+                      std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
     command.check = command.error == core::Error::none ? Check::verified : Check::refused;
     return command.check == Check::verified;
   };

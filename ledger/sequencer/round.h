@@ -7,6 +7,8 @@
 // the group's first receipt (a claim made earlier harms nobody: it only raises the recipient's balance).
 #pragma once
 
+#include <absl/container/flat_hash_map.h>
+
 #include <atomic>
 
 #include "ledger/sequencer/submission.h"
@@ -27,7 +29,7 @@ class Round {
   void plan(const core::State& state);
   std::size_t tasks() const { return tasks_.size(); }
   // Takes and does one task; false when none was left to take. `last` says that with it all are done.
-  bool verify_next(const codec::SigningTag& tag, bool& last);
+  bool verify_next(const codec::SigningTag& tag, Observer& observer, bool& last);
 
   // --- what verification found, by the command's place
   struct Place {
@@ -61,7 +63,7 @@ class Round {
   };
   void plan_receipt(const core::State& state, std::int32_t place, const core::Receipt& receipt,
                     absl::flat_hash_map<core::ChannelId, std::int32_t>& open_groups);
-  void run(Task& task, const codec::SigningTag& tag);
+  void run(Task& task, const codec::SigningTag& tag, Observer& observer);
 
   std::vector<Submission> submissions_;
   std::vector<Group> groups_;

@@ -37,7 +37,7 @@ Sequencer::Sequencer(journal::Sessions& sessions, Options options, Observer& obs
       committer_(1, [this](auto batch) { commit(std::move(batch)); }),
       loader_(1, [this](auto job) { load(std::move(job)); }),
       flusher_(1, [this](auto flush_job) { flush(std::move(flush_job)); }),
-      verifiers_(options_.limits.verifier_threads, [this] { wake(); }),
+      verifiers_(options_.limits.verifier_threads, observer, [this] { wake(); }),
       writer_([this] { run(); }) {}
 
 Sequencer::~Sequencer() {
@@ -362,7 +362,6 @@ bool Sequencer::plan_next_round() {
     if (under_way.planned) continue;
     if (!under_way.loaded) return false;
     under_way.planned = true;
-    under_way.planned_at = SteadyClock::now();
     under_way.round->plan(*state_);
     if (under_way.round->tasks() == 0)
       under_way.verified->store(true);
@@ -383,7 +382,6 @@ bool Sequencer::apply_next_round() {
   if (rounds_.empty() || !rounds_.front().verified->load() || !batch_has_room()) return false;
   auto under_way = std::move(rounds_.front());
   rounds_.pop_front();
-  observer_.verified(under_way.round->commands.size(), seconds_since(under_way.planned_at));
   apply_round(under_way);
   unpin(under_way);
   return true;
@@ -449,8 +447,11 @@ Answer Sequencer::apply_command(const codec::Decoded& decoded, core::TimeUs now)
     return apply_command(codec::make_seal(state_->globals, decoded.seal_block_id), now);
   }
   core::Outcome outcome = core::apply(*state_, decoded.command, now);
-  Answer answer{outcome.verdict, outcome.error, outcome.sequence, outcome.claimed, outcome.details};
+  Answer answer{outcome.verdict, outcome.error, outcome.sequence, outcome.claimed, outcome.details, {}};
   if (!outcome.accepted()) return answer;
+  bool by_account =
+      decoded.command.kind() != core::Kind::receipt && decoded.command.kind() != core::Kind::seal;
+  if (by_account) answer.signer = state_->keys.find(decoded.command.signer)->account;
   std::string number;
   append_be(number, outcome.sequence.value);
   static const Hash process_secret = random_array<32>();

@@ -17,18 +17,6 @@
 
 namespace windlass::sequencer {
 
-// Told what happens, for metrics and logs; called on the sequencer's threads, must be quick.
-class Observer {
- public:
-  virtual ~Observer() = default;
-  virtual void committed(std::size_t /*entries*/, double /*seconds*/) {}
-  virtual void verified(std::size_t /*commands*/, double /*seconds*/) {}
-  virtual void answered(core::Kind, const Answer&) {}
-  virtual void refused_early(core::Error) {}
-  virtual void recovered(core::Sequence /*from*/, core::Sequence /*next*/, double /*seconds*/) {}
-  virtual void trouble(const std::string& /*what*/) {}
-};
-
 struct Options {
   Limits limits;
   std::function<core::TimeUs()> clock;
@@ -87,7 +75,6 @@ class Sequencer {
     bool loaded = false;
     bool planned = false;
     std::shared_ptr<std::atomic<bool>> verified = std::make_shared<std::atomic<bool>>(false);
-    std::chrono::steady_clock::time_point planned_at{};
     core::Needs pinned;
     std::vector<core::AccountNumber> pinned_accounts;
   };

@@ -23,6 +23,7 @@ struct Answer {
   core::Sequence sequence = core::no_sequence;  // accepted, covered, repeated
   core::Amount claimed = 0;                     // covered
   std::array<core::Outcome::Detail, 2> details{};
+  std::optional<core::AccountNumber> signer;  // of an accepted command that is no receipt
 };
 
 // A command of a submission: decoded, or refused before it got here (it keeps its place among the answers).
@@ -53,6 +54,19 @@ struct Submission {
 
   std::size_t commands() const;
   std::size_t bytes() const;
+};
+
+// Told what happens, for metrics and logs; called on the sequencer's threads, must be quick.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void committed(std::size_t /*entries*/, double /*seconds*/) {}
+  // One command's signatures were checked; `none`: they hold.
+  virtual void verified(core::Error, double /*seconds*/) {}
+  virtual void answered(core::Kind, const Answer&) {}
+  virtual void refused_early(core::Error) {}
+  virtual void recovered(core::Sequence /*from*/, core::Sequence /*next*/, double /*seconds*/) {}
+  virtual void trouble(const std::string& /*what*/) {}
 };
 
 }  // namespace windlass::sequencer

@@ -2,7 +2,8 @@
 
 namespace windlass::sequencer {
 
-Verifiers::Verifiers(std::size_t threads, std::function<void()> verified) : verified_(std::move(verified)) {
+Verifiers::Verifiers(std::size_t threads, Observer& observer, std::function<void()> verified)
+    : observer_(observer), verified_(std::move(verified)) {
   if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency());
   for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
 }
@@ -32,7 +33,7 @@ void Verifiers::run() {
     Work work = queue_.front();
     lock.unlock();
     bool last = false;
-    while (!last && work.round->verify_next(*work.tag, last)) {
+    while (!last && work.round->verify_next(*work.tag, observer_, last)) {
     }
     if (last) {
       work.done->store(true);

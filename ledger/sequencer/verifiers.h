@@ -13,7 +13,7 @@ namespace windlass::sequencer {
 class Verifiers {
  public:
   // `verified` is called, on one of the threads, when the last task of a round is done.
-  Verifiers(std::size_t threads, std::function<void()> verified);
+  Verifiers(std::size_t threads, Observer& observer, std::function<void()> verified);
   ~Verifiers();
   Verifiers(const Verifiers&) = delete;
   Verifiers& operator=(const Verifiers&) = delete;
@@ -28,6 +28,7 @@ class Verifiers {
  private:
   void run();
 
+  Observer& observer_;
   std::function<void()> verified_;
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -1,0 +1,36 @@
+// The gRPC server: windlass.v1's services, health and reflection on one port.
+#pragma once
+
+#include <memory>
+
+#include "api/queries.h"
+#include "ops/config.h"
+
+namespace windlass::api {
+
+struct GrpcOptions {
+  ops::Address listen;
+  bool public_contents = false;            // everybody may read the contents of all entries
+  std::string certificate_file, key_file;  // TLS where given
+};
+
+class GrpcServer {
+ public:
+  // Throws std::runtime_error that names the address when it cannot listen.
+  GrpcServer(const GrpcOptions& options, sequencer::Sequencer& sequencer, sequencer::LogKeeper& log,
+             Queries& queries);
+  ~GrpcServer();  // stop()
+
+  int port() const;
+  // Watchers are told about what these entries touched. On the publishing thread.
+  void committed(const sequencer::CommittedBatch& batch);
+  void set_serving(bool serving);  // in the health service
+  // No new calls; those under way end, or are cut off after the grace.
+  void stop();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace windlass::api

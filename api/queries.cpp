@@ -1,0 +1,378 @@
+#include "api/queries.h"
+
+#include <charconv>
+#include <future>
+
+namespace windlass::api {
+namespace {
+
+using core::Error;
+
+tl::unexpected<Error> failure(Error error) {
+  return tl::unexpected(error);
+}
+
+// Tokens are positions; "3" and "+3" and "03" are not all tokens.
+std::optional<std::uint64_t> parse_token(const std::string& token) {
+  std::uint64_t value = 0;
+  auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), value);
+  if (error != std::errc() || end != token.data() + token.size() || std::to_string(value) != token)
+    return std::nullopt;
+  return value;
+}
+
+Answered<std::size_t> checked_page_size(std::size_t asked) {
+  if (asked == 0) return default_page_size;
+  if (asked > max_page_size) return failure(Error::bad_page_size);
+  return asked;
+}
+
+std::optional<core::AccountNumber> account_of(const core::Posting& posting) {
+  if (const auto* account = std::get_if<core::AccountPosting>(&posting)) return account->account;
+  if (const auto* closing = std::get_if<core::ClosingPosting>(&posting)) return closing->payer.account;
+  return std::nullopt;
+}
+
+EntryView bare_view(const codec::Entry& entry) {
+  EntryView view;
+  view.leaf = entry.leaf;
+  view.leaf_hash = entry.leaf_hash;
+  if (is_public(entry.kind)) {
+    view.envelope = entry.envelope;
+    view.envelope_salt = codec::salt(entry.secret, 0);
+    view.secret = entry.secret;
+    for (std::size_t i = 0; i < entry.postings.size(); ++i) view.postings.push_back(prove_posting(entry, i));
+  }
+  return view;
+}
+
+// What a party may see: its own postings, the channel's, and the command but for other people's lists.
+void show_to_party(EntryView& view, const codec::Entry& entry,
+                   const std::function<bool(const core::Posting&)>& is_party,
+                   const std::optional<core::Key>& key) {
+  if (is_public(entry.kind)) return;
+  bool any = false;
+  for (const auto& posting : entry.postings) any = any || is_party(posting);
+  if (!any) return;
+  for (std::size_t i = 0; i < entry.postings.size(); ++i) {
+    bool is_channel = std::holds_alternative<core::ChannelPosting>(entry.postings[i]);
+    if (is_channel || is_party(entry.postings[i])) view.postings.push_back(prove_posting(entry, i));
+  }
+  bool shows_others = entry.kind == core::Kind::transfer_list || entry.kind == core::Kind::credit;
+  auto envelope = codec::Envelope::decode(entry.envelope);
+  bool signed_by_key =
+      key && envelope && !envelope->signers.empty() && envelope->signers[0].key == windlass::view(*key);
+  if (shows_others && entry.kind == core::Kind::transfer_list && !signed_by_key) return;
+  view.envelope = entry.envelope;
+  view.envelope_salt = codec::salt(entry.secret, 0);
+}
+
+}  // namespace
+
+ProvenPosting prove_posting(const codec::Entry& entry, std::size_t index) {
+  auto place = static_cast<std::uint32_t>(index);
+  auto count = static_cast<std::uint32_t>(entry.postings.size());
+  return {codec::encode_posting(entry.postings[index]), codec::salt(entry.secret, place + 1), place, count,
+          log::inclusion_of(codec::posting_leaf_hashes(entry.postings, entry.secret), index)};
+}
+
+bool is_public(core::Kind kind) {
+  return kind == core::Kind::genesis || kind == core::Kind::seal || kind == core::Kind::set_roles ||
+         kind == core::Kind::set_asset;
+}
+
+Queries::Queries(sequencer::Sequencer& sequencer, sequencer::LogKeeper& log, journal::Sessions& sessions,
+                 std::size_t max_sessions)
+    : sequencer_(sequencer), log_(log), sessions_(sessions), sessions_left_(max_sessions) {}
+
+Error Queries::look(core::Needs needs, std::vector<core::AccountNumber> accounts,
+                    std::function<void(const core::State&)> see) {
+  // Shared, because the sequencer may come to it after this has given up.
+  struct Shared {
+    std::promise<bool> done;
+    std::mutex mutex;
+    bool abandoned = false;
+  };
+  auto shared = std::make_shared<Shared>();
+  auto available = shared->done.get_future();
+  sequencer::Look what{std::move(needs), std::move(accounts),
+                       [shared, see = std::move(see)](const core::State& state) {
+                         std::lock_guard lock(shared->mutex);
+                         if (!shared->abandoned) see(state);
+                       },
+                       [shared](bool is_available) { shared->done.set_value(is_available); }};
+  constexpr sequencer::ClientId queries_client =
+      0;  // all queries together have one turn among the connections
+  if (auto error = sequencer_.submit({queries_client, std::move(what)}); error != Error::none) return error;
+  if (available.wait_for(look_deadline) == std::future_status::ready)
+    return available.get() ? Error::none : Error::unavailable;
+  std::lock_guard lock(shared->mutex);
+  shared->abandoned = true;
+  return Error::unavailable;
+}
+
+template <typename Read>
+auto Queries::with_session(Read read) -> Answered<decltype(read(std::declval<journal::ReadSession&>()))> {
+  std::unique_ptr<journal::ReadSession> session;
+  {
+    std::unique_lock lock(mutex_);
+    returned_.wait(lock, [&] { return !idle_.empty() || sessions_left_ > 0; });
+    if (!idle_.empty()) {
+      session = std::move(idle_.back());
+      idle_.pop_back();
+    } else {
+      --sessions_left_;
+    }
+  }
+  auto give_back = [&](bool usable) {
+    std::lock_guard lock(mutex_);
+    if (usable && session)
+      idle_.push_back(std::move(session));
+    else
+      ++sessions_left_;
+    returned_.notify_one();
+  };
+  try {
+    if (!session) session = sessions_.reader();
+    auto answer = read(*session);
+    give_back(true);
+    return answer;
+  } catch (const journal::DatabaseError&) {
+    give_back(false);  // a broken session is not kept
+    return failure(Error::unavailable);
+  } catch (...) {
+    give_back(false);
+    throw;
+  }
+}
+
+Answered<LedgerView> Queries::ledger() {
+  {
+    std::lock_guard lock(mutex_);
+    if (ledger_) {
+      LedgerView known = *ledger_;
+      known.size = sequencer_.status().committed_next.value;
+      return known;
+    }
+  }
+  auto stored = with_session([](auto& session) { return session.entry({0}); });
+  if (!stored) return failure(stored.error());
+  if (!*stored) return failure(Error::unavailable);
+  auto envelope = codec::Envelope::decode((*stored)->envelope);
+  auto genesis = envelope ? codec::read_genesis(envelope->command) : std::nullopt;
+  if (!genesis) return failure(Error::unavailable);
+  LedgerView view{*genesis, (*stored)->leaf_hash,
+                  codec::SigningTag(genesis->origin, (*stored)->leaf_hash).text(),
+                  sequencer_.status().committed_next.value};
+  std::lock_guard lock(mutex_);
+  ledger_ = view;
+  return view;
+}
+
+Answered<AccountView> Queries::account(const core::Key& key) {
+  std::optional<AccountView> found;
+  auto error = look({{key}, {}}, {}, [&](const core::State& state) {
+    const auto* entry = state.key_entry(key);
+    if (entry)
+      found = AccountView{state.account(entry->account), entry->rotated_at, state.globals.next.value};
+  });
+  if (error != Error::none) return failure(error);
+  if (!found) return failure(Error::unknown_key);
+  return *std::move(found);
+}
+
+Answered<core::Key> Queries::key_of_address(ByteView address) {
+  auto key = with_session([&](auto& session) { return session.key_of_address(address); });
+  if (!key) return failure(key.error());
+  if (!*key) return failure(Error::unknown_key);
+  return **key;
+}
+
+Answered<ChannelView> Queries::channel(core::ChannelId id) {
+  std::optional<ChannelView> found;
+  auto error = look({{}, {id}}, {}, [&](const core::State& state) {
+    if (const auto* channel = state.channels.find(id))
+      found = ChannelView{*channel, state.account(channel->payer).key, state.account(channel->recipient).key};
+  });
+  if (error != Error::none) return failure(error);
+  if (!found) return failure(Error::unknown_channel);
+  return *std::move(found);
+}
+
+Answered<ChannelsView> Queries::channels(const core::Key& key, bool closed_too, std::size_t asked,
+                                         const std::string& page_token) {
+  auto page_size = checked_page_size(asked);
+  if (!page_size) return failure(page_size.error());
+  std::int64_t above = -1;
+  if (!page_token.empty()) {
+    auto token = parse_token(page_token);
+    if (!token) return failure(Error::bad_page_token);
+    above = static_cast<std::int64_t>(*token);
+  }
+  auto owner = account(key);
+  if (!owner) return failure(owner.error());
+  auto ids = with_session(
+      [&](auto& session) { return session.channels(owner->account.number, above, closed_too, *page_size); });
+  if (!ids) return failure(ids.error());
+  ChannelsView page;
+  auto error = look({{}, *ids}, {}, [&](const core::State& state) {
+    for (auto id : *ids) {
+      const auto* channel = state.channels.find(id);
+      if (channel && (channel->open || closed_too))
+        page.channels.push_back(
+            {*channel, state.account(channel->payer).key, state.account(channel->recipient).key});
+    }
+  });
+  if (error != Error::none) return failure(error);
+  if (ids->size() == *page_size) page.next_page_token = std::to_string(ids->back().value);
+  return page;
+}
+
+Answered<HistoryView> Queries::history(const core::Key& key, std::size_t page_size,
+                                       const std::string& page_token) {
+  auto owner = account(key);
+  if (!owner) return failure(owner.error());
+  // A key that was rotated away shows the history up to the rotation.
+  auto head = owner->rotated_at == core::no_sequence ? owner->account.last : owner->rotated_at;
+  return page_of(journal::link_of(owner->account.number), head, page_size, page_token, key);
+}
+
+Answered<HistoryView> Queries::history(core::ChannelId id, std::size_t page_size,
+                                       const std::string& page_token) {
+  auto found = channel(id);
+  if (!found) return failure(found.error());
+  return page_of(journal::link_of(id), found->channel.last, page_size, page_token, std::nullopt);
+}
+
+Answered<HistoryView> Queries::page_of(std::int64_t link, core::Sequence head, std::size_t asked,
+                                       const std::string& page_token, const std::optional<core::Key>& key) {
+  auto page_size = checked_page_size(asked);
+  if (!page_size) return failure(page_size.error());
+  core::Sequence from = head;
+  if (!page_token.empty()) {
+    auto token = parse_token(page_token);
+    if (!token || *token > head.value) return failure(Error::bad_page_token);
+    from.value = *token;
+  }
+  auto page = with_session([&](auto& session) { return session.history(link, from, *page_size); });
+  if (!page) return failure(page.error());
+  auto is_party = [link](const core::Posting& posting) {
+    if (const auto* channel = std::get_if<core::ChannelPosting>(&posting))
+      return journal::link_of(channel->channel) == link;
+    return journal::link_of(*account_of(posting)) == link;
+  };
+  HistoryView view;
+  view.size = sequencer_.status().committed_next.value;
+  for (const auto& stored : page->entries) {
+    auto entry = codec::check_stored(stored);
+    if (!entry) return failure(Error::unavailable);
+    EntryView shown = bare_view(*entry);
+    show_to_party(shown, *entry, is_party, key);
+    view.entries.push_back(std::move(shown));
+  }
+  if (page->next != core::no_sequence) view.next_page_token = std::to_string(page->next.value);
+  return view;
+}
+
+Answered<EntryView> Queries::entry(core::Sequence sequence, const std::optional<core::Key>& key) {
+  if (sequence >= sequencer_.status().committed_next) return failure(Error::unknown_entry);
+  auto entry = accepted_entry(sequence);
+  if (!entry) return failure(entry.error());
+  EntryView shown = bare_view(*entry);
+  if (!key) return shown;
+  auto owner = account(*key);
+  if (!owner) return failure(owner.error());
+  show_to_party(
+      shown, *entry,
+      [&](const core::Posting& posting) { return account_of(posting) == owner->account.number; }, key);
+  return shown;
+}
+
+Answered<TotalsView> Queries::totals() {
+  TotalsView view;
+  auto error = look({}, {}, [&](const core::State& state) {
+    view.globals = state.globals;
+    view.size = state.globals.next.value;
+  });
+  if (error != Error::none) return failure(error);
+  return view;
+}
+
+Answered<std::vector<codec::StoredEntry>> Queries::contents(core::Sequence first, std::size_t limit) {
+  auto end = sequencer_.status().committed_next;
+  return with_session([&](auto& session) { return session.entries(first, end, limit); });
+}
+
+Answered<bool> Queries::has_role(const core::Key& key, core::Role role) {
+  auto found = account(key);
+  if (!found) return failure(found.error());
+  return found->rotated_at == core::no_sequence && (found->account.roles & role) != 0;
+}
+
+Answered<codec::Entry> Queries::accepted_entry(core::Sequence sequence) {
+  auto stored = with_session([&](auto& session) { return session.entry(sequence); });
+  if (!stored) return failure(stored.error());
+  if (!*stored) return failure(Error::unknown_entry);
+  auto entry = codec::check_stored(**stored);
+  if (!entry) return failure(Error::unavailable);
+  return *std::move(entry);
+}
+
+Answered<std::string> Queries::checkpoint(std::uint64_t minimum_size,
+                                          std::chrono::steady_clock::time_point deadline) {
+  auto note = log_.wait_for_checkpoint(std::max<std::uint64_t>(minimum_size, 1), deadline);
+  if (!note) return failure(Error::not_signed_yet);
+  return *std::move(note);
+}
+
+Answered<InclusionView> Queries::inclusion(core::Sequence sequence, std::uint64_t size,
+                                           std::chrono::steady_clock::time_point deadline) {
+  if (sequence >= sequencer_.status().committed_next) return failure(Error::unknown_entry);
+  auto note = checkpoint(std::max(size, sequence.value + 1), deadline);
+  if (!note) return failure(note.error());
+  InclusionView view;
+  view.checkpoint = *note;
+  auto opened = log::open_note(*note, log_.signer().verifier());
+  view.size = size ? size : log::Checkpoint::parse(*opened)->size;
+  if (sequence.value >= view.size) return failure(Error::bad_tree_size);
+  auto stored = accepted_entry(sequence);
+  if (!stored) return failure(stored.error());
+  view.leaf = stored->leaf.encode();
+  view.leaf_hash = stored->leaf_hash;
+  view.path = log::inclusion_proof(log_.tiles(), sequence.value, view.size);
+  return view;
+}
+
+Answered<ConsistencyView> Queries::consistency(std::uint64_t old_size, std::uint64_t size) {
+  ConsistencyView view;
+  view.checkpoint = log_.checkpoint();
+  auto opened = log::open_note(view.checkpoint, log_.signer().verifier());
+  if (!opened) return failure(Error::not_signed_yet);
+  auto newest = log::Checkpoint::parse(*opened)->size;
+  view.size = size ? size : newest;
+  if (old_size > view.size || view.size > newest) return failure(Error::bad_tree_size);
+  if (old_size > 0) view.path = log::consistency_proof(log_.tiles(), old_size, view.size);
+  return view;
+}
+
+Answered<AnchorsView> Queries::anchors(const std::optional<core::Sequence>& covering, bool solidified_only,
+                                       std::size_t asked, const std::string& page_token) {
+  auto page_size = checked_page_size(asked);
+  if (!page_size) return failure(page_size.error());
+  std::int64_t position = 0;
+  if (!page_token.empty()) {
+    auto token = parse_token(page_token);
+    if (!token) return failure(Error::bad_page_token);
+    position = static_cast<std::int64_t>(*token);
+  }
+  auto rows = with_session([&](auto& session) {
+    return covering ? session.anchors_covering(*covering, position, solidified_only, *page_size)
+                    : session.anchors(position, solidified_only, *page_size);
+  });
+  if (!rows) return failure(rows.error());
+  AnchorsView view{*std::move(rows), {}};
+  if (view.anchors.size() == *page_size) view.next_page_token = std::to_string(view.anchors.back().id);
+  return view;
+}
+
+}  // namespace windlass::api

@@ -1,0 +1,140 @@
+// Reading the ledger: what the gRPC services and the explorer both answer from. Blocking, thread-safe,
+// bounded by the number of database sessions; always of committed state.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+
+#include "ledger/sequencer/log_keeper.h"
+#include "ledger/sequencer/sequencer.h"
+
+namespace windlass::api {
+
+template <typename T>
+using Answered = tl::expected<T, core::Error>;
+
+constexpr std::size_t max_page_size = 1000;
+constexpr std::size_t default_page_size = 100;
+// Looking at the state takes one commit; beyond this the server is not well.
+constexpr std::chrono::seconds look_deadline{10};
+
+struct LedgerView {
+  codec::GenesisParameters genesis;
+  Hash genesis_leaf_hash{};
+  std::string signing_tag;
+  std::uint64_t size = 0;
+};
+struct AccountView {
+  core::Account account;
+  core::Sequence rotated_at = core::no_sequence;  // of the key asked for
+  std::uint64_t size = 0;                         // of the log when this was read
+};
+struct ChannelView {
+  core::Channel channel;
+  core::Key payer{}, recipient{};
+};
+struct TotalsView {
+  core::Globals globals;
+  std::uint64_t size = 0;
+};
+
+// One of an entry's postings with what proves it.
+struct ProvenPosting {
+  std::string posting;
+  codec::Salt salt{};
+  std::uint32_t index = 0, count = 0;
+  log::Proof path;
+};
+// As much of an entry as the asker may see.
+struct EntryView {
+  codec::Leaf leaf;
+  Hash leaf_hash{};
+  std::vector<ProvenPosting> postings;
+  std::optional<std::string> envelope;
+  std::optional<codec::Salt> envelope_salt;
+  std::optional<codec::Secret> secret;
+};
+struct HistoryView {
+  std::vector<EntryView> entries;  // newest first
+  std::string next_page_token;     // empty: that was all
+  std::uint64_t size = 0;
+};
+struct ChannelsView {
+  std::vector<ChannelView> channels;
+  std::string next_page_token;
+};
+struct AnchorsView {
+  std::vector<journal::AnchorRow> anchors;
+  std::string next_page_token;
+};
+struct InclusionView {
+  std::uint64_t size = 0;
+  std::string leaf;
+  Hash leaf_hash{};
+  log::Proof path;
+  std::string checkpoint;
+};
+struct ConsistencyView {
+  std::uint64_t size = 0;
+  log::Proof path;
+  std::string checkpoint;
+};
+
+ProvenPosting prove_posting(const codec::Entry& entry, std::size_t index);
+// Genesis, seals, roles and assets are everybody's.
+bool is_public(core::Kind kind);
+
+class Queries {
+ public:
+  Queries(sequencer::Sequencer& sequencer, sequencer::LogKeeper& log, journal::Sessions& sessions,
+          std::size_t max_sessions);
+
+  Answered<LedgerView> ledger();
+  Answered<AccountView> account(const core::Key& key);
+  Answered<core::Key> key_of_address(ByteView address);
+  Answered<ChannelView> channel(core::ChannelId id);
+  Answered<ChannelsView> channels(const core::Key& key, bool closed_too, std::size_t page_size,
+                                  const std::string& page_token);
+  Answered<HistoryView> history(const core::Key& key, std::size_t page_size, const std::string& page_token);
+  Answered<HistoryView> history(core::ChannelId channel, std::size_t page_size,
+                                const std::string& page_token);
+  // With the postings of `key` where it is given.
+  Answered<EntryView> entry(core::Sequence sequence, const std::optional<core::Key>& key);
+  Answered<TotalsView> totals();
+  // Whole, in order: for an audit. The caller has checked that the asker may.
+  Answered<std::vector<codec::StoredEntry>> contents(core::Sequence first, std::size_t limit);
+  Answered<bool> has_role(const core::Key& key, core::Role role);
+  // The entry that used a nonce: for a command that came again.
+  Answered<codec::Entry> accepted_entry(core::Sequence sequence);
+
+  Answered<std::string> checkpoint(std::uint64_t minimum_size,
+                                   std::chrono::steady_clock::time_point deadline);
+  // Of the newest checkpoint where `size` is 0.
+  Answered<InclusionView> inclusion(core::Sequence sequence, std::uint64_t size,
+                                    std::chrono::steady_clock::time_point deadline);
+  Answered<ConsistencyView> consistency(std::uint64_t old_size, std::uint64_t size);
+  Answered<AnchorsView> anchors(const std::optional<core::Sequence>& covering, bool solidified_only,
+                                std::size_t page_size, const std::string& page_token);
+
+ private:
+  // A look at the state at its place among the commands.
+  core::Error look(core::Needs needs, std::vector<core::AccountNumber> accounts,
+                   std::function<void(const core::State&)> look);
+  // Runs `read` with a session; a failing database is `unavailable`.
+  template <typename Read>
+  auto with_session(Read read) -> Answered<decltype(read(std::declval<journal::ReadSession&>()))>;
+  Answered<HistoryView> page_of(std::int64_t link, core::Sequence head, std::size_t page_size,
+                                const std::string& page_token, const std::optional<core::Key>& key);
+
+  sequencer::Sequencer& sequencer_;
+  sequencer::LogKeeper& log_;
+  journal::Sessions& sessions_;
+
+  std::mutex mutex_;
+  std::condition_variable returned_;
+  std::vector<std::unique_ptr<journal::ReadSession>> idle_;
+  std::size_t sessions_left_;
+  std::optional<LedgerView> ledger_;  // what never changes of it
+};
+
+}  // namespace windlass::api
