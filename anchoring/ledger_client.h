@@ -39,6 +39,7 @@ class LedgerClient {
   virtual ~LedgerClient() = default;
   virtual LedgerResult<LedgerInfo> info() = 0;
   virtual LedgerResult<std::vector<core::Asset>> assets() = 0;
+  virtual LedgerResult<std::vector<core::AssetTotals>> totals() = 0;  // by asset number
   virtual LedgerResult<EntryInfo> entry(core::Sequence sequence) = 0;
   // The entry that the command became. The same bytes again get the same answer (not a request for a seal:
   // each makes a seal).

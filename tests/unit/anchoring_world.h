@@ -46,6 +46,7 @@ class TestLedger final : public anchoring::LedgerClient {
 
   LedgerResult<anchoring::LedgerInfo> info() override;
   LedgerResult<std::vector<core::Asset>> assets() override { return state_.globals.assets; }
+  LedgerResult<std::vector<core::AssetTotals>> totals() override { return state_.globals.totals; }
   LedgerResult<anchoring::EntryInfo> entry(Sequence sequence) override;
   LedgerResult<Sequence> execute(const codec::Envelope& envelope) override;
   LedgerResult<std::string> checkpoint(std::uint64_t minimum_size) override;
@@ -57,7 +58,7 @@ class TestLedger final : public anchoring::LedgerClient {
   Hash root(std::uint64_t size) const { return log::root_of(std::span(leaves_).first(size)); }
   std::size_t count(core::Kind kind) const;
   core::Amount available(const PublicKey& key, std::uint32_t asset) const;
-  const core::AssetTotals& totals(std::uint32_t asset) const { return state_.globals.totals[asset - 1]; }
+  const core::AssetTotals& totals_of(std::uint32_t asset) const { return state_.globals.totals[asset - 1]; }
   // Forgets its newest entries, as a restored backup does; or changes one, as a forger does.
   void truncate(std::uint64_t size) { leaves_.resize(size), entries_.resize(size); }
   void forge(std::uint64_t sequence) { leaves_[sequence][0] ^= 1; }

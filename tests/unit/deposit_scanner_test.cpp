@@ -1,6 +1,6 @@
 // The deposit scanner on a devchain in virtual time: whose deposits are, which are none, and that each is
 // credited once.
-#include "anchoring/tron/transaction.h"
+#include "anchoring/gateway/custody.h"
 #include "tests/unit/anchoring_world.h"
 
 namespace windlass::test {
@@ -94,7 +94,7 @@ TEST_F(DepositScanner, KeepsADepositOfNobodyAsUnassigned) {
         std::string(view(other.sign_recoverable(transaction.txid)))};  // by a permission
   });
   settle();
-  EXPECT_EQ(world.ledger.totals(trx).unassigned, 70);
+  EXPECT_EQ(world.ledger.totals_of(trx).unassigned, 70);
   EXPECT_FALSE(stored(txid).owner);
   EXPECT_EQ(counted("TRX", "unassigned"), 1u);
 }
@@ -267,6 +267,23 @@ TEST_F(DepositScanner, TakesNotInOrderForAppliedBefore) {
   EXPECT_EQ(credits(), 1u);
   EXPECT_EQ(stored(txid).state, DepositState::credited);
   EXPECT_FALSE(stored(txid).sequence);  // its entry is not known any more
+}
+
+TEST_F(DepositScanner, ShowsWhatCustodyHoldsBeyondWhatIsOwed) {
+  auto difference = [&](std::string_view symbol) {
+    auto all = anchoring::custody_differences(world.network, world.ledger, world.custody);
+    EXPECT_TRUE(all);
+    for (const auto& one : *all)
+      if (one.symbol == symbol) return one.ledger_units;
+    return -1.0;
+  };
+  EXPECT_EQ(difference("BTT"), 0);
+  world.deposit(70, "1002000", memo);
+  EXPECT_EQ(difference("BTT"), 70);  // not credited yet
+  settle();
+  EXPECT_EQ(difference("BTT"), 0);
+  world.pay(world.custody_key, tron::address_of(world.payer.public_key()), 30, "1002000");
+  EXPECT_EQ(difference("BTT"), -30);  // the ledger paid nothing out
 }
 
 // --- what stops it

@@ -1,0 +1,239 @@
+#include "anchoring/grpc_ledger.h"
+
+#include <fmt/format.h>
+#include <google/rpc/error_details.pb.h>
+#include <google/rpc/status.pb.h>
+#include <grpcpp/grpcpp.h>
+#include <windlass/v1/admin.grpc.pb.h>
+#include <windlass/v1/log.grpc.pb.h>
+#include <windlass/v1/query.grpc.pb.h>
+
+#include <fstream>
+#include <iterator>
+
+namespace windlass::anchoring {
+namespace {
+
+namespace pb = windlass::v1;
+using tl::unexpected;
+
+std::shared_ptr<grpc::ChannelCredentials> credentials(const GrpcLedgerOptions& options) {
+  if (options.ca_file.empty()) return grpc::InsecureChannelCredentials();
+  std::ifstream file(options.ca_file);
+  std::string roots{std::istreambuf_iterator<char>(file), {}};
+  if (roots.empty()) throw std::runtime_error(options.ca_file + ": cannot read certificates (PEM) from it");
+  grpc::SslCredentialsOptions ssl;
+  ssl.pem_root_certs = std::move(roots);
+  return grpc::SslCredentials(ssl);
+}
+
+// The ledger's own code for a refusal; empty when the status carries none.
+std::string reason_of(const grpc::Status& status) {
+  google::rpc::Status details;
+  if (!details.ParseFromString(status.error_details())) return {};
+  for (const auto& detail : details.details()) {
+    google::rpc::ErrorInfo info;
+    if (detail.Is<google::rpc::ErrorInfo>() && detail.UnpackTo(&info) && info.domain() == "windlass")
+      return info.reason();
+  }
+  return {};
+}
+
+// Only what the ledger itself gives a final reason for was refused; anything else says nothing of what
+// happened.
+bool may_retry(const std::string& reason) {
+  for (std::size_t i = 1; i < static_cast<std::size_t>(core::Error::count); ++i) {
+    const auto& info = core::info(static_cast<core::Error>(i));
+    if (info.reason == reason) return info.transient;
+  }
+  return true;
+}
+
+std::optional<core::Kind> kind_of(std::uint32_t number) {
+  if (number > static_cast<std::uint32_t>(core::Kind::set_asset)) return std::nullopt;
+  return static_cast<core::Kind>(number);
+}
+
+core::Asset asset_of(const pb::Asset& in) {
+  return {core::AssetId{in.number()},
+          in.symbol(),
+          in.chain(),
+          in.token(),
+          in.decimals(),
+          in.chain_units(),
+          in.minimum_first_credit(),
+          in.minimum_channel()};
+}
+
+std::optional<core::AssetTotals> totals_of(const pb::AssetTotals& in) {
+  core::AssetTotals totals{core::AssetId{in.asset()}, in.available(), in.locked(), in.held(),
+                           in.unassigned()};
+  auto dust = codec::chain_amount(in.dust()), credited = codec::chain_amount(in.credited()),
+       paid = codec::chain_amount(in.paid());
+  if (!dust || !credited || !paid) return std::nullopt;
+  totals.dust = *dust;
+  totals.credited = *credited;
+  totals.paid = *paid;
+  return totals;
+}
+
+}  // namespace
+
+class GrpcLedger::Impl {
+ public:
+  explicit Impl(GrpcLedgerOptions options)
+      : options_(std::move(options)),
+        channel_(grpc::CreateCustomChannel(options_.address, credentials(options_), arguments())),
+        query_(pb::Query::NewStub(channel_)),
+        log_(pb::Log::NewStub(channel_)),
+        admin_(pb::Admin::NewStub(channel_)) {}
+
+  // `method` is a pointer to the stub's blocking call.
+  template <typename Response, typename Stub, typename Method, typename Request>
+  LedgerResult<Response> call(const char* name, const std::unique_ptr<Stub>& stub, Method method,
+                              const Request& request) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + options_.deadline);
+    Response response;
+    grpc::Status status = ((*stub).*method)(&context, request, &response);
+    if (status.ok()) return response;
+    std::string reason = reason_of(status);
+    bool retry = may_retry(reason);
+    return unexpected(
+        LedgerError{retry, std::move(reason),
+                    fmt::format("ledger {} {}: {}", options_.address, name, status.error_message())});
+  }
+
+  unexpected<LedgerError> bad_answer(const char* name, std::string_view what) const {
+    return unexpected(LedgerError{true, "", fmt::format("ledger {} {}: {}", options_.address, name, what)});
+  }
+
+  LedgerResult<LedgerInfo> info() {
+    auto answer =
+        call<pb::LedgerInfo>("GetLedger", query_, &pb::Query::Stub::GetLedger, pb::GetLedgerRequest());
+    if (!answer) return unexpected(answer.error());
+    auto key = log::VerifierKey::parse(answer->log_vkey());
+    if (!key || answer->signing_tag().empty() || answer->origin().empty())
+      return bad_answer("GetLedger", "origin, signing tag or log key is missing or malformed");
+    if (tag_.empty()) {
+      tag_ = answer->signing_tag();
+      log_key_ = answer->log_vkey();
+    }
+    if (tag_ != answer->signing_tag() || log_key_ != answer->log_vkey())
+      return bad_answer("GetLedger", "this is another ledger than before; restart to work for it");
+    return LedgerInfo{codec::SigningTag(tag_), answer->origin(), *key,
+                      tron::address_from_bytes(answer->custody_address()), answer->size()};
+  }
+
+  LedgerResult<core::Sequence> execute(const codec::Envelope& envelope) {
+    pb::SubmitRequest request;
+    request.mutable_command()->set_command(envelope.command);
+    for (const auto& signer : envelope.signers) {
+      auto& signature = *request.mutable_command()->add_signatures();
+      signature.set_key(signer.key);
+      signature.set_signature(signer.signature);
+    }
+    auto answer = call<pb::SubmitResponse>("Execute", admin_, &pb::Admin::Stub::Execute, request);
+    if (!answer) return unexpected(answer.error());
+    if (!answer->has_accepted()) return bad_answer("Execute", "neither accepted nor refused");
+    return core::Sequence{answer->accepted().sequence()};
+  }
+
+  LedgerResult<EntryInfo> entry(core::Sequence sequence) {
+    pb::GetEntryRequest request;
+    request.set_sequence(sequence.value);
+    auto answer = call<pb::Entry>("GetEntry", query_, &pb::Query::Stub::GetEntry, request);
+    if (!answer) return unexpected(answer.error());
+    auto kind = kind_of(answer->kind());
+    if (!kind || answer->sequence() != sequence.value)
+      return bad_answer("GetEntry", "another entry, or an unknown kind");
+    return EntryInfo{*kind, answer->time_us()};
+  }
+
+  LedgerResult<std::vector<core::Asset>> assets() {
+    auto answer = call<pb::ListAssetsResponse>("ListAssets", query_, &pb::Query::Stub::ListAssets,
+                                               pb::ListAssetsRequest());
+    if (!answer) return unexpected(answer.error());
+    std::vector<core::Asset> assets;
+    for (const auto& asset : answer->assets()) assets.push_back(asset_of(asset));
+    return assets;
+  }
+
+  LedgerResult<std::vector<core::AssetTotals>> totals() {
+    auto answer =
+        call<pb::GetTotalsResponse>("GetTotals", query_, &pb::Query::Stub::GetTotals, pb::GetTotalsRequest());
+    if (!answer) return unexpected(answer.error());
+    std::vector<core::AssetTotals> all;
+    for (const auto& totals : answer->totals()) {
+      auto read = totals_of(totals);
+      if (!read) return bad_answer("GetTotals", "an amount is wider than 16 bytes");
+      all.push_back(*read);
+    }
+    return all;
+  }
+
+  LedgerResult<std::string> checkpoint(std::uint64_t minimum_size) {
+    pb::GetCheckpointRequest request;
+    request.set_minimum_size(minimum_size);
+    return call<pb::Checkpoint>("GetCheckpoint", log_, &pb::Log::Stub::GetCheckpoint, request)
+        .map([](const pb::Checkpoint& checkpoint) { return checkpoint.note(); });
+  }
+
+  LedgerResult<log::Proof> consistency_proof(std::uint64_t old_size, std::uint64_t size) {
+    pb::GetConsistencyProofRequest request;
+    request.set_old_size(old_size);
+    request.set_size(size);
+    auto answer =
+        call<pb::ConsistencyProof>("GetConsistencyProof", log_, &pb::Log::Stub::GetConsistencyProof, request);
+    if (!answer) return unexpected(answer.error());
+    log::Proof proof;
+    for (const auto& node : answer->path()) {
+      auto hash = to_array<32>(node);
+      if (!hash) return bad_answer("GetConsistencyProof", "a hash is not 32 bytes");
+      proof.push_back(*hash);
+    }
+    return proof;
+  }
+
+ private:
+  static grpc::ChannelArguments arguments() {
+    grpc::ChannelArguments arguments;
+    // A server that was down for a minute is to be found again within seconds.
+    arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
+    return arguments;
+  }
+
+  GrpcLedgerOptions options_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<pb::Query::Stub> query_;
+  std::unique_ptr<pb::Log::Stub> log_;
+  std::unique_ptr<pb::Admin::Stub> admin_;
+  std::string tag_, log_key_;
+};
+
+GrpcLedger::GrpcLedger(GrpcLedgerOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+GrpcLedger::~GrpcLedger() = default;
+
+LedgerResult<LedgerInfo> GrpcLedger::info() {
+  return impl_->info();
+}
+LedgerResult<std::vector<core::Asset>> GrpcLedger::assets() {
+  return impl_->assets();
+}
+LedgerResult<std::vector<core::AssetTotals>> GrpcLedger::totals() {
+  return impl_->totals();
+}
+LedgerResult<EntryInfo> GrpcLedger::entry(core::Sequence sequence) {
+  return impl_->entry(sequence);
+}
+LedgerResult<core::Sequence> GrpcLedger::execute(const codec::Envelope& envelope) {
+  return impl_->execute(envelope);
+}
+LedgerResult<std::string> GrpcLedger::checkpoint(std::uint64_t minimum_size) {
+  return impl_->checkpoint(minimum_size);
+}
+LedgerResult<log::Proof> GrpcLedger::consistency_proof(std::uint64_t old_size, std::uint64_t size) {
+  return impl_->consistency_proof(old_size, size);
+}
+
+}  // namespace windlass::anchoring

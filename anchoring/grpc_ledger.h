@@ -1,0 +1,37 @@
+// The ledger over gRPC (windlass.v1).
+#pragma once
+
+#include <chrono>
+
+#include "anchoring/ledger_client.h"
+
+namespace windlass::anchoring {
+
+struct GrpcLedgerOptions {
+  std::string address;  // host:port
+  std::string ca_file;  // PEM roots: TLS; empty: plaintext
+  std::chrono::milliseconds deadline{
+      10'000};  // per call; the checkpoint that covers a seal takes a batch or two
+};
+
+// What GetLedger says for good (everything but the size) is asked once and must stay so.
+class GrpcLedger final : public LedgerClient {
+ public:
+  // Throws std::runtime_error when the roots cannot be read.
+  explicit GrpcLedger(GrpcLedgerOptions options);
+  ~GrpcLedger() override;
+
+  LedgerResult<LedgerInfo> info() override;
+  LedgerResult<std::vector<core::Asset>> assets() override;
+  LedgerResult<std::vector<core::AssetTotals>> totals() override;
+  LedgerResult<EntryInfo> entry(core::Sequence sequence) override;
+  LedgerResult<core::Sequence> execute(const codec::Envelope& envelope) override;
+  LedgerResult<std::string> checkpoint(std::uint64_t minimum_size) override;
+  LedgerResult<log::Proof> consistency_proof(std::uint64_t old_size, std::uint64_t size) override;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace windlass::anchoring

@@ -1,0 +1,308 @@
+// windlass-anchor: anchors the log to TRON and credits what was deposited there. Holds the keys for both;
+// everything it has to remember is in Postgres, so it may be killed at any time, and a second one stands by
+// until the first is gone.
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include "anchoring/gateway/custody.h"
+#include "anchoring/gateway/scanner.h"
+#include "anchoring/grpc_ledger.h"
+#include "anchoring/postgres_store.h"
+#include "anchoring/tron/node.h"
+#include "anchoring/worker/worker.h"
+#include "api/http/routes.h"
+#include "ops/key_file.h"
+#include "ops/log.h"
+#include "ops/metrics.h"
+#include "ops/stop_signal.h"
+
+namespace windlass::anchoring {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr ops::Option options[] = {
+    ops::address("ledger.address", "127.0.0.1:7380", "where windlassd's API listens"),
+    ops::path("ledger.ca_file", "",
+              "PEM certificates that windlassd's is signed by; without them the API is plaintext"),
+    ops::secret("database.url", ops::required, "libpq connection string of the role windlass_anchor"),
+    ops::address("tron.full_node", ops::required, "gRPC of a TRON full node"),
+    ops::address("tron.solidity_node", "", "gRPC of its solidity port; not set: the full node's own address"),
+    ops::secret("tron.api_key", "", "sent to hosted nodes as TRON-PRO-API-KEY"),
+    ops::integer("tron.poll_interval_ms", 1000, {50, 60'000, "ms"}, "between two looks at the chain"),
+    ops::path("anchor.key_file", "",
+              "key that pays for anchors and requests seals, mode 0600; not set: nothing is anchored"),
+    ops::text("anchor.to", "", "TRON address, other than the key's own, that gets the 1 sun of each anchor"),
+    ops::integer("anchor.interval_ms", anchor_interval_default_ms, {1000, heartbeat_ms, "ms"},
+                 "between two anchors while something is new"),
+    ops::integer("anchor.every_entries", 0, {0, 1'000'000'000'000, "entries"},
+                 "anchor earlier when so many are new; 0: by time only"),
+    ops::path("gateway.key_file", "",
+              "key that credits deposits on the ledger, mode 0600; not set: no deposits"),
+    ops::text("gateway.custody", "", "TRON address that deposits go to; it is only watched"),
+    ops::integer("gateway.start_block", 0, {0, 1'000'000'000'000, "blocks"},
+                 "the first block that can hold a deposit; only the first start reads it"),
+    ops::address("metrics.listen", "127.0.0.1:7383", "where Prometheus scrapes"),
+    ops::choice("log.level", "info", ops::log_levels, "of the lines on stderr"),
+};
+
+// What makes no progress for so long is worth another line.
+constexpr std::int64_t repeat_complaint_ms = 60'000;
+// Balances and ages change slowly, and each look costs several calls.
+constexpr std::int64_t refresh_interval_ms = 5'000;
+// Before the database is tried again, or the lease.
+constexpr milliseconds session_retry{2'000};
+
+struct Settings {
+  std::optional<SecretKey> anchor_key, gateway_key;
+  WorkerOptions worker;
+  ScannerOptions scanner;
+};
+
+// What --check-config cannot know from the table alone.
+std::vector<std::string> faults(const ops::Config& config) {
+  std::vector<std::string> found;
+  const std::pair<const char*, const char*> pairs[] = {{"anchor.key_file", "anchor.to"},
+                                                       {"gateway.key_file", "gateway.custody"}};
+  for (const auto& [file, address] : pairs) {
+    if (config.is_set(file) != config.is_set(address))
+      found.push_back(fmt::format("{} and {} belong together: set both or none", file, address));
+    if (config.is_set(address) && !tron::address_from_base58(config.text(address)))
+      found.push_back(fmt::format("{} is not a TRON address: T and 33 more characters", address));
+  }
+  if (!config.is_set("anchor.key_file") && !config.is_set("gateway.key_file"))
+    found.push_back(
+        "there is nothing to do: set anchor.key_file to anchor, gateway.key_file to credit deposits");
+  return found;
+}
+
+tl::expected<Settings, std::string> read_settings(const ops::Config& config) {
+  Settings settings;
+  if (config.is_set("anchor.key_file")) {
+    auto key = ops::read_key_file(config.path("anchor.key_file"));
+    if (!key) return tl::unexpected(key.error());
+    settings.scanner.parties.anchor = tron::address_of(key->public_key());
+    settings.worker = {*tron::address_from_base58(config.text("anchor.to")),
+                       config.integer("anchor.interval_ms"),
+                       static_cast<std::uint64_t>(config.integer("anchor.every_entries"))};
+    if (settings.worker.to == settings.scanner.parties.anchor)
+      return tl::unexpected(std::string(
+          "anchor.to is the anchor key's own address, and TRON refuses transfers to oneself: name "
+          "another existing account"));
+    settings.anchor_key = *std::move(key);
+  }
+  if (config.is_set("gateway.key_file")) {
+    auto key = ops::read_key_file(config.path("gateway.key_file"));
+    if (!key) return tl::unexpected(key.error());
+    settings.scanner.parties.custody = *tron::address_from_base58(config.text("gateway.custody"));
+    // Block 0 holds no transfers, only what the chain began with.
+    settings.scanner.start_block = std::max<std::int64_t>(1, config.integer("gateway.start_block"));
+    settings.gateway_key = *std::move(key);
+  }
+  return settings;
+}
+
+// Says what is wrong when that changes, again now and then while it lasts, and when it is over.
+class Complaints {
+ public:
+  explicit Complaints(const Clock& clock) : clock_(clock) {}
+  void report(std::string_view part, const std::string& trouble) {
+    auto& last = last_[std::string(part)];
+    std::int64_t now_ms = clock_.now_ms();
+    if (last.text != trouble || now_ms - last.at_ms >= repeat_complaint_ms) {
+      ops::log_warning("no progress", {{"part", part}, {"error", trouble}});
+      last = {trouble, now_ms};
+    }
+  }
+  void clear(std::string_view part) {
+    if (last_.erase(std::string(part)) > 0) ops::log_info("progress again", {{"part", part}});
+  }
+  template <typename Result>
+  bool check(std::string_view part, const Result& result) {
+    result ? clear(part) : report(part, result.error());
+    return result.has_value();
+  }
+
+ private:
+  struct Last {
+    std::string text;
+    std::int64_t at_ms = 0;
+  };
+  const Clock& clock_;
+  std::map<std::string, Last> last_;
+};
+
+// The two workers over one database session, while it holds the lease.
+class Session {
+ public:
+  Session(const std::string& url, const Settings& settings, const Clock& clock, tron::Chain& chain,
+          LedgerClient& ledger, ops::AnchorMetrics& metrics, Complaints& complaints)
+      : store_(url),
+        settings_(settings),
+        clock_(clock),
+        chain_(chain),
+        ledger_(ledger),
+        metrics_(metrics),
+        complaints_(complaints) {
+    if (settings.anchor_key)
+      worker_.emplace(settings.worker, *settings.anchor_key, clock, chain, ledger, store_);
+    if (settings.gateway_key)
+      scanner_.emplace(settings.scanner, *settings.gateway_key, clock, chain, ledger, store_);
+  }
+
+  bool acquire() { return store_.acquire(); }
+
+  // Whether there may be more to do at once.
+  bool step() {
+    bool more = worker_ && anchor();
+    more = (scanner_ && scan()) || more;
+    if (clock_.now_ms() - refreshed_ms_ >= refresh_interval_ms) refresh();
+    return more;
+  }
+
+ private:
+  bool anchor() {
+    auto step = worker_->step();
+    if (!complaints_.check("anchoring", step)) return false;
+    if (!step->what.empty()) ops::log_info(step->what);
+    if (!step->outcome.empty()) metrics_.anchor_transactions(step->outcome).Increment();
+    if (step->advanced) refreshed_ms_ = 0;
+    return step->advanced;
+  }
+
+  bool scan() {
+    auto step = scanner_->step();
+    if (!complaints_.check("deposits", step)) return false;
+    for (const auto& deposit : step->deposits) {
+      metrics_.deposits(deposit.asset, deposit.outcome).Increment();
+      ops::log_info("deposit",
+                    {{"asset", deposit.asset}, {"outcome", deposit.outcome}, {"through_block", step->block}});
+    }
+    return step->advanced;
+  }
+
+  void refresh() {
+    refreshed_ms_ = clock_.now_ms();
+    if (worker_) {
+      complaints_.check("status", worker_->refresh_status());
+      const auto& status = worker_->status();
+      metrics_.set_log_size(ops::LogStage::anchored, status.anchored_size);
+      metrics_.set_log_size(ops::LogStage::solidified, status.solidified_size);
+      metrics_.set_oldest_unanchored(static_cast<double>(status.oldest_unanchored_us) / 1e6);
+      metrics_.set_last_anchor(static_cast<double>(status.last_anchor_ms) / 1e3);
+      metrics_.anchor_balance_sun.Set(static_cast<double>(status.balance_sun));
+      metrics_.anchor_runway_seconds.Set(static_cast<double>(status.runway_ms) / 1e3);
+    }
+    if (scanner_) {
+      auto differences = custody_differences(chain_, ledger_, settings_.scanner.parties.custody);
+      if (!complaints_.check("custody", differences)) return;
+      for (const auto& difference : *differences)
+        metrics_.custody_difference(difference.symbol).Set(difference.ledger_units);
+    }
+  }
+
+  PostgresStore store_;
+  const Settings& settings_;
+  const Clock& clock_;
+  tron::Chain& chain_;
+  LedgerClient& ledger_;
+  ops::AnchorMetrics& metrics_;
+  Complaints& complaints_;
+  std::optional<Worker> worker_;
+  std::optional<Scanner> scanner_;
+  std::int64_t refreshed_ms_ = 0;
+};
+
+tron::NodeOptions node_options(const ops::Config& config, ops::AnchorMetrics& metrics) {
+  std::string full = config.address("tron.full_node").text();
+  auto solidity = config.optional_address("tron.solidity_node");
+  return {
+      .full = full,
+      .solidity = solidity ? solidity->text() : full,
+      .api_key = config.text("tron.api_key"),
+      .on_call = [&metrics](std::string_view endpoint, std::string_view method, std::string_view outcome) {
+        metrics.chain_requests(endpoint, method, outcome).Increment();
+      }};
+}
+
+int serve(const ops::Config& config, const Settings& settings) {
+  ops::StopSignal stop;
+  SystemClock clock;
+  ops::AnchorMetrics metrics;
+  api::HttpServer metrics_http(config.address("metrics.listen"),
+                               api::metrics_handler([&] { return metrics.render(); }));
+  tron::Node chain(node_options(config, metrics));
+  GrpcLedger ledger({config.address("ledger.address").text(), config.text("ledger.ca_file")});
+  Complaints complaints(clock);
+  ops::log_info("started",
+                {{"ledger", config.address("ledger.address").text()},
+                 {"tron", config.address("tron.full_node").text()},
+                 {"anchors", settings.anchor_key.has_value()},
+                 {"anchor_address", settings.anchor_key ? to_base58(settings.scanner.parties.anchor) : ""},
+                 {"credits", settings.gateway_key.has_value()},
+                 {"custody", config.text("gateway.custody")},
+                 {"metrics", config.address("metrics.listen").text()}});
+
+  std::unique_ptr<Session> session;
+  milliseconds pause{0};
+  // A step that has begun is finished; every call in it has a deadline.
+  while (!stop.wait(pause)) {
+    try {
+      if (!session) {
+        auto made = std::make_unique<Session>(config.text("database.url"), settings, clock, chain, ledger,
+                                              metrics, complaints);
+        if (!made->acquire()) {
+          complaints.report("lease", "another anchoring process holds the lease; standing by");
+          pause = session_retry;
+          continue;
+        }
+        complaints.clear("database");
+        complaints.clear("lease");
+        session = std::move(made);
+        ops::log_info("holding the lease");
+      }
+      pause = session->step() ? milliseconds{0} : milliseconds{config.integer("tron.poll_interval_ms")};
+    } catch (const Fenced& fenced) {
+      session.reset();
+      complaints.report("lease", fenced.what());
+      pause = session_retry;
+    } catch (const journal::DatabaseError& error) {
+      session.reset();
+      complaints.report("database", error.what());
+      pause = session_retry;
+    }
+  }
+  metrics_http.stop();
+  ops::log_info("stopped");
+  return 0;
+}
+
+int run(int argc, char** argv) {
+  auto config = ops::configure({"windlass-anchor", "anchors the log to TRON and credits deposits", options},
+                               argc, argv);
+  if (!config) return config.error();
+  ops::set_log_level(ops::parse_log_level(config->text("log.level")));
+  if (auto found = faults(*config); !found.empty()) {
+    for (const auto& fault : found) std::cerr << "windlass-anchor: " << fault << '\n';
+    return 2;
+  }
+  auto settings = read_settings(*config);
+  if (!settings) {
+    std::cerr << "windlass-anchor: " << settings.error() << '\n';
+    return 2;
+  }
+  return serve(*config, *settings);
+}
+
+}  // namespace
+}  // namespace windlass::anchoring
+
+int main(int argc, char** argv) {
+  try {
+    return windlass::anchoring::run(argc, argv);
+  } catch (const std::exception& error) {
+    windlass::ops::log_error("cannot go on", {{"error", error.what()}});
+    return 1;
+  }
+}

@@ -1,0 +1,229 @@
+#include "anchoring/postgres_store.h"
+
+#include <charconv>
+
+#include "ledger/core/table.h"
+
+namespace windlass::anchoring {
+namespace {
+
+using journal::Parameters;
+using journal::Result;
+using journal::Statement;
+
+constexpr int statement_timeout_ms = 10'000;  // of statements that touch a row or two
+constexpr std::int32_t tron_chain_number = 1;
+
+// --- every statement of the anchoring process
+
+constexpr Statement try_lock{"try_lock_anchoring",
+                             "SELECT pg_try_advisory_lock(hashtext('windlass anchoring'))"};
+// Waits for writes of an older epoch that still hold the row.
+constexpr Statement raise_epoch{
+    "raise_anchoring_epoch", "UPDATE anchoring_lease SET epoch = epoch + 1, since = now() RETURNING epoch"};
+constexpr Statement check_epoch{"check_anchoring_epoch",
+                                "SELECT 1 FROM anchoring_lease WHERE epoch = $1::bigint FOR SHARE"};
+
+#define WINDLASS_ANCHOR_COLUMNS                                                                \
+  "id, state, size, root, checkpoint, sealed_us, transaction, transaction_id, expiration_ms, " \
+  "reference_block, "                                                                          \
+  "reference_id, block, block_ms, solidified_us"
+constexpr Statement open_anchor_sql{"open_anchor",
+                                    "SELECT " WINDLASS_ANCHOR_COLUMNS
+                                    " FROM anchors WHERE state NOT IN ('solidified', 'expired')"};
+constexpr Statement newest_solidified_sql{
+    "newest_solidified",
+    "SELECT " WINDLASS_ANCHOR_COLUMNS " FROM anchors WHERE state = 'solidified' ORDER BY id DESC LIMIT 1"};
+constexpr Statement add_anchor_sql{
+    "add_anchor",
+    "INSERT INTO anchors (id, state, size, root, checkpoint, sealed_us, epoch) "
+    "SELECT coalesce(max(id), 0) + 1, 'sealed', $1::bigint, $2::bytea, $3::text, $4::bigint, $5::bigint FROM "
+    "anchors "
+    "RETURNING id"};
+constexpr Statement save_anchor_sql{
+    "save_anchor",
+    "UPDATE anchors SET state = $2::text, size = $3::bigint, root = $4::bytea, checkpoint = $5::text, "
+    "sealed_us = $6::bigint, transaction = $7::bytea, transaction_id = $8::bytea, expiration_ms = "
+    "$9::bigint, "
+    "reference_block = $10::bigint, reference_id = $11::bytea, block = $12::bigint, block_ms = $13::bigint, "
+    "solidified_us = $14::bigint, epoch = $15::bigint WHERE id = $1::bigint"};
+
+constexpr Statement read_cursor{"read_scanner",
+                                "SELECT block, block_id FROM scanner WHERE chain = $1::integer"};
+constexpr Statement write_cursor{"write_scanner",
+                                 "INSERT INTO scanner (chain, block, block_id, epoch) VALUES ($1::integer, "
+                                 "$2::bigint, $3::bytea, $4::bigint) "
+                                 "ON CONFLICT (chain) DO UPDATE SET block = excluded.block, block_id = "
+                                 "excluded.block_id, epoch = excluded.epoch"};
+constexpr Statement read_deposit{"read_deposit",
+                                 "SELECT block, index_in_block, log, asset, amount::text, owner, source, "
+                                 "state, sequence, envelope, seen_us "
+                                 "FROM deposits WHERE transaction_id = $1::bytea AND log = 0"};
+constexpr Statement write_deposit{
+    "write_deposit",
+    "INSERT INTO deposits (transaction_id, log, block, index_in_block, asset, amount, owner, source, state, "
+    "sequence, "
+    "envelope, seen_us, epoch) VALUES ($1::bytea, $2::integer, $3::bigint, $4::integer, $5::integer, "
+    "$6::text::numeric, $7::bytea, $8::bytea, $9::text, $10::bigint, $11::bytea, $12::bigint, $13::bigint) "
+    "ON CONFLICT (transaction_id, log) DO UPDATE SET state = excluded.state, sequence = excluded.sequence, "
+    "envelope = excluded.envelope, epoch = excluded.epoch"};
+
+// --- rows
+
+std::int64_t bigint_or_zero(const Result& result, int column) {
+  return result.null(0, column) ? 0 : result.bigint(0, column);
+}
+std::string bytes_of(const Result& result, int column) {
+  return result.null(0, column) ? std::string() : std::string(result.bytes(0, column));
+}
+template <std::size_t N>
+ByteArray<N> array_of(const Result& result, int column) {
+  if (result.null(0, column)) return {};
+  auto array = to_array<N>(result.bytes(0, column));
+  core::require(array.has_value());  // the table's own constraints
+  return *array;
+}
+
+std::optional<Anchor> read_anchor(const Result& result) {
+  if (result.rows() == 0) return std::nullopt;
+  auto state = anchor_state(result.bytes(0, 1));
+  core::require(state.has_value());
+  Anchor anchor;
+  anchor.id = result.bigint(0, 0);
+  anchor.state = *state;
+  anchor.size = static_cast<std::uint64_t>(result.bigint(0, 2));
+  anchor.root = array_of<32>(result, 3);
+  anchor.checkpoint = bytes_of(result, 4);
+  anchor.sealed_us = result.bigint(0, 5);
+  anchor.transaction = bytes_of(result, 6);
+  anchor.transaction_id = array_of<32>(result, 7);
+  anchor.expiration_ms = bigint_or_zero(result, 8);
+  anchor.reference = {bigint_or_zero(result, 9), array_of<32>(result, 10)};
+  anchor.block = bigint_or_zero(result, 11);
+  anchor.block_ms = bigint_or_zero(result, 12);
+  anchor.solidified_us = bigint_or_zero(result, 13);
+  return anchor;
+}
+
+void bigint_unless_zero(Parameters& parameters, std::int64_t value) {
+  value == 0 ? parameters.null() : parameters.bigint(value);
+}
+
+Parameters anchor_row(const Anchor& anchor, std::int64_t epoch) {
+  Parameters row;
+  row.bigint(anchor.id).text(name(anchor.state)).bigint(static_cast<std::int64_t>(anchor.size));
+  row.bytes(view(anchor.root)).text(anchor.checkpoint).bigint(anchor.sealed_us);
+  if (anchor.transaction.empty()) {
+    row.null().null().null().null().null();
+  } else {
+    row.bytes(anchor.transaction).bytes(view(anchor.transaction_id)).bigint(anchor.expiration_ms);
+    row.bigint(anchor.reference.number).bytes(view(anchor.reference.id));
+  }
+  bigint_unless_zero(row, anchor.block);
+  bigint_unless_zero(row, anchor.block_ms);
+  bigint_unless_zero(row, anchor.solidified_us);
+  row.bigint(epoch);
+  return row;
+}
+
+// Amounts of a chain are wider than any integer of libpq's: they travel as decimal text.
+std::string decimal(core::ChainAmount amount) {
+  std::string digits;
+  do {
+    digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(amount % 10)));
+    amount /= 10;
+  } while (amount > 0);
+  return digits;
+}
+core::ChainAmount from_decimal(ByteView digits) {
+  core::ChainAmount amount = 0;
+  for (char digit : digits) amount = amount * 10 + static_cast<core::ChainAmount>(digit - '0');
+  return amount;
+}
+
+}  // namespace
+
+PostgresStore::PostgresStore(const std::string& url) : connection_(url, statement_timeout_ms) {}
+
+bool PostgresStore::acquire() {
+  if (!connection_.run(try_lock).boolean(0, 0)) return false;
+  epoch_ = connection_.run(raise_epoch).bigint(0, 0);
+  return true;
+}
+
+// `write` in one transaction with the check that this process still holds the lease.
+template <typename Write>
+auto PostgresStore::fenced(Write write) {
+  journal::Transaction transaction(connection_);
+  if (epoch_ == 0 || connection_.run(check_epoch, Parameters().bigint(epoch_)).rows() == 0) throw Fenced();
+  Result result = write();
+  transaction.commit();
+  return result;
+}
+
+std::optional<Anchor> PostgresStore::open_anchor() {
+  return read_anchor(connection_.run(open_anchor_sql));
+}
+
+std::optional<Anchor> PostgresStore::newest_solidified() {
+  return read_anchor(connection_.run(newest_solidified_sql));
+}
+
+std::int64_t PostgresStore::add_anchor(const Anchor& anchor) {
+  Parameters row;
+  row.bigint(static_cast<std::int64_t>(anchor.size)).bytes(view(anchor.root)).text(anchor.checkpoint);
+  row.bigint(anchor.sealed_us).bigint(epoch_);
+  return fenced([&] { return connection_.run(add_anchor_sql, row); }).bigint(0, 0);
+}
+
+void PostgresStore::save_anchor(const Anchor& anchor) {
+  auto saved = fenced([&] { return connection_.run(save_anchor_sql, anchor_row(anchor, epoch_)); });
+  core::require(saved.affected() == 1);
+}
+
+std::optional<BlockPlace> PostgresStore::cursor() {
+  auto result = connection_.run(read_cursor, Parameters().integer(tron_chain_number));
+  if (result.rows() == 0) return std::nullopt;
+  return BlockPlace{result.bigint(0, 0), array_of<32>(result, 1)};
+}
+
+void PostgresStore::save_cursor(const BlockPlace& cursor) {
+  Parameters row;
+  row.integer(tron_chain_number).bigint(cursor.number).bytes(view(cursor.id)).bigint(epoch_);
+  fenced([&] { return connection_.run(write_cursor, row); });
+}
+
+std::optional<Deposit> PostgresStore::deposit(const Hash& transaction_id) {
+  auto result = connection_.run(read_deposit, Parameters().bytes(view(transaction_id)));
+  if (result.rows() == 0) return std::nullopt;
+  Deposit deposit;
+  deposit.transaction_id = transaction_id;
+  deposit.at = {static_cast<std::uint64_t>(result.bigint(0, 0)),
+                static_cast<std::uint32_t>(result.integer(0, 1)),
+                static_cast<std::uint32_t>(result.integer(0, 2))};
+  deposit.asset = core::AssetId{static_cast<std::uint32_t>(result.integer(0, 3))};
+  deposit.amount = from_decimal(result.bytes(0, 4));
+  if (!result.null(0, 5)) deposit.owner = array_of<33>(result, 5);
+  deposit.source.bytes = array_of<21>(result, 6);
+  deposit.state =
+      result.bytes(0, 7) == name(DepositState::credited) ? DepositState::credited : DepositState::submitted;
+  if (!result.null(0, 8)) deposit.sequence = core::Sequence{static_cast<std::uint64_t>(result.bigint(0, 8))};
+  deposit.envelope = bytes_of(result, 9);
+  deposit.seen_us = result.bigint(0, 10);
+  return deposit;
+}
+
+void PostgresStore::save_deposit(const Deposit& deposit) {
+  Parameters row;
+  row.bytes(view(deposit.transaction_id)).integer(static_cast<std::int32_t>(deposit.at.log));
+  row.bigint(static_cast<std::int64_t>(deposit.at.block))
+      .integer(static_cast<std::int32_t>(deposit.at.transaction));
+  row.integer(static_cast<std::int32_t>(deposit.asset.value)).text(decimal(deposit.amount));
+  deposit.owner ? row.bytes(view(*deposit.owner)) : row.null();
+  row.bytes(view(deposit.source.bytes)).text(name(deposit.state));
+  deposit.sequence ? row.bigint(static_cast<std::int64_t>(deposit.sequence->value)) : row.null();
+  row.bytes(deposit.envelope).bigint(deposit.seen_us).bigint(epoch_);
+  fenced([&] { return connection_.run(write_deposit, row); });
+}
+
+}  // namespace windlass::anchoring

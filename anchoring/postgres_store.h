@@ -1,0 +1,34 @@
+// The store in Postgres (migrations/0002_anchoring.sql), as role windlass_anchor. The lease is an advisory
+// lock of this session and the epoch that it raised; each write checks the epoch in its own transaction, so a
+// process whose session died unnoticed, and whose lock another has, writes nothing.
+#pragma once
+
+#include "anchoring/store.h"
+#include "ledger/journal/postgres.h"
+
+namespace windlass::anchoring {
+
+// Throws journal::DatabaseError; after one, make a new store and acquire again.
+class PostgresStore final : public Store {
+ public:
+  explicit PostgresStore(const std::string& url);
+
+  bool acquire() override;
+  std::optional<Anchor> open_anchor() override;
+  std::optional<Anchor> newest_solidified() override;
+  std::int64_t add_anchor(const Anchor& anchor) override;
+  void save_anchor(const Anchor& anchor) override;
+  std::optional<BlockPlace> cursor() override;
+  void save_cursor(const BlockPlace& cursor) override;
+  std::optional<Deposit> deposit(const Hash& transaction_id) override;
+  void save_deposit(const Deposit& deposit) override;
+
+ private:
+  template <typename Write>
+  auto fenced(Write write);
+
+  journal::Connection connection_;
+  std::int64_t epoch_ = 0;
+};
+
+}  // namespace windlass::anchoring
