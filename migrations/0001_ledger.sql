@@ -31,7 +31,7 @@ ALTER TABLE entries ALTER COLUMN links SET STORAGE EXTERNAL;
 
 -- One writer: whoever raised the epoch last. Every commit and every flush checks it in its own transaction.
 CREATE TABLE writer (
-  only  boolean PRIMARY KEY DEFAULT true CHECK (only),
+  singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
   epoch bigint  NOT NULL,
   since timestamptz NOT NULL DEFAULT now()
 );
@@ -39,7 +39,7 @@ INSERT INTO writer (epoch) VALUES (0);
 
 -- What follows is written behind the entries: every row is exactly as of ledger.flushed_through.
 CREATE TABLE ledger (
-  only            boolean PRIMARY KEY DEFAULT true CHECK (only),
+  singleton       boolean PRIMARY KEY DEFAULT true CHECK (singleton),
   flushed_through bigint  NOT NULL,  -- sequence; -1: nothing yet
   time_us         bigint  NOT NULL,
   accounts        bigint  NOT NULL,

@@ -3,7 +3,7 @@
 
 -- One anchoring process: whoever raised the epoch last. Every write checks it in its own transaction.
 CREATE TABLE anchoring_lease (
-  only  boolean PRIMARY KEY DEFAULT true CHECK (only),
+  singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
   epoch bigint  NOT NULL,
   since timestamptz NOT NULL DEFAULT now()
 );
