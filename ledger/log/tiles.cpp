@@ -230,6 +230,10 @@ struct TileStore::Impl {
     return dir / TilePath{.entries = true, .index = index}.text();
   }
 
+  std::runtime_error damaged(const fs::path& path) const {
+    return std::runtime_error(path.string() + " is damaged: stop, remove " + (dir / "tile").string() +
+                              " and start again, which rebuilds it");
+  }
   SharedTile tile(int level, std::uint64_t index) const;
   std::shared_ptr<Tile> load(int level, std::uint64_t index) const;
   std::shared_ptr<Tile> assemble(int level, std::uint64_t index, std::uint64_t width) const;
@@ -243,10 +247,6 @@ struct TileStore::Impl {
 };
 
 namespace {
-
-std::runtime_error contradiction(const fs::path& path) {
-  return std::runtime_error(path.string() + " is damaged: remove the directory of tiles, it will be rebuilt");
-}
 
 void remove_from(const std::function<fs::path(std::uint64_t)>& path_of, std::uint64_t index) {
   while (fs::remove(path_of(index))) ++index;
@@ -268,7 +268,7 @@ SharedTile TileStore::Impl::tile(int level, std::uint64_t index) const {
   SharedTile loaded = load(level, index);
   bool is_top = level == max_path_level;
   if (!is_top && loaded->root() != tile(level + 1, index / tile_width)->at(0, index % tile_width))
-    throw contradiction(tile_path(level, index));
+    throw damaged(tile_path(level, index));
   std::lock_guard lock(mutex);
   if (generation == generation_before) slot = loaded;
   return loaded;
@@ -285,7 +285,7 @@ std::shared_ptr<Tile> TileStore::Impl::load(int level, std::uint64_t index) cons
 
 // The first `width` hashes of a tile above level 0, from the full tiles below it.
 std::shared_ptr<Tile> TileStore::Impl::assemble(int level, std::uint64_t index, std::uint64_t width) const {
-  if (level == 0) throw contradiction(tile_path(level, index));
+  if (level == 0) throw damaged(tile_path(level, index));
   auto tile = std::make_shared<Tile>(index);
   for (std::uint64_t place = 0; place < width; ++place)
     tile->put(place, load(level - 1, index * tile_width + place)->root());
@@ -342,7 +342,7 @@ std::shared_ptr<Tile> TileStore::Impl::restore_edge(int level, std::uint64_t new
   } else {
     edge = std::make_shared<Tile>(index);
     std::string bytes = read_file(path);
-    if (bytes.size() < width * hash_bytes) throw contradiction(path);
+    if (bytes.size() < width * hash_bytes) throw damaged(path);
     put_bytes(*edge, ByteView(bytes).substr(0, width * hash_bytes));
   }
   if (width > 0) write_file(path, 0, edge->bytes(width));
@@ -355,7 +355,7 @@ std::uint64_t TileStore::Impl::restore_bundle(std::uint64_t new_size) const {
   std::uint64_t index = new_size / tile_width, width = new_size % tile_width;
   std::string bundle = read_file(bundle_path(index));
   BundlePrefix prefix = bundle_prefix(bundle, width);
-  if (prefix.leaves != width) throw contradiction(bundle_path(index));
+  if (prefix.leaves != width) throw damaged(bundle_path(index));
   if (width > 0) write_file(bundle_path(index), 0, ByteView(bundle).substr(0, prefix.bytes));
   remove_from([this](std::uint64_t tile) { return bundle_path(tile); }, index + (width > 0 ? 1 : 0));
   return prefix.bytes;
@@ -485,7 +485,7 @@ std::optional<std::string> TileStore::read(const TilePath& path) const {
   if (!path.entries) return std::string(impl_->tile(path.level, path.index)->bytes(width));
   std::string bundle = read_file(impl_->bundle_path(path.index));
   BundlePrefix prefix = bundle_prefix(bundle, width);
-  if (prefix.leaves != width) throw contradiction(impl_->bundle_path(path.index));
+  if (prefix.leaves != width) throw impl_->damaged(impl_->bundle_path(path.index));
   bundle.resize(prefix.bytes);
   return bundle;
 }

@@ -37,7 +37,7 @@ std::optional<std::vector<ByteView>> parse_bundle(ByteView bundle);
 
 // One writer; readers (any thread) see sizes that append() has finished. What leaves the cache is checked
 // against the hash above it when it is read again: std::runtime_error says that the files contradict one
-// another (or are gone), and the directory should be removed and rebuilt.
+// another (or are gone), and that <dir>/tile should be removed, to be rebuilt.
 class TileStore final : public NodeReader {
  public:
   // Opens or makes `dir`; keeps the longest prefix that is whole (a crash may leave a torn end). It looks for

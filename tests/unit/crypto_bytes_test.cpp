@@ -45,6 +45,7 @@ TEST(Hex, RefusesWhatIsNotPairsOfDigits) {
   for (const char* text : {"0", "000", "0x00", " 00", "00 ", "0g", "g0", "-1", "00\n"})
     EXPECT_FALSE(from_hex(text)) << text;
   EXPECT_FALSE(from_hex("0\0"s));
+  EXPECT_FALSE(from_hex(std::string_view("0000").substr(0, 3)));
 }
 
 TEST(Base64, GivesTheAnswersOfRfc4648) {

@@ -187,9 +187,9 @@ TEST(TileStore, AFailedAppendAddsNothing) {
   EXPECT_EQ(root_at(store, 200), root_of(std::span(leaves.hashes).first(200)));
   EXPECT_FALSE(store.read({.width = 201}));
   fs::remove_all(in_the_way);
-  append_range(store, leaves, 200, 300);
-  EXPECT_EQ(root_at(store, 300), root_of(std::span(leaves.hashes).first(300)));
-  EXPECT_EQ(TileStore(directory.path()).size(), 300U) << "nothing of the failed append is left";
+  append_range(store, leaves, 200, 512);
+  EXPECT_EQ(root_at(store, 512), root_of(std::span(leaves.hashes).first(512)));
+  EXPECT_EQ(TileStore(directory.path()).size(), 512U) << "nothing of the failed append is left";
 }
 
 TEST(TileStore, ReportsAnOldTileThatHasChanged) {
@@ -226,6 +226,30 @@ TEST(TileStore, MendsUpperTilesFromThoseBelow) {
     EXPECT_TRUE(verify_inclusion(leaves.hashes[77], 77, 65537, inclusion_proof(store, 77, 65537),
                                  root_at(store, 65537)));
   }
+}
+
+TEST(TileStore, MendsAnUpperTileThatIsNotTheNewest) {
+  ScratchDirectory directory;
+  auto leaves = vector_leaves(2 * 65536 + 10);
+  {
+    TileStore store(directory.path());
+    append_range(store, leaves, 0, leaves.bytes.size());
+  }
+  fs::resize_file(directory.path() / "tile/1/000", 32 * 100 + 1);
+  TileStore store(directory.path());
+  EXPECT_EQ(root_at(store, store.size()), root_of(leaves.hashes));
+  EXPECT_EQ(store.read({.level = 1})->size(), 32U * 256);
+}
+
+TEST(TileStore, FindsATornEndAlsoBehindAnUpperTilesEdge) {
+  ScratchDirectory directory;
+  auto leaves = vector_leaves(65536 + 300);
+  {
+    TileStore store(directory.path());
+    append_range(store, leaves, 0, leaves.bytes.size());
+  }
+  fs::resize_file(directory.path() / "tile/0/255", 32 * 10);
+  EXPECT_EQ(TileStore(directory.path()).size(), 65536U - 256 + 10);
 }
 
 // Readers ask for proofs at the size they see while the writer appends.
