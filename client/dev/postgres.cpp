@@ -75,7 +75,7 @@ tl::expected<void, std::string> init_cluster(const fs::path& data, const fs::pat
   fs::path unfinished = data.string() + ".new";
   std::error_code error;
   fs::remove_all(unfinished, error);
-  if (!initdb) return tl::unexpected("there is no initdb: install Debian's package postgresql");
+  if (!initdb) return tl::unexpected(std::string("there is no initdb: install Debian's package postgresql"));
   // Trust stops at the socket's folder, which only the owner can enter.
   ProcessSpec spec{"initdb",
                    {initdb->string(), "--pgdata", unfinished.string(), "--username", std::string(owner_role),
@@ -153,9 +153,10 @@ std::string database_url(const ClusterPlace& place, std::string_view role) {
 tl::expected<Process, std::string> start_postgres(const ClusterPlace& place, const fs::path& logs) {
   auto user = unprivileged_user();
   auto program = find_program("postgres");
-  if (!program) return tl::unexpected("there is no postgres: install Debian's package postgresql");
+  if (!program)
+    return tl::unexpected(std::string("there is no postgres: install Debian's package postgresql"));
   if (geteuid() == 0 && !user)
-    return tl::unexpected("postgres does not run as root, and there is no other user");
+    return tl::unexpected(std::string("postgres does not run as root, and there is no other user"));
   for (const auto& folder : {place.home, place.socket})
     if (auto made = make_folder(folder, user); !made) return tl::unexpected(made.error());
   fs::path data = place.home / "data";

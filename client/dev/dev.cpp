@@ -1,0 +1,279 @@
+#include "client/dev/dev.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <thread>
+
+#include "client/connection.h"
+#include "ops/stop_signal.h"
+
+namespace windlass::dev {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+// A server replays what was not flushed before it serves; a development ledger does so in seconds.
+constexpr auto start_patience = 120s;
+constexpr auto stop_patience = 60s;  // of each: what was accepted is committed first
+constexpr auto poll_interval = 100ms;
+constexpr auto lock_patience = 10s;  // for the last parts of a system that was killed to end
+
+constexpr int exit_done = 0, exit_failed = 1, exit_usage = 2;
+
+// One system in a folder at a time: an advisory lock, which every part inherits. So it is free again only
+// when all of them have gone.
+class Lock {
+ public:
+  static std::optional<Lock> take(const fs::path& dir, std::chrono::milliseconds patience) {
+    std::error_code error;
+    fs::create_directories(dir, error);
+    int fd = open((dir / "lock").c_str(), O_RDWR | O_CREAT, 0644);
+    auto until = std::chrono::steady_clock::now() + patience;
+    while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      if (std::chrono::steady_clock::now() >= until) {
+        close(fd);
+        return std::nullopt;
+      }
+      std::this_thread::sleep_for(poll_interval);
+    }
+    if (fd < 0) return std::nullopt;
+    return Lock(fd);
+  }
+  Lock(Lock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Lock& operator=(Lock&&) = delete;
+  ~Lock() {
+    if (fd_ >= 0) close(fd_);
+  }
+
+ private:
+  explicit Lock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+std::optional<pid_t> running_pid(const fs::path& dir) {
+  pid_t pid = 0;
+  std::ifstream(dir / "pid") >> pid;
+  if (pid <= 0 || kill(pid, 0) != 0 || Lock::take(dir, 0ms)) return std::nullopt;
+  return pid;
+}
+
+// Our own programs lie beside us.
+fs::path program(std::string_view name) {
+  return fs::read_symlink("/proc/self/exe").parent_path() / name;
+}
+
+int complain(const std::string& what, int code = exit_failed) {
+  std::cerr << "windlass dev: " << what << "\n";
+  return code;
+}
+
+class System {
+ public:
+  System(Settings settings, ops::StopSignal& stop) : settings_(std::move(settings)), stop_(stop) {}
+  ~System() { stop_all(); }
+
+  // Nothing when it was told to stop meanwhile.
+  tl::expected<void, std::string> start() {
+    auto postgres = start_postgres(settings_.cluster(), settings_.logs());
+    if (!postgres) return tl::unexpected(postgres.error());
+    parts_.push_back(*std::move(postgres));
+    for (auto step :
+         {&System::start_devchain, &System::migrate, &System::start_server, &System::start_anchor})
+      if (auto done = (this->*step)(); !done) return done;
+    return {};
+  }
+
+  // Until a signal comes, or a part dies: then which, and how.
+  std::optional<std::string> supervise() {
+    while (!stop_.wait(poll_interval))
+      if (auto dead = first_dead()) return dead;
+    return std::nullopt;
+  }
+
+  void stop_all() {
+    while (!parts_.empty()) {
+      parts_.back().stop(stop_patience);
+      parts_.pop_back();
+    }
+  }
+
+ private:
+  tl::expected<void, std::string> start_devchain() {
+    ProcessSpec spec{
+        "windlass-devchain",
+        {program("windlass-devchain").string(), "--listen", settings_.tron_address(), "--dir",
+         (settings_.dir / "devchain").string(), "--block-interval-ms",
+         std::to_string(settings_.block_interval_ms), "--solid-after", std::to_string(settings_.solid_after),
+         "--genesis", (settings_.dir / genesis_file).string()},
+        settings_.logs() / "devchain.log"};
+    return launch(spec, [&] { return accepts(settings_.ports.tron); });
+  }
+  tl::expected<void, std::string> migrate() {
+    ProcessSpec spec{"windlassd --migrate",
+                     {program("windlassd").string(), "--config", (settings_.dir / server_conf).string(),
+                      "--migrate", "--database.owner_url=" + database_url(settings_.cluster(), owner_role)},
+                     settings_.logs() / "windlassd.log"};
+    return run_program(spec, start_patience);
+  }
+  tl::expected<void, std::string> start_server() {
+    ProcessSpec spec{"windlassd",
+                     {program("windlassd").string(), "--config", (settings_.dir / server_conf).string()},
+                     settings_.logs() / "windlassd.log"};
+    client::Connection connection({settings_.grpc_address(), 1s, ""});
+    return launch(spec, [&] {
+      return connection.call(&client::pb::Query::Stub::GetLedger, client::pb::GetLedgerRequest{}).has_value();
+    });
+  }
+  tl::expected<void, std::string> start_anchor() {
+    ProcessSpec spec{
+        "windlass-anchor",
+        {program("windlass-anchor").string(), "--config", (settings_.dir / anchor_conf).string()},
+        settings_.logs() / "windlass-anchor.log"};
+    return launch(spec, [&] { return accepts(settings_.ports.anchor_metrics); });
+  }
+
+  tl::expected<void, std::string> launch(const ProcessSpec& spec, const std::function<bool()>& answers) {
+    auto process = Process::start(spec);
+    if (!process) return tl::unexpected(process.error());
+    parts_.push_back(*std::move(process));
+    auto until = std::chrono::steady_clock::now() + start_patience;
+    while (!answers()) {
+      if (auto dead = first_dead()) return tl::unexpected(*dead);
+      if (std::chrono::steady_clock::now() >= until)
+        return tl::unexpected(fmt::format("{} does not answer; the end of {}:\n{}", spec.name,
+                                          spec.log.string(), log_tail(spec.log, 12)));
+      if (stop_.wait(poll_interval / 4)) return tl::unexpected(std::string("it was told to stop"));
+    }
+    return {};
+  }
+
+  static bool accepts(int port) {
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    bool connected = connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    close(fd);
+    return connected;
+  }
+
+  std::optional<std::string> first_dead() {
+    for (auto& part : parts_)
+      if (!part.running())
+        return fmt::format("{} {} unexpectedly; the end of {}:\n{}", part.name(), part.ending(),
+                           part.log().string(), log_tail(part.log(), 20));
+    return std::nullopt;
+  }
+
+  Settings settings_;
+  ops::StopSignal& stop_;
+  std::vector<Process> parts_;  // in the order of their start
+};
+
+std::string summary(const Settings& settings) {
+  return fmt::format(
+      "Windlass runs.\n"
+      "  ledger    {}  (gRPC)\n"
+      "  explorer  {}/\n"
+      "  TRON      {}  (devchain: a block every {} ms, solid after {})\n"
+      "  database  {}\n"
+      "  logs      {}\n"
+      "For other shells: eval \"$(windlass dev env --dir {})\"\n",
+      settings.grpc_address(), settings.http_url(), settings.tron_address(), settings.block_interval_ms,
+      settings.solid_after, database_url(settings.cluster(), owner_role), settings.logs().string(),
+      settings.dir.string());
+}
+
+// `ready` hears the summary once everything answers.
+int run_system(const Options& options, const std::function<void(const std::string&)>& ready) {
+  ops::StopSignal stop;
+  auto lock = Lock::take(options.dir, running_pid(options.dir) ? 0s : lock_patience);
+  if (!lock)
+    return complain(
+        fmt::format("a system runs in {} already; `windlass dev stop` stops it", options.dir.string()));
+  if (options.reset)
+    if (auto removed = remove_system(options.dir); !removed) return complain(removed.error(), exit_usage);
+  auto settings = prepare(options);
+  if (!settings) return complain(settings.error(), exit_usage);
+  std::ofstream(settings->dir / "pid") << getpid() << "\n";
+
+  System system(*settings, stop);
+  if (auto started = system.start(); !started) {
+    if (stop.wait(0ms)) return exit_done;
+    return complain(started.error());
+  }
+  ready(summary(*settings));
+  auto fault = system.supervise();
+  system.stop_all();
+  std::error_code ignored;
+  fs::remove(settings->dir / "pid", ignored);
+  return fault ? complain(*fault) : exit_done;
+}
+
+// The system lives on in a child; we wait until it is ready, and say what it says.
+int run_detached(const Options& options) {
+  int told[2];
+  if (pipe2(told, O_CLOEXEC) != 0) return complain("cannot make a pipe");
+  pid_t pid = fork();
+  if (pid < 0) return complain("cannot fork");
+  if (pid > 0) {
+    close(told[1]);
+    std::string heard;
+    char buffer[4096];
+    for (ssize_t count; (count = read(told[0], buffer, sizeof buffer)) > 0;)
+      heard.append(buffer, static_cast<std::size_t>(count));
+    bool is_ready = heard.starts_with("Windlass runs.");
+    (is_ready ? std::cout : std::cerr) << heard << std::flush;
+    return is_ready ? exit_done : exit_failed;
+  }
+  close(told[0]);
+  setsid();
+  int nothing = open("/dev/null", O_RDWR);
+  dup2(nothing, 0);
+  dup2(nothing, 1);
+  dup2(told[1], 2);  // complaints before it is ready go to whoever started us
+  close(told[1]);
+  _exit(run_system(options, [&](const std::string& text) {
+    [[maybe_unused]] auto said = write(2, text.data(), text.size());
+    fs::path log = fs::absolute(options.dir) / "logs" / "dev.log";
+    dup2(open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644), 2);
+  }));
+}
+
+}  // namespace
+
+int run(const Options& options) {
+  if (options.detach) return run_detached(options);
+  return run_system(options, [](const std::string& text) {
+    std::cout << text << "Ctrl-C stops it.\n" << std::flush;
+  });
+}
+
+int stop(const fs::path& dir) {
+  auto pid = running_pid(dir);
+  if (!pid) {
+    std::cout << "nothing runs in " << dir.string() << "\n";
+    return exit_done;
+  }
+  kill(*pid, SIGTERM);
+  if (!Lock::take(dir, 5 * stop_patience)) return complain(fmt::format("process {} does not stop", *pid));
+  std::cout << "stopped\n";
+  return exit_done;
+}
+
+bool is_running(const fs::path& dir) {
+  return running_pid(dir).has_value();
+}
+
+}  // namespace windlass::dev

@@ -1,0 +1,325 @@
+#include "client/dev/settings.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <fstream>
+#include <map>
+
+#include "ops/key_file.h"
+
+namespace windlass::dev {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view btt_token = "1002000";
+constexpr std::int64_t faucet_sun = 1'000'000'000'000'000;    // 10^9 TRX
+constexpr std::int64_t faucet_btt = 900'000'000'000'000'000;  // 9 * 10^11 BTT of 6 decimals
+constexpr std::int64_t custody_sun = 1'000'000'000'000;       // 10^6 TRX
+constexpr std::int64_t anchor_sun = 1'000'000'000'000;        // some 10^5 anchors' fees
+constexpr std::int64_t operator_sun = 1'000'000;              // so that the address exists
+constexpr std::string_view keys[] = {"operator", "gateway", "anchor", "custody", "faucet"};
+
+// One name, one place: reading and writing both go through this table.
+struct Field {
+  std::string_view name;
+  std::int64_t (*get)(const Settings&);
+  void (*set)(Settings&, std::int64_t);
+};
+#define WINDLASS_DEV_FIELD(name, member)                                                   \
+  {                                                                                        \
+    name, [](const Settings& s) -> std::int64_t { return s.member; },                      \
+        [](Settings& s, std::int64_t v) { s.member = static_cast<decltype(s.member)>(v); } \
+  }
+constexpr Field fields[] = {
+    WINDLASS_DEV_FIELD("grpc_port", ports.grpc),
+    WINDLASS_DEV_FIELD("http_port", ports.http),
+    WINDLASS_DEV_FIELD("metrics_port", ports.metrics),
+    WINDLASS_DEV_FIELD("tron_port", ports.tron),
+    WINDLASS_DEV_FIELD("anchor_metrics_port", ports.anchor_metrics),
+    WINDLASS_DEV_FIELD("block_interval_ms", block_interval_ms),
+    WINDLASS_DEV_FIELD("solid_after", solid_after),
+    WINDLASS_DEV_FIELD("anchor_interval_ms", anchor_interval_ms),
+};
+#undef WINDLASS_DEV_FIELD
+
+auto error(std::string_view what, const fs::path& path) {
+  return tl::unexpected(fmt::format("{} {}", what, path.string()));
+}
+
+bool is_free(int port) {
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  bool free = bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  close(fd);
+  return free;
+}
+
+// A port that the system finds free.
+int any_free_port() {
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  int port = 0;
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&address), length) == 0 &&
+      getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0)
+    port = ntohs(address.sin_port);
+  close(fd);
+  return port;
+}
+
+Ports choose_ports(const Ports& wanted) {
+  Ports chosen;
+  for (auto port : {&Ports::grpc, &Ports::http, &Ports::metrics, &Ports::tron, &Ports::anchor_metrics})
+    chosen.*port = wanted.*port != 0 ? wanted.*port : is_free(chosen.*port) ? chosen.*port : any_free_port();
+  return chosen;
+}
+
+bool write_file(const fs::path& path, const std::string& text) {
+  std::ofstream out(path, std::ios::binary | std::ios::trunc);
+  out << text;
+  return static_cast<bool>(out.flush());
+}
+
+std::string conf_text(const Settings& settings) {
+  std::string text = "# Of a Windlass development system: what `windlass dev` keeps between runs.\n";
+  for (const auto& field : fields) text += fmt::format("{} = {}\n", field.name, field.get(settings));
+  return text + fmt::format("log_vkey = {}\ncustody = {}\n", settings.log_vkey, settings.custody);
+}
+
+tl::expected<tron::Address, std::string> address_in(const fs::path& key_file) {
+  auto key = ops::read_key_file(key_file);
+  if (!key) return tl::unexpected(key.error());
+  return tron::address_of(key->public_key());
+}
+
+// Keys, and the devchain's first accounts. The configuration is written last: with it the system exists.
+tl::expected<void, std::string> make_keys(Settings& settings) {
+  std::error_code failed;
+  fs::create_directories(settings.dir / "keys", failed);
+  if (!failed) fs::permissions(settings.dir / "keys", fs::perms::owner_all, failed);
+  if (failed) return error("cannot make", settings.dir / "keys");
+  for (std::string_view name : keys)
+    if (auto written = ops::write_key_file(settings.key_file(name), SecretKey::generate()); !written)
+      return written;
+  log::NoteSigner signer("windlass.dev/" + to_hex(random_array<4>()), Ed25519SecretKey::generate());
+  settings.log_vkey = signer.verifier().text();
+  return ops::write_note_key_file(settings.key_file("log"), signer);
+}
+
+std::string genesis_account(const tron::Address& address, std::int64_t sun, std::int64_t btt) {
+  std::string tokens = btt == 0 ? "" : fmt::format(R"("{}": "{}")", btt_token, btt);
+  return fmt::format(R"({{"address": "{}", "balance_sun": "{}", "tokens": {{{}}}}})",
+                     tron::to_base58(address), sun, tokens);
+}
+
+tl::expected<void, std::string> make_chain_genesis(Settings& settings) {
+  std::map<std::string_view, tron::Address> addresses;
+  for (std::string_view name : keys) {
+    auto address = address_in(settings.key_file(name));
+    if (!address) return tl::unexpected(address.error());
+    addresses[name] = *address;
+  }
+  settings.custody = tron::to_base58(addresses["custody"]);
+  std::string text = fmt::format("{{\"accounts\": [\n  {},\n  {},\n  {},\n  {}\n]}}\n",
+                                 genesis_account(addresses["faucet"], faucet_sun, faucet_btt),
+                                 genesis_account(addresses["custody"], custody_sun, 0),
+                                 genesis_account(addresses["anchor"], anchor_sun, 0),
+                                 genesis_account(addresses["operator"], operator_sun, 0));
+  if (!write_file(settings.dir / genesis_file, text))
+    return error("cannot write", settings.dir / genesis_file);
+  return {};
+}
+
+tl::expected<std::string, std::string> public_key_in(const fs::path& key_file) {
+  auto key = ops::read_key_file(key_file);
+  if (!key) return tl::unexpected(key.error());
+  return to_hex(key->public_key());
+}
+
+// The two programs' configuration, written anew at each start: it follows from the settings.
+tl::expected<void, std::string> write_program_confs(const Settings& settings) {
+  std::map<std::string_view, std::string> key;
+  for (std::string_view name : keys) {
+    auto hex = public_key_in(settings.key_file(name));
+    if (!hex) return tl::unexpected(hex.error());
+    key[name] = *hex;
+  }
+  auto anchor = address_in(settings.key_file("anchor"));
+  auto to = address_in(settings.key_file("operator"));
+  if (!anchor || !to) return error("cannot read the keys of", settings.dir);
+  std::string server = fmt::format(
+      R"([database]
+url = "{}"
+
+[grpc]
+listen = "{}"
+
+[http]
+listen = "127.0.0.1:{}"
+
+[metrics]
+listen = "127.0.0.1:{}"
+
+[log]
+directory = "{}"
+key_file = "{}"
+
+[server]
+public_contents = true
+
+[genesis]
+operator_key = "{}"
+gateway_key = "{}"
+anchor_key = "{}"
+anchor_address = "{}"
+custody_address = "{}"
+)",
+      database_url(settings.cluster(), "windlass_server"), settings.grpc_address(), settings.ports.http,
+      settings.ports.metrics, (settings.dir / "log").string(), settings.key_file("log").string(),
+      key["operator"], key["gateway"], key["anchor"], tron::to_base58(*anchor), settings.custody);
+  std::string worker = fmt::format(
+      R"([ledger]
+address = "{0}"
+
+[database]
+url = "{1}"
+
+[tron]
+full_node = "{2}"
+solidity_node = "{2}"
+poll_interval_ms = {9}
+
+[anchor]
+key_file = "{3}"
+to = "{4}"
+interval_ms = {5}
+
+[gateway]
+key_file = "{6}"
+custody = "{7}"
+start_block = 1
+
+[metrics]
+listen = "127.0.0.1:{8}"
+)",
+      settings.grpc_address(), database_url(settings.cluster(), "windlass_anchor"), settings.tron_address(),
+      settings.key_file("anchor").string(), tron::to_base58(*to), settings.anchor_interval_ms,
+      settings.key_file("gateway").string(), settings.custody, settings.ports.anchor_metrics,
+      std::clamp<std::int64_t>(settings.block_interval_ms / 2, 50, 1000));
+  if (!write_file(settings.dir / server_conf, server))
+    return error("cannot write", settings.dir / server_conf);
+  if (!write_file(settings.dir / anchor_conf, worker))
+    return error("cannot write", settings.dir / anchor_conf);
+  return {};
+}
+
+void override_with(Settings& settings, const Options& options) {
+  for (auto port : {&Ports::grpc, &Ports::http, &Ports::metrics, &Ports::tron, &Ports::anchor_metrics})
+    if (options.ports.*port != 0) settings.ports.*port = options.ports.*port;
+  if (options.block_interval_ms != 0) settings.block_interval_ms = options.block_interval_ms;
+  if (options.solid_after != 0) settings.solid_after = options.solid_after;
+  if (options.anchor_interval_ms != 0) settings.anchor_interval_ms = options.anchor_interval_ms;
+}
+
+tl::expected<Settings, std::string> make_system(const fs::path& dir, const Options& options) {
+  std::error_code failed;
+  if (fs::exists(dir, failed) && !fs::is_empty(dir, failed) && !fs::exists(dir / "keys", failed))
+    return tl::unexpected(
+        fmt::format("{} holds something else; name an empty or a new folder with --dir", dir.string()));
+  fs::remove_all(dir / "keys", failed);  // of a start that was interrupted: nothing was made with them
+  Settings settings{.dir = dir, .ports = choose_ports(options.ports)};
+  override_with(settings, options);
+  if (auto made = make_keys(settings); !made) return tl::unexpected(made.error());
+  if (auto made = make_chain_genesis(settings); !made) return tl::unexpected(made.error());
+  return settings;
+}
+
+}  // namespace
+
+fs::path Settings::key_file(std::string_view name) const {
+  return dir / "keys" / name;
+}
+std::string Settings::grpc_address() const {
+  return fmt::format("127.0.0.1:{}", ports.grpc);
+}
+std::string Settings::http_url() const {
+  return fmt::format("http://127.0.0.1:{}", ports.http);
+}
+std::string Settings::tron_address() const {
+  return fmt::format("127.0.0.1:{}", ports.tron);
+}
+
+tl::expected<Settings, std::string> load_settings(const fs::path& given) {
+  fs::path dir = fs::weakly_canonical(fs::absolute(given));
+  Settings settings{.dir = dir};
+  std::ifstream in(settings.conf());
+  if (!in)
+    return tl::unexpected(
+        fmt::format("there is no development system in {}: `windlass dev` makes one", dir.string()));
+  for (std::string line; std::getline(in, line);) {
+    auto split = line.find(" = ");
+    if (line.starts_with('#') || split == line.npos) continue;
+    std::string name = line.substr(0, split), value = line.substr(split + 3);
+    for (const auto& field : fields)
+      if (std::int64_t number = 0; field.name == name) {
+        std::from_chars(value.data(), value.data() + value.size(), number);
+        field.set(settings, number);
+      }
+    if (name == "log_vkey") settings.log_vkey = value;
+    if (name == "custody") settings.custody = value;
+  }
+  return settings;
+}
+
+tl::expected<Settings, std::string> prepare(const Options& options) {
+  fs::path dir = fs::weakly_canonical(fs::absolute(options.dir));
+  auto settings = fs::exists(dir / "dev.conf") ? load_settings(dir) : make_system(dir, options);
+  if (!settings) return settings;
+  override_with(*settings, options);
+  std::error_code failed;
+  for (const auto& folder : {settings->logs(), dir / "log", dir / "devchain"}) {
+    fs::create_directories(folder, failed);
+    if (failed) return error("cannot make", folder);
+  }
+  // Where Postgres' user, another one than ours, writes nothing but its own folder: its log is opened by us.
+  if (auto written = write_program_confs(*settings); !written) return tl::unexpected(written.error());
+  if (!write_file(settings->conf(), conf_text(*settings))) return error("cannot write", settings->conf());
+  return settings;
+}
+
+tl::expected<void, std::string> remove_system(const fs::path& given) {
+  fs::path dir = fs::weakly_canonical(fs::absolute(given));
+  std::error_code failed;
+  if (!fs::exists(dir, failed) || fs::is_empty(dir, failed)) return {};
+  if (!fs::exists(dir / "dev.conf"))
+    return tl::unexpected(fmt::format("{} is no development system: it is not removed", dir.string()));
+  remove_cluster(place_of(dir));
+  // Not the folder itself: it holds the lock that we hold.
+  for (const auto& entry : fs::directory_iterator(dir))
+    if (entry.path().filename() != "lock") fs::remove_all(entry.path(), failed);
+  if (failed) return error("cannot remove what is in", dir);
+  return {};
+}
+
+std::vector<std::pair<std::string, std::string>> environment(const Settings& settings) {
+  return {{"WINDLASS_ADDRESS", settings.grpc_address()},
+          {"WINDLASS_HTTP", settings.http_url()},
+          {"WINDLASS_DATABASE_URL", database_url(settings.cluster(), owner_role)},
+          {"WINDLASS_TRON_GRPC", settings.tron_address()},
+          {"WINDLASS_TRON_HTTP", ""},  // the devchain speaks gRPC alone
+          {"WINDLASS_LOG_VKEY", settings.log_vkey},
+          {"WINDLASS_ANCHOR_CONTRACT", ""},  // anchored by memo
+          {"WINDLASS_CUSTODY", settings.custody}};
+}
+
+}  // namespace windlass::dev
