@@ -1,0 +1,106 @@
+// What Postgres itself must refuse, and what it must remember.
+#include <gtest/gtest.h>
+
+#include "tests/pg/ledger_fixture.h"
+
+namespace windlass::testing {
+namespace {
+
+std::string refusal_of(const std::string& url, const std::string& sql) {
+  try {
+    journal::Connection(url, 10'000).script(sql);
+  } catch (const journal::DatabaseError& error) {
+    return error.sqlstate;
+  }
+  return "allowed";
+}
+
+constexpr auto permission_denied = "42501";
+
+TEST(Journal, RefusesTheServersRoleUpdateDeleteAndTruncateOnEntries) {
+  auto database = Cluster::instance().make_database();
+  EXPECT_EQ(refusal_of(database.server_url, "UPDATE entries SET kind = 3"), permission_denied);
+  EXPECT_EQ(refusal_of(database.server_url, "DELETE FROM entries"), permission_denied);
+  EXPECT_EQ(refusal_of(database.server_url, "TRUNCATE entries"), permission_denied);
+  EXPECT_EQ(refusal_of(database.server_url, "DROP TABLE entries"), permission_denied);
+  EXPECT_EQ(refusal_of(database.owner_url, "UPDATE entries SET kind = 3"), "allowed");
+}
+
+TEST(Journal, KeepsTheAnchoringRoleOutOfTheLedger) {
+  auto database = Cluster::instance().make_database();
+  EXPECT_EQ(refusal_of(database.anchor_url, "SELECT * FROM entries"), permission_denied);
+  EXPECT_EQ(refusal_of(database.anchor_url, "UPDATE accounts SET roles = 15"), permission_denied);
+  EXPECT_EQ(refusal_of(database.anchor_url, "UPDATE writer SET epoch = 9"), permission_denied);
+}
+
+TEST(Journal, MigratesOnce) {
+  auto database = Cluster::instance().make_database();
+  EXPECT_EQ(journal::migrate(database.owner_url), 0);
+}
+
+TEST(Journal, FencesAWriterWhoseEpochWasRaised) {
+  auto database = Cluster::instance().make_database();
+  journal::WriterSession first(database.server_url);
+  ASSERT_TRUE(first.try_acquire());
+  journal::WriterSession second(database.server_url);
+  EXPECT_FALSE(second.try_acquire());  // the lease is held
+  second.raise_epoch();                // but say that it was lost
+  codec::Entry entry;
+  EXPECT_THROW(first.commit({entry}), journal::FencedError);
+  journal::ReadSession reader(database.server_url);
+  EXPECT_EQ(reader.end_of_entries().value, 0u);
+  journal::FlushSession flusher(database.server_url);
+  EXPECT_THROW(flusher.write(first.epoch(), {}), journal::FencedError);
+}
+
+TEST(Journal, LoadsWhatWasFlushed) {
+  auto database = Cluster::instance().make_database();
+  journal::WriterSession writer(database.server_url);
+  ASSERT_TRUE(writer.try_acquire());
+  Person one, two;
+  journal::Flush flush;
+  flush.globals.next = {8};
+  flush.globals.last_time_us = 77;
+  flush.globals.accounts = 2;
+  flush.globals.open_channels = 1;
+  flush.globals.assets = {{btt, "BTT", 1, "1002000", 6, 1'000'000'000'000'000, 10, 20}};
+  core::AssetTotals totals{.asset = btt, .available = 5, .locked = 6, .held = 7, .unassigned = 8};
+  totals.dust = 9;
+  totals.credited = (static_cast<core::ChainAmount>(1) << 100) + 3;
+  flush.globals.totals = {totals};
+  flush.globals.cursors[1] = {99, 4, 5};
+  flush.keys = {{one.key, {0}}, {two.key, {1}, {6}}};
+  core::Account account{.number = {0}, .key = one.key, .roles = 3, .open_channels = 1, .last = {7}};
+  account.balances.push_back({btt, 11, 12, 13});
+  account.nonces.push_back({~std::uint64_t{0}, {5}});
+  flush.accounts = {account, {.number = {1}, .key = two.key, .last = {6}}};
+  core::Channel channel{.id = {4},
+                        .payer = {0},
+                        .recipient = {1},
+                        .receipt_key = one.key,
+                        .asset = btt,
+                        .deposit = 50,
+                        .claimed = 20,
+                        .expires_us = 123,
+                        .content = std::string(20, 'c'),
+                        .last = {7},
+                        .claim = {7}};
+  channel.history = random_array<32>();
+  flush.channels = {channel};
+  journal::FlushSession flusher(database.server_url);
+  flusher.write(writer.epoch(), flush);
+  flusher.write(writer.epoch(), flush);  // again: an upsert
+
+  journal::LoadSession loader(database.server_url);
+  EXPECT_EQ(loader.globals(), flush.globals);
+  auto loaded = loader.load({{one.key, two.key, Person().key}, {{4}, {5}}}, {});
+  ASSERT_EQ(loaded.channels.size(), 1u);
+  EXPECT_EQ(loaded.channels[0], channel);
+  EXPECT_EQ(loaded.keys.size(), 2u);
+  ASSERT_EQ(loaded.accounts.size(), 2u);
+  auto first = loaded.accounts[0].number.value == 0 ? loaded.accounts[0] : loaded.accounts[1];
+  EXPECT_EQ(first, account);
+}
+
+}  // namespace
+}  // namespace windlass::testing
