@@ -62,8 +62,9 @@ class CachedRun {
     for (std::uint64_t done = 0; done < commands;) {
       auto batch = next_batch();
       done += batch.size();
-      if (auto fault = apply_batch(batch)) return fault;
-      if (auto fault = do_something_else()) return fault;
+      Fault fault = apply_batch(batch);
+      if (!fault) fault = do_something_else();
+      if (fault) return fmt::format("after {} commands: {}", done, *fault);
     }
     return crash();
   }
@@ -90,7 +91,7 @@ class CachedRun {
       source_.observe(command, model_.apply(command, now_us));
       Outcome expected = apply(whole_, command, now_us);
       Outcome got = apply(cache_, command, now_us);
-      if (auto fault = compare(expected, got)) return fmt::format("a {}: {}", name(command.kind()), *fault);
+      if (auto fault = compare(expected, got)) return fmt::format("{}: {}", name(command.kind()), *fault);
       if (got.accepted()) unflushed_.push_back({command, now_us});
       if (random_.one_in(8)) evict();
       if (random_.one_in(8)) drain();

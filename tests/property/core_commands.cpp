@@ -267,6 +267,12 @@ Body CommandSource::transfer_list(Command& command) {
   if (random_.one_in(3000)) count = max_list_payments;
   Int128 left = model_.available(payer, list.asset);
   bool to_the_last_unit = random_.percent(20);
+  if (random_.percent(5)) {  // a newcomer paid twice, in any order around the least it may be paid first
+    Key newcomer = fresh_key();
+    for (int i = 0; i < 2; ++i)
+      list.payments.push_back({newcomer, amount_near(minimum_first_credit(list.asset))});
+    return list;
+  }
   for (std::uint64_t i = 0; i < count; ++i) {
     Payment payment{.recipient = some_key(command.signer), .amount = amount_from(left)};
     bool to_one_twice = !list.payments.empty() && random_.percent(15);
@@ -459,6 +465,11 @@ ChannelId CommandSource::some_channel() {
   }
   std::size_t newest = std::min<std::size_t>(open_channels_.size(), random_.percent(70) ? 16 : 1000);
   return open_channels_[open_channels_.size() - 1 - random_.below(newest)];
+}
+
+Amount CommandSource::minimum_first_credit(AssetId asset) const {
+  bool known = asset.value >= 1 && asset.value <= model_.assets().size();
+  return known ? model_.assets()[asset.value - 1].minimum_first_credit : 0;
 }
 
 Amount CommandSource::amount_near(Int128 limit) {

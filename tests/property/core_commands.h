@@ -64,6 +64,7 @@ class CommandSource {
   Key strange_key();             // of a signer that should not be
   AssetId some_asset();
   AssetId some_asset_of(std::uint64_t account);
+  Amount minimum_first_credit(AssetId asset) const;
   ChannelId some_channel();
   Amount amount_near(Int128 limit);  // mostly at most `limit`
   Amount amount_from(Int128 available);

@@ -73,9 +73,9 @@ class Run {
     Outcome expected = model_.apply(command, source_.now_us());
     Outcome got = apply(state_, command, source_.now_us());
     if (!same(expected, got))
-      return fmt::format("a {}: expected {}\n  got {}", name(command.kind()), describe(expected),
+      return fmt::format("{}: expected {}\n  got {}", name(command.kind()), describe(expected),
                          describe(got));
-    if (auto fault = check_named(command, got)) return fmt::format("a {}: {}", name(command.kind()), *fault);
+    if (auto fault = check_named(command, got)) return fmt::format("{}: {}", name(command.kind()), *fault);
     source_.observe(command, got);
     ++coverage[outcome_name(got)];
     ++coverage[fmt::format("{} {}", name(command.kind()), outcome_name(got))];
