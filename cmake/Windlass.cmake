@@ -57,7 +57,8 @@ function(windlass_program name)
 endfunction()
 
 # windlass_test(NAME LABEL label SOURCES... [LINK libraries...]): a GoogleTest program, run by `scripts/test LABEL`.
-# One ctest entry per program; the runner counts the single tests from the programs' own reports.
+# One ctest entry per program; the runner counts the single tests from the programs' own reports. But for unit tests, a
+# second entry runs it with WINDLASS_SOAK=1 and hours of time: `scripts/test soak`.
 function(windlass_test name)
   cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;LINK" ${ARGN})
   windlass_program(${name} SOURCES ${ARG_SOURCES} LINK ${ARG_LINK} GTest::gmock GTest::gtest GTest::gtest_main)
@@ -65,7 +66,11 @@ function(windlass_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
+  set(environment "WINDLASS_SOURCE_DIR=${CMAKE_SOURCE_DIR};WINDLASS_BIN_DIR=${CMAKE_BINARY_DIR}/bin")
   add_test(NAME ${name} COMMAND ${name} --gtest_output=xml:${CMAKE_BINARY_DIR}/tests/${name}.xml)
-  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT}
-    ENVIRONMENT "WINDLASS_SOURCE_DIR=${CMAKE_SOURCE_DIR};WINDLASS_BIN_DIR=${CMAKE_BINARY_DIR}/bin")
+  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT} ENVIRONMENT "${environment}")
+  if(NOT ARG_LABEL STREQUAL unit)
+    add_test(NAME ${name}.soak COMMAND ${name} --gtest_output=xml:${CMAKE_BINARY_DIR}/tests/${name}.soak.xml)
+    set_tests_properties(${name}.soak PROPERTIES LABELS soak TIMEOUT 7200 ENVIRONMENT "${environment};WINDLASS_SOAK=1")
+  endif()
 endfunction()
