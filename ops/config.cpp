@@ -483,11 +483,10 @@ tl::expected<Config, int> configure(const Program& program, int argc, const char
     return tl::unexpected(0);
 
   auto config = parse_config(program.options, arguments);
-  if (!config) {
-    for (const std::string& fault : config.error())
-      print_text(stderr, fmt::format("{}: {}\n", program.name, fault));
-    return tl::unexpected(2);
-  }
+  auto faults = config ? std::vector<std::string>() : config.error();
+  if (config && program.faults) faults = program.faults(*config);
+  for (const std::string& fault : faults) print_text(stderr, fmt::format("{}: {}\n", program.name, fault));
+  if (!faults.empty()) return tl::unexpected(2);
   if (answer("--print-config", config->print()) || answer("--check-config", "the configuration is good\n"))
     return tl::unexpected(0);
   return std::move(*config);

@@ -93,10 +93,15 @@ constexpr Option list(std::string_view key, Default fallback, std::string_view h
   return {.key = key, .type = OptionType::list, .fallback = fallback, .help = help};
 }
 
+class Config;
+
 struct Program {
   std::string_view name;     // "windlassd"
   std::string_view summary;  // one line
   std::span<const Option> options;
+  // Faults that no single option has: what belongs together, what a text must be. Asked where the table finds
+  // none.
+  std::vector<std::string> (*faults)(const Config& config) = nullptr;
 };
 
 struct Address {
