@@ -33,7 +33,9 @@ constexpr ops::Option options[] = {
     ops::integer("tron.poll_interval_ms", 1000, {50, 60'000, "ms"}, "between two looks at the chain"),
     ops::path("anchor.key_file", "",
               "key that pays for anchors and requests seals, mode 0600; not set: nothing is anchored"),
-    ops::text("anchor.to", "", "TRON address, other than the key's own, that gets the 1 sun of each anchor"),
+    ops::text("anchor.to", "",
+              "TRON address, other than the key's own, that gets the 1 sun of each anchor; if it is custody, "
+              "its TRX exceeds what is owed by as much"),
     ops::integer("anchor.interval_ms", anchor_interval_default_ms, {1000, heartbeat_ms, "ms"},
                  "between two anchors while something is new"),
     ops::integer("anchor.every_entries", 0, {0, 1'000'000'000'000, "entries"},
@@ -252,12 +254,12 @@ int serve(const ops::Config& config, const Settings& settings) {
       if (!session) {
         auto made = std::make_unique<Session>(config.text("database.url"), settings, clock, chain, ledger,
                                               metrics, complaints);
+        complaints.clear("database");
         if (!made->acquire()) {
           complaints.report("lease", "another anchoring process holds the lease; standing by");
           pause = session_retry;
           continue;
         }
-        complaints.clear("database");
         complaints.clear("lease");
         session = std::move(made);
         ops::log_info("holding the lease");

@@ -158,13 +158,15 @@ tron::ChainResult<tron::BroadcastAnswer> TestChain::broadcast(ByteView transacti
 
 // --- all of it
 
-World::World()
+World::World(StoreMaker make_store)
     : chain(clock, chain_options(),
             {{tron::address_of(ledger.anchor_key.public_key()), plenty, {}},
              {tron::address_of(payer.public_key()), plenty, {{btt_token, plenty}, {"1009999", plenty}}},
              {custody, 1'000'000, {}}},
-            SecretKey::generate()) {
+            SecretKey::generate()),
+      make_store_(std::move(make_store)) {
   worker_options = {.to = custody, .interval_ms = 10 * 60 * 1000, .every_entries = 0};
+  if (!make_store_) make_store_ = [this] { return std::make_unique<anchoring::MemoryStore>(tables); };
   tables.on_write = [this](std::string_view, bool) { crashes.pass(); };
   // The chain is not new: its first block has no time of its own, and nothing would be solid yet.
   for (std::int64_t i = 0; i < solid_after + 10; ++i) {
@@ -175,8 +177,11 @@ World::World()
 }
 
 void World::start() {
-  store = std::make_unique<anchoring::MemoryStore>(tables);
-  store->acquire();
+  worker.reset();
+  scanner.reset();
+  store.reset();
+  store = make_store_();
+  ASSERT_TRUE(store->acquire());
   worker =
       std::make_unique<anchoring::Worker>(worker_options, ledger.anchor_key, clock, network, ledger, *store);
   scanner = std::make_unique<anchoring::Scanner>(scanner_options(), ledger.gateway_key, clock, network,

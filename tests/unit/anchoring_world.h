@@ -150,7 +150,9 @@ constexpr std::uint32_t btt = 1, trx = 2;  // asset numbers
 
 class World {
  public:
-  World();
+  // Each process takes a store of its own; without a maker it is one over `tables`.
+  using StoreMaker = std::function<std::unique_ptr<anchoring::Store>()>;
+  explicit World(StoreMaker make_store = {});
 
   anchoring::ScannerOptions scanner_options(std::int64_t start_block = 1) const {
     return {{custody, tron::address_of(ledger.anchor_key.public_key())}, start_block};
@@ -192,7 +194,7 @@ class World {
   TestChain network{chain, crashes};
   anchoring::MemoryTables tables;
   anchoring::WorkerOptions worker_options;
-  std::unique_ptr<anchoring::MemoryStore> store;
+  std::unique_ptr<anchoring::Store> store;
   std::unique_ptr<anchoring::Worker> worker;
   std::unique_ptr<anchoring::Scanner> scanner;
   bool scans = false;  // ticks run the scanner too
@@ -200,6 +202,7 @@ class World {
   std::vector<anchoring::Scanner::Step::Counted> deposits;
 
  private:
+  StoreMaker make_store_;
   std::int64_t payments_ = 0;
 };
 

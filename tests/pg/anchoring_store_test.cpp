@@ -1,0 +1,259 @@
+// The anchoring process's memory in Postgres: what comes back, what is refused, and who may write.
+#include "anchoring/postgres_store.h"
+#include "tests/pg/cluster.h"
+#include "tests/unit/anchoring_world.h"
+
+namespace windlass::anchoring {
+namespace {
+
+using journal::DatabaseError;
+using testing::Cluster;
+
+Hash hash_of(std::string_view text) {
+  return sha256(text);
+}
+
+Anchor sealed_anchor(std::uint64_t size = 100) {
+  return {.size = size,
+          .root = hash_of("root"),
+          .checkpoint = "example.org/log\n100\n...\n",
+          .sealed_us = 1'790'000'000'000'000};
+}
+
+Anchor signed_anchor(Anchor anchor) {
+  anchor.state = AnchorState::signed_;
+  anchor.transaction = std::string("\x0a\x00\xff bytes", 9);
+  anchor.transaction_id = hash_of("transaction");
+  anchor.expiration_ms = 1'790'000'060'000;
+  anchor.reference = {12, hash_of("block 12")};
+  return anchor;
+}
+
+Deposit some_deposit() {
+  Deposit deposit;
+  deposit.transaction_id = hash_of("deposit");
+  deposit.at = {77, 3, 0};
+  deposit.asset = core::AssetId{1};
+  deposit.amount = ~core::ChainAmount{0};
+  deposit.owner = SecretKey::generate().public_key();
+  deposit.source.bytes[0] = 0x41;
+  deposit.envelope = std::string("\0envelope", 9);
+  deposit.seen_us = 5;
+  return deposit;
+}
+
+class AnchoringStore : public ::testing::Test {
+ protected:
+  AnchoringStore() { EXPECT_TRUE(store.acquire()); }
+
+  Anchor added(Anchor anchor) {
+    anchor.id = store.add_anchor(anchor);
+    return anchor;
+  }
+  std::string refusal_of(const std::string& url, const std::string& sql) {
+    try {
+      journal::Connection(url, 10'000).script(sql);
+    } catch (const DatabaseError& error) {
+      return error.sqlstate;
+    }
+    return "allowed";
+  }
+  void lose_lease() {
+    journal::Connection(database.owner_url, 10'000).script("UPDATE anchoring_lease SET epoch = epoch + 1");
+  }
+
+  Cluster::Database database = Cluster::instance().make_database();
+  PostgresStore store{database.anchor_url};
+};
+
+// First, while the cluster is small: it is synced file by file when it comes back.
+TEST_F(AnchoringStore, ComesBackWithEverythingAfterAPowerCut) {
+  Anchor anchor = added(sealed_anchor());
+  store.save_deposit(some_deposit());
+  Cluster::instance().stop_immediately();
+  EXPECT_THROW(store.save_cursor({1, {}}), DatabaseError);
+  Cluster::instance().start();
+  PostgresStore again(database.anchor_url);
+  EXPECT_TRUE(again.acquire());
+  EXPECT_EQ(again.open_anchor(), anchor);
+  EXPECT_TRUE(again.deposit(some_deposit().transaction_id));
+  EXPECT_FALSE(again.cursor());
+}
+
+TEST_F(AnchoringStore, RemembersAnAnchorInEveryState) {
+  EXPECT_FALSE(store.open_anchor());
+  EXPECT_FALSE(store.newest_solidified());
+  Anchor anchor = added(sealed_anchor());
+  EXPECT_EQ(anchor.id, 1);
+  EXPECT_EQ(store.open_anchor(), anchor);
+  anchor = signed_anchor(anchor);
+  for (auto state : {AnchorState::signed_, AnchorState::broadcast, AnchorState::included}) {
+    anchor.state = state;
+    if (state == AnchorState::included) anchor.block = 31;
+    store.save_anchor(anchor);
+    EXPECT_EQ(store.open_anchor(), anchor);
+  }
+  anchor.state = AnchorState::solidified;
+  anchor.block_ms = 1'790'000'003'000;
+  anchor.solidified_us = 1'790'000'060'000'000;
+  store.save_anchor(anchor);
+  EXPECT_FALSE(store.open_anchor());
+  EXPECT_EQ(store.newest_solidified(), anchor);
+}
+
+TEST_F(AnchoringStore, TakesAnUnsignedCheckpointAnewAndAForkBack) {
+  Anchor anchor = added(sealed_anchor());
+  anchor.size = 200;
+  anchor.root = hash_of("other");
+  store.save_anchor(anchor);
+  EXPECT_EQ(store.open_anchor(), anchor);
+  anchor = signed_anchor(anchor);
+  anchor.state = AnchorState::included;
+  anchor.block = 9;
+  store.save_anchor(anchor);
+  anchor.state = AnchorState::broadcast;
+  anchor.block = 0;
+  store.save_anchor(anchor);
+  EXPECT_EQ(store.open_anchor(), anchor);
+}
+
+TEST_F(AnchoringStore, HoldsOneOpenAnchorAtMost) {
+  Anchor anchor = signed_anchor(added(sealed_anchor()));
+  EXPECT_THROW(store.add_anchor(sealed_anchor(101)), DatabaseError);
+  anchor.state = AnchorState::expired;
+  store.save_anchor(anchor);
+  EXPECT_EQ(store.add_anchor(sealed_anchor(101)), 2);
+  EXPECT_FALSE(store.newest_solidified());
+}
+
+TEST_F(AnchoringStore, NeverReplacesASignedTransaction) {
+  Anchor anchor = signed_anchor(added(sealed_anchor()));
+  store.save_anchor(anchor);
+  Anchor other = anchor;
+  other.transaction += "x";
+  EXPECT_THROW(store.save_anchor(other), DatabaseError);
+  other = anchor;
+  other.size += 1;
+  EXPECT_THROW(store.save_anchor(other), DatabaseError);
+  other = anchor;
+  other.transaction.clear();
+  other.state = AnchorState::sealed;
+  EXPECT_THROW(store.save_anchor(other), DatabaseError);
+  EXPECT_EQ(store.open_anchor(), anchor);
+}
+
+TEST_F(AnchoringStore, NeverReopensAFinalAnchor) {
+  Anchor anchor = signed_anchor(added(sealed_anchor()));
+  anchor.state = AnchorState::expired;
+  store.save_anchor(anchor);
+  anchor.state = AnchorState::broadcast;
+  EXPECT_THROW(store.save_anchor(anchor), DatabaseError);
+  EXPECT_FALSE(store.open_anchor());
+}
+
+TEST_F(AnchoringStore, RemembersDepositsOfAnyAmountAndOfNobody) {
+  Deposit deposit = some_deposit();
+  EXPECT_FALSE(store.deposit(deposit.transaction_id));
+  store.save_deposit(deposit);
+  EXPECT_EQ(store.deposit(deposit.transaction_id), deposit);
+  deposit.state = DepositState::credited;
+  deposit.sequence = core::Sequence{99};
+  deposit.envelope = "signed anew";
+  store.save_deposit(deposit);
+  EXPECT_EQ(store.deposit(deposit.transaction_id), deposit);
+  Deposit nobodys = some_deposit();
+  nobodys.transaction_id = hash_of("another");
+  nobodys.owner.reset();
+  nobodys.amount = 1;
+  store.save_deposit(nobodys);
+  EXPECT_EQ(store.deposit(nobodys.transaction_id), nobodys);
+}
+
+TEST_F(AnchoringStore, RemembersHowFarItScanned) {
+  EXPECT_FALSE(store.cursor());
+  for (std::int64_t number : {41, 42}) {
+    BlockPlace place{number, hash_of(std::to_string(number))};
+    store.save_cursor(place);
+    EXPECT_EQ(store.cursor(), place);
+  }
+}
+
+// --- one process at a time
+
+TEST_F(AnchoringStore, GivesTheLeaseToOneSessionAndThenToTheNext) {
+  PostgresStore second(database.anchor_url);
+  EXPECT_FALSE(second.acquire());
+  EXPECT_THROW(second.save_cursor({1, {}}), Fenced);
+  store = PostgresStore(database.anchor_url);  // the first session ends
+  // Its backend may take a moment to notice.
+  bool acquired = false;
+  for (int tries = 0; tries < 1000 && !acquired; ++tries) acquired = second.acquire();
+  EXPECT_TRUE(acquired);
+  second.save_cursor({1, {}});
+}
+
+TEST_F(AnchoringStore, SavesNothingOnceItsEpochHasPassed) {
+  Anchor anchor = added(sealed_anchor());
+  lose_lease();
+  EXPECT_THROW(store.save_anchor(signed_anchor(anchor)), Fenced);
+  EXPECT_THROW(store.save_cursor({1, {}}), Fenced);
+  EXPECT_THROW(store.save_deposit(some_deposit()), Fenced);
+  EXPECT_EQ(store.open_anchor(), anchor);
+  EXPECT_FALSE(store.cursor());
+  EXPECT_FALSE(store.deposit(some_deposit().transaction_id));
+}
+
+// A write that passed its check is over before a takeover is.
+TEST_F(AnchoringStore, MakesATakeoverWaitForAWriteUnderWay) {
+  journal::Connection writer(database.anchor_url, 10'000), rival(database.anchor_url, 200);
+  writer.begin();
+  writer.script("SELECT 1 FROM anchoring_lease WHERE epoch = 1 FOR SHARE");
+  EXPECT_THROW(rival.script("UPDATE anchoring_lease SET epoch = epoch + 1"), DatabaseError);  // timed out
+  writer.commit();
+  rival.script("UPDATE anchoring_lease SET epoch = epoch + 1");
+}
+
+TEST_F(AnchoringStore, KeepsEachRoleToItsOwnTables) {
+  constexpr auto denied = "42501";
+  for (const char* sql : {"DELETE FROM anchors", "TRUNCATE deposits", "DELETE FROM scanner",
+                          "DROP TABLE anchors", "INSERT INTO anchoring_lease (epoch) VALUES (1)"})
+    EXPECT_EQ(refusal_of(database.anchor_url, sql), denied) << sql;
+  for (const char* sql : {"UPDATE anchors SET size = 1", "INSERT INTO scanner VALUES (1, 1, '', 1)",
+                          "UPDATE deposits SET amount = 1", "UPDATE anchoring_lease SET epoch = 1"})
+    EXPECT_EQ(refusal_of(database.server_url, sql), denied) << sql;
+  EXPECT_EQ(refusal_of(database.server_url, "SELECT * FROM anchors, deposits"), "allowed");
+}
+
+// The whole process over Postgres: killed at every place where it could matter, one after the other.
+TEST_F(AnchoringStore, AnchorsAndCreditsOnceThoughTheProcessIsKilledAgainAndAgain) {
+  store = PostgresStore(database.anchor_url);
+  test::World world([&] {
+    std::unique_ptr<Store> made;
+    do made = std::make_unique<PostgresStore>(database.anchor_url);
+    while (!made->acquire());  // until the killed one's session is gone
+    return made;
+  });
+  world.scans = true;
+  SecretKey owner = SecretKey::generate();
+  for (int nth = 1; nth <= 12; ++nth) {
+    world.clock.advance(world.worker_options.interval_ms / 4);
+    world.ledger.add_entry();
+    world.deposit(10, "1002000", to_hex(owner.public_key()));
+    world.crashes.arm(nth);
+    world.tick_blocks(30);
+  }
+  world.crashes.disarm();
+  world.clock.advance(world.worker_options.interval_ms);
+  world.tick_blocks(60);
+  EXPECT_THAT(world.problems, ::testing::IsEmpty());
+  EXPECT_EQ(world.ledger.available(owner.public_key(), test::btt), 120);
+  EXPECT_EQ(world.ledger.count(core::Kind::credit), 12u);
+  auto memos = world.landed_memos();
+  EXPECT_EQ(std::set<std::string>(memos.begin(), memos.end()).size(), memos.size());
+  EXPECT_FALSE(store.open_anchor());
+  EXPECT_EQ(store.newest_solidified()->size, world.ledger.size());
+  EXPECT_EQ(store.newest_solidified()->id, static_cast<std::int64_t>(memos.size()));
+}
+
+}  // namespace
+}  // namespace windlass::anchoring
