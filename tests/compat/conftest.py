@@ -1,0 +1,90 @@
+"""One private Postgres and one ledger server for the whole run, and a client of it that trusts neither."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import grpc
+import pytest
+
+from client import Ledger
+from formats import Signer, sha256, signer_key, verifier_key
+from processes import Postgres, Server
+
+ORIGIN = "compat.windlass.test/log"
+LOG_SEED = sha256(b"log")
+
+
+@pytest.fixture(scope="session")
+def directory():
+    """Short, because a unix socket's path is; readable to the user that Postgres runs as."""
+    path = Path(tempfile.mkdtemp(prefix="windlass-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+def postgres(directory):
+    (directory / "pg").mkdir()
+    cluster = Postgres(directory / "pg")
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def roles():
+    """The signers that genesis gives roles to."""
+    return SimpleNamespace(**{name: Signer(sha256(name.encode())) for name in ("operator", "gateway", "anchor", "auditor")})
+
+
+def genesis_of(roles):
+    return {f"{name}_key": signer.key.hex() for name, signer in vars(roles).items()}
+
+
+@pytest.fixture(scope="session")
+def start_server(postgres, directory, roles):
+    """start_server(name, **options) -> Server; stopped, and required to stop well, at the end."""
+    started = []
+
+    def start(name, **options):
+        log_key = signer_key(ORIGIN, LOG_SEED)
+        started.append(Server(postgres, directory / name, log_key, genesis_of(roles), database=name, **options))
+        return started[-1]
+
+    yield start
+    codes = [server.stop() for server in started]
+    assert codes == [0] * len(codes)
+
+
+@pytest.fixture(scope="session")
+def server(start_server):
+    return start_server("windlass")
+
+
+@pytest.fixture(scope="session")
+def log_vkey():
+    """Computed from the seed: not asked from the server."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return verifier_key(ORIGIN, Ed25519PrivateKey.from_private_bytes(LOG_SEED).public_key().public_bytes_raw())
+
+
+@pytest.fixture(scope="session")
+def ledger(server):
+    with grpc.insecure_channel(server.grpc_address) as channel:
+        grpc.channel_ready_future(channel).result(timeout=10)
+        yield Ledger(channel)
+
+
+@pytest.fixture
+def funded(ledger, roles):
+    """funded(units) -> a new signer whose account holds that much BTT."""
+
+    def make(units=1_000_000_000):
+        signer = Signer()
+        ledger.credit(roles.gateway, signer.key, units)
+        return signer
+
+    return make
