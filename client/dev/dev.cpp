@@ -37,7 +37,7 @@ class Lock {
   static std::optional<Lock> take(const fs::path& dir, std::chrono::milliseconds patience) {
     std::error_code error;
     fs::create_directories(dir, error);
-    int fd = open((dir / "lock").c_str(), O_RDWR | O_CREAT, 0644);
+    int fd = open((dir / lock_file).c_str(), O_RDWR | O_CREAT, 0644);
     auto until = std::chrono::steady_clock::now() + patience;
     while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
       if (std::chrono::steady_clock::now() >= until) {

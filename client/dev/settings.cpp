@@ -231,9 +231,17 @@ void override_with(Settings& settings, const Options& options) {
   if (options.anchor_interval_ms != 0) settings.anchor_interval_ms = options.anchor_interval_ms;
 }
 
+// But for the lock of whoever is about to fill it.
+bool is_empty_but_for_lock(const fs::path& dir) {
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(dir, failed))
+    if (entry.path().filename() != lock_file) return false;
+  return true;
+}
+
 tl::expected<Settings, std::string> make_system(const fs::path& dir, const Options& options) {
   std::error_code failed;
-  if (fs::exists(dir, failed) && !fs::is_empty(dir, failed) && !fs::exists(dir / "keys", failed))
+  if (!is_empty_but_for_lock(dir) && !fs::exists(dir / "keys", failed))
     return tl::unexpected(
         fmt::format("{} holds something else; name an empty or a new folder with --dir", dir.string()));
   fs::remove_all(dir / "keys", failed);  // of a start that was interrupted: nothing was made with them
@@ -300,13 +308,13 @@ tl::expected<Settings, std::string> prepare(const Options& options) {
 tl::expected<void, std::string> remove_system(const fs::path& given) {
   fs::path dir = fs::weakly_canonical(fs::absolute(given));
   std::error_code failed;
-  if (!fs::exists(dir, failed) || fs::is_empty(dir, failed)) return {};
+  if (is_empty_but_for_lock(dir)) return {};
   if (!fs::exists(dir / "dev.conf"))
     return tl::unexpected(fmt::format("{} is no development system: it is not removed", dir.string()));
   remove_cluster(place_of(dir));
   // Not the folder itself: it holds the lock that we hold.
   for (const auto& entry : fs::directory_iterator(dir))
-    if (entry.path().filename() != "lock") fs::remove_all(entry.path(), failed);
+    if (entry.path().filename() != lock_file) fs::remove_all(entry.path(), failed);
   if (failed) return error("cannot remove what is in", dir);
   return {};
 }
