@@ -132,17 +132,23 @@ auto Queries::with_session(Read read) -> Answered<decltype(read(std::declval<jou
       ++sessions_left_;
     returned_.notify_one();
   };
-  try {
-    if (!session) session = sessions_.reader();
-    auto answer = read(*session);
-    give_back(true);
-    return answer;
-  } catch (const journal::DatabaseError&) {
-    give_back(false);  // a broken session is not kept
-    return failure(Error::unavailable);
-  } catch (...) {
-    give_back(false);
-    throw;
+  for (;;) {
+    bool was_idle = session != nullptr;
+    try {
+      if (!session) session = sessions_.reader();
+      auto answer = read(*session);
+      give_back(true);
+      return answer;
+    } catch (const journal::DatabaseError&) {
+      // An idle one may have broken long ago, when Postgres was restarted: a new one tells.
+      session.reset();
+      if (was_idle) continue;
+      give_back(false);
+      return failure(Error::unavailable);
+    } catch (...) {
+      give_back(false);
+      throw;
+    }
   }
 }
 

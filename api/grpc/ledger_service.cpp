@@ -107,9 +107,9 @@ class SubmitStreamReactor final
     std::unique_lock lock(mutex_);
     slot.response = std::move(response);
     shut_out_ = shut_out_ || results.shut_out;
-    --callbacks_;
     write_next(lock);
     if (!lock.owns_lock()) lock.lock();
+    --callbacks_;  // only now: the last one's write may end the stream, and this object with it
     finish_if_done(lock);
   }
 

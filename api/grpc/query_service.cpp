@@ -122,22 +122,23 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::Account> {
  private:
   void begin() {
     auto account = queries_.account(key_);
-    bool watched = account && watchers_.add(account->account.number, this, [this] { wake(); });
+    bool watched = account && watchers_.add(account->account.number, this, [this] { return wake(); });
     if (!watched) {
       end(to_status(account ? core::Error::queue_full : account.error()));
       return;
     }
     show();
   }
-  void wake() {
-    bool idle = false;
+  bool wake() {
     {
       std::lock_guard lock(mutex_);
       changed_ = true;
-      idle = !busy_;
+      if (busy_) return true;
       busy_ = true;
     }
-    if (idle) schedule();
+    if (pool_.run([this] { show(); })) return true;
+    Finish(to_status(core::Error::queue_full));
+    return false;
   }
   void schedule() {
     if (!pool_.run([this] { show(); })) end(to_status(core::Error::queue_full));
@@ -186,16 +187,12 @@ bool Watchers::add(core::AccountNumber account, const void* watcher, Wake wake) 
   std::lock_guard lock(mutex_);
   if (watchers_.size() >= max_watchers) return false;
   watchers_.try_emplace(watcher, Watcher{account, std::move(wake)});
-  ++watched_[account];
   return true;
 }
 
 void Watchers::remove(const void* watcher) {
   std::lock_guard lock(mutex_);
-  auto it = watchers_.find(watcher);
-  if (it == watchers_.end()) return;
-  if (--watched_[it->second.account] == 0) watched_.erase(it->second.account);
-  watchers_.erase(it);
+  watchers_.erase(watcher);
 }
 
 void Watchers::committed(const sequencer::CommittedBatch& batch) {
@@ -208,8 +205,10 @@ void Watchers::committed(const sequencer::CommittedBatch& batch) {
       if (const auto* closing = std::get_if<core::ClosingPosting>(&posting))
         touched.insert(closing->payer.account);
     }
-  for (auto& [id, watcher] : watchers_)
-    if (touched.contains(watcher.account)) watcher.wake();
+  for (auto it = watchers_.begin(); it != watchers_.end();) {
+    auto here = it++;
+    if (touched.contains(here->second.account) && !here->second.wake()) watchers_.erase(here);
+  }
 }
 
 // --- Query

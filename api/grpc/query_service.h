@@ -22,8 +22,9 @@ constexpr std::size_t max_watchers = 10'000;
 // states but never queues them.
 class Watchers {
  public:
-  using Wake = std::function<void()>;
-  // False when there are too many. `wake` is called under a lock: it only schedules.
+  // Called under a lock, so it only schedules; false: it could not, has ended, and is to be forgotten.
+  using Wake = std::function<bool()>;
+  // False when there are too many.
   bool add(core::AccountNumber account, const void* watcher, Wake wake);
   void remove(const void* watcher);
   void committed(const sequencer::CommittedBatch& batch);
@@ -35,7 +36,6 @@ class Watchers {
   };
   std::mutex mutex_;
   absl::flat_hash_map<const void*, Watcher> watchers_;
-  absl::flat_hash_map<core::AccountNumber, int> watched_;
 };
 
 class QueryService final : public v1::Query::CallbackService {
