@@ -7,6 +7,7 @@ import stubs  # noqa: F401  (makes the generated modules importable)
 from formats import (
     AccountPosting,
     Leaf,
+    chain_amount,
     decode_posting,
     leaf_hash,
     open_promise,
@@ -74,14 +75,16 @@ class Ledger:
         requests = (ledger_pb2.SubmitStreamRequest(commands=commands, want_promises=promises) for commands in messages)
         return [response.results for response in self.writes.SubmitStream(requests, timeout=DEADLINE_S)]
 
-    def credit(self, gateway, owner, units, asset=None):
-        """A deposit of `units` ledger units, as the gateway would credit it."""
-        asset = asset or self.assets["BTT"]
+    def credit(self, gateway, owner, units):
+        """A deposit of `units` BTT, as the gateway would credit it."""
+        btt = self.assets["BTT"]
+        return self.credit_chain_units(gateway, owner, units * btt.chain_units, btt)
+
+    def credit_chain_units(self, gateway, owner, amount, asset):
         block = next(self._blocks)
-        amount = units * asset.chain_units
         credit = command_pb2.Credit(
             asset=asset.number,
-            amount=amount.to_bytes((amount.bit_length() + 7) // 8, "big"),
+            amount=chain_amount(amount),
             owner=owner,
             chain=TRON,
             block=block,

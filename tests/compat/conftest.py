@@ -78,7 +78,7 @@ def ledger(server):
         yield Ledger(channel)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def funded(ledger, roles):
     """funded(units) -> a new signer whose account holds that much BTT."""
 

@@ -82,16 +82,13 @@ def _postgres_bin():
     return max(versions, key=lambda path: int(path.parts[-3])).parent
 
 
-def _as_unprivileged():
+def _unprivileged():
     """Postgres refuses to run as root: then it runs as the first of these users that the machine has."""
-    if os.geteuid() != 0:
-        return {}
     for name in ("postgres", "nobody"):
         try:
-            user = pwd.getpwnam(name)
+            return pwd.getpwnam(name)
         except KeyError:
             continue
-        return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     raise RuntimeError("no user that Postgres could run as")
 
 
@@ -102,27 +99,29 @@ class Postgres:
 
     def __init__(self, directory):
         self._bin = _postgres_bin()
-        self._user = _as_unprivileged()
+        self._as_user = []
         self.directory = directory
-        if self._user:
-            os.chown(directory, self._user["user"], self._user["group"])
+        if os.geteuid() == 0:
+            user = _unprivileged()
+            os.chown(directory, user.pw_uid, user.pw_gid)
+            # Not by a fork that changes its user: gRPC's threads do not survive that.
+            self._as_user = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
         self.data = directory / "data"
         self._run("initdb", "-D", self.data, "-U", self.OWNER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
         self.start()
 
     def start(self):
         self._process = Process(
-            [self._bin / "postgres", "-D", self.data, "-k", self.directory, "-p", "5432", "-c", "listen_addresses="],
+            [*self._as_user, self._bin / "postgres", "-D", self.data, "-k", self.directory, "-p", "5432", "-c", "listen_addresses="],
             self.directory.parent / "postgres.log",
             stop_signal=signal.SIGINT,
             cwd=self.directory,
-            **self._user,
         )
         self._process.wait_for(self._accepts, "accepts connections")
 
     def _run(self, program, *arguments):
-        command = [str(self._bin / program), *map(str, arguments)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.directory, **self._user)
+        command = [*self._as_user, str(self._bin / program), *map(str, arguments)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.directory)
 
     def _accepts(self):
         ready = [str(self._bin / "pg_isready"), "-q", "-h", str(self.directory), "-p", "5432", "-U", self.OWNER]

@@ -216,12 +216,17 @@ def test_rotates_a_key_that_both_keys_sign_for(ledger, funded):
     assert ledger.balance(new.key) == (8_000, 0, 0)
 
 
+def next_asset_number(ledger):
+    """They are numbered without gaps."""
+    return len(ledger.query.ListAssets(query_pb2.ListAssetsRequest(), timeout=DEADLINE_S).assets) + 1
+
+
 def test_sets_roles_and_assets_and_seals(ledger, roles):
     key = Signer().key
     ledger.execute(roles.operator, set_roles=command_pb2.SetRoles(key=key, roles=command_pb2.ROLE_AUDITOR))
     assert ledger.account(key).roles == command_pb2.ROLE_AUDITOR
     asset = command_pb2.Asset(
-        number=len(ledger.assets) + 1,  # they are numbered without gaps
+        number=next_asset_number(ledger),
         symbol="GOLD",
         chain=TRON,
         token="1000009",
@@ -232,7 +237,7 @@ def test_sets_roles_and_assets_and_seals(ledger, roles):
     )
     ledger.execute(roles.operator, set_asset=command_pb2.SetAsset(asset=asset))
     owner = Signer()
-    credit = ledger.credit(roles.gateway, owner.key, 7, asset)
+    credit = ledger.credit_chain_units(roles.gateway, owner.key, 7_000, asset)
     assert ledger.balance(owner.key, asset.number) == (7, 0, 0)
 
     block_id = sha256(b"block")

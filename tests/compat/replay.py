@@ -1,0 +1,174 @@
+"""An auditor's replay from postings alone: recomputes every leaf, follows every chain, adds up the money."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from client import command_pb2
+from formats import (
+    CREDIT,
+    NONE,
+    SEAL,
+    AccountPosting,
+    ChannelPosting,
+    ClosingPosting,
+    Histories,
+    decode_envelope,
+    decode_posting,
+    make_leaf,
+    salt,
+    signature_holds,
+    signing_tag,
+)
+from merkle import leaf_hash
+
+
+@dataclass
+class Totals:
+    """Of one asset."""
+
+    unassigned: int = 0
+    dust: int = 0
+    credited: int = 0
+
+
+@dataclass
+class Replay:
+    tag: bytes = b""
+    leaf_hashes: list = field(default_factory=list)
+    histories: Histories = field(default_factory=Histories)
+    balances: dict = field(default_factory=dict)  # (account, asset) -> its last posting
+    channels: dict = field(default_factory=dict)  # open: id -> its last posting
+    channel_assets: dict = field(default_factory=dict)
+    closed: dict = field(default_factory=dict)  # id -> the history hash in the closing posting
+    last_sequence: dict = field(default_factory=dict)  # of accounts and of channels
+    chain_units: dict = field(default_factory=dict)
+    totals: dict = field(default_factory=lambda: defaultdict(Totals))
+    time_us: int = 0
+
+    def add(self, entry):
+        """AssertionError where the entry is not what its leaf says, or does not follow from those before it."""
+        assert entry.sequence == len(self.leaf_hashes)
+        assert entry.time_us >= self.time_us
+        self.time_us = entry.time_us
+        self._check_leaf(entry)
+        command = self._check_signatures(entry)
+        if entry.kind == SEAL:
+            self._check_seal(command.seal)
+        self._note_assets(command)
+        self._book(entry, command)
+
+    def _check_leaf(self, entry):
+        postings = [shown.posting for shown in entry.postings]
+        leaf = make_leaf(entry.sequence, entry.time_us, entry.kind, entry.envelope, postings, entry.secret)
+        assert leaf.encode() == entry.leaf
+        assert leaf_hash(entry.leaf) == entry.leaf_hash
+        assert entry.envelope_salt == salt(entry.secret, 0)
+        self.leaf_hashes.append(entry.leaf_hash)
+        self.histories.add(entry.sequence, postings, entry.secret)
+
+    def _check_signatures(self, entry):
+        signed, signers = decode_envelope(entry.envelope)
+        command = command_pb2.Command.FromString(signed)
+        body = command.WhichOneof("body")
+        if entry.sequence == 0:
+            self.tag = signing_tag(command.genesis.origin, entry.leaf_hash)
+        assert len(signers) == {"genesis": 0, "seal": 0, "rotate_key": 2}.get(body, 1)
+        for key, signature in signers:
+            assert signature_holds(key, self.tag, signed, signature)
+        if body == "close_channel" and command.close_channel.HasField("last_receipt"):
+            last = command.close_channel.last_receipt
+            assert signature_holds(last.key, self.tag, last.command, last.signature)
+        return command
+
+    def _note_assets(self, command):
+        for asset in [*command.genesis.assets, command.set_asset.asset]:
+            if asset.number:
+                self.chain_units[asset.number] = asset.chain_units
+
+    def _book(self, entry, command):
+        before = self._money()
+        postings = [decode_posting(shown.posting) for shown in entry.postings]
+        self._check_order(postings)
+        touched = set()
+        for posting in postings:
+            name = self._name(posting)
+            assert posting.previous == self.last_sequence.get(name, NONE)
+            touched.add(name)
+            if isinstance(posting, ChannelPosting):
+                self._book_channel(entry, command, posting)
+            else:
+                self._book_account(posting)
+        for posting in postings:
+            if isinstance(posting, ClosingPosting):
+                self.closed[posting.channel] = posting.history_hash
+                assert posting.history_hash == self.histories.channels[posting.channel]
+                del self.channels[posting.channel]
+        self.last_sequence.update((name, entry.sequence) for name in touched)
+        if entry.kind == CREDIT:
+            self._book_credit(command.credit, before)
+        else:
+            assert self._money() == before
+
+    def _name(self, posting):
+        if isinstance(posting, ChannelPosting):
+            return "channel", posting.channel
+        return "account", posting.account
+
+    def _check_order(self, postings):
+        accounts = [(p.account, p.asset) for p in postings if isinstance(p, AccountPosting)]
+        assert accounts == sorted(set(accounts))
+        channels = [k for k, posting in enumerate(postings) if isinstance(posting, ChannelPosting)]
+        assert channels in ([], [len(postings) - 1])
+
+    def _book_account(self, posting):
+        assert min(posting.available, posting.locked, posting.held) >= 0
+        if posting.asset:
+            self.balances[posting.account, posting.asset] = posting
+        else:
+            assert (posting.available, posting.locked, posting.held) == (0, 0, 0)
+
+    def _book_channel(self, entry, command, posting):
+        assert 0 <= posting.claimed <= posting.deposit
+        if posting.channel == entry.sequence:
+            self.channel_assets[posting.channel] = command.open_channel.asset
+        self.channels[posting.channel] = posting
+
+    def _book_credit(self, credit, before):
+        totals, amount = self.totals[credit.asset], int.from_bytes(credit.amount, "big")
+        units, dust = divmod(amount, self.chain_units[credit.asset])
+        received = self._money()[credit.asset] - before[credit.asset]
+        assert received in (0, units)
+        totals.unassigned += units - received
+        totals.dust += dust
+        totals.credited += amount
+
+    def available(self, asset):
+        return sum(posting.available for (_, number), posting in self.balances.items() if number == asset)
+
+    def in_channels(self, asset):
+        """Deposits less claims."""
+        rows = [row for number, row in self.channels.items() if self.channel_assets[number] == asset]
+        return sum(row.deposit - row.claimed for row in rows)
+
+    def _money(self):
+        return {asset: self.available(asset) + self.in_channels(asset) for asset in self.chain_units}
+
+    def accounts(self):
+        return sum(kind == "account" for kind, _ in self.last_sequence)
+
+    def check_totals(self, rows):
+        """Against windlass.v1.AssetTotals of the same moment."""
+        assert [row.asset for row in rows] == sorted(self.chain_units)
+        for row in rows:
+            mine = self.totals[row.asset]
+            wide = [int.from_bytes(value, "big") for value in (row.dust, row.credited, row.paid)]
+            assert {len(value) for value in (row.dust, row.credited, row.paid)} == {16}
+            narrow = [row.available, row.locked, row.held, row.unassigned]
+            assert narrow == [self.available(row.asset), self.in_channels(row.asset), 0, mine.unassigned]
+            assert wide == [mine.dust, mine.credited, 0]
+            assert sum(narrow) * self.chain_units[row.asset] + mine.dust == mine.credited
+
+    def _check_seal(self, seal):
+        self.check_totals(seal.totals)
+        assert seal.accounts == self.accounts()
+        assert len(seal.block_id) == len(seal.snapshot_root) == 32
