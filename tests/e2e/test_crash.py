@@ -1,0 +1,121 @@
+"""The server killed, and Postgres stopped, at random instants under load: nothing acknowledged is lost, nothing happens
+twice, and the balances are those that a replay gives."""
+
+import os
+import subprocess
+import threading
+
+import merkle
+from harness import BTT, wait_until
+from load import Running, make_workers
+from processes import BIN_DIR
+from follower import Follower
+
+KILLS = int(os.environ.get("WINDLASS_KILLS", 40))
+POSTGRES_STOPS = int(os.environ.get("WINDLASS_PG_STOPS", 5))
+WORKERS, ACCOUNTS_EACH = 4, 6
+UNITS = 10**12  # each: no payment is ever refused for want of money
+LONGEST_LOAD_S = 0.7
+KILLS_PER_AUDIT = 20
+
+
+class Check:
+    """Everything that must hold whenever all that was sent is answered."""
+
+    def __init__(self, ledger, model, workers):
+        self._ledger, self._model, self._workers = ledger, model, workers
+        self._replay = Follower()
+        self._checked = {worker: 0 for worker in workers}
+
+    def acknowledged_stand(self, client):
+        """Right after a recovery, before anything is sent again: all that was ever acknowledged is there."""
+        self._replay.read_on(client)
+        for worker in self._workers:
+            for sent, answer in worker.acknowledged[self._checked[worker] :]:
+                assert answer.sequence < self._replay.tree.size, f"entry {answer.sequence} was acknowledged and is lost"
+                assert self._replay.leaf_hashes[answer.sequence] == answer.leaf_hash
+                assert merkle.leaf_hash(answer.leaf) == answer.leaf_hash
+                assert self._replay.sequence_of[sent.signed.command] == answer.sequence
+            self._checked[worker] = len(worker.acknowledged)
+
+    def all_settled(self, client):
+        """Once everything is answered: the log holds it, each once; all accounts of it agree."""
+        assert all(worker.is_settled() for worker in self._workers)
+        self.acknowledged_stand(client)
+        answered = sum(len(worker.acknowledged) for worker in self._workers)
+        covered = {sent.signed.command for worker in self._workers for sent, _ in worker.covered}
+        ours = len(self._replay.sequence_of.keys() - covered)
+        assert ours == answered + self._entries_of_others(), "an entry that nobody was answered for"
+        self._balances_agree(client)
+        checkpoint = client.checkpoint(self._replay.tree.size)
+        assert (checkpoint.size, checkpoint.root) == (self._replay.tree.size, self._replay.tree.root())
+
+    def _entries_of_others(self):
+        return 1 + WORKERS * ACCOUNTS_EACH  # genesis and the deposits
+
+    def _balances_agree(self, client):
+        for key in self._model.available:
+            assert client.balance(key) == (self._model.available[key], self._model.locked[key], 0)
+        for channel in list(self._model.channels.values())[-10:]:
+            shown = client.payment_channel(channel.number)
+            assert (shown.deposit, shown.claimed, shown.open) == (channel.deposit, channel.claimed, channel.is_open)
+        totals = next(totals for totals in client.totals().totals if totals.asset == BTT)
+        supply = WORKERS * ACCOUNTS_EACH * UNITS
+        assert int.from_bytes(totals.credited, "big") == supply == totals.available + totals.locked
+        self._ledger.wait_flushed()
+        assert self._replay.differences_from(self._ledger.database) == []
+
+
+def audit(ledger):
+    program = BIN_DIR / "windlass"
+    if program.exists():
+        environment = {**os.environ, "WINDLASS_ADDRESS": ledger.server.grpc, "WINDLASS_HTTP": f"http://{ledger.server.http}"}
+        done = subprocess.run([program, "audit", "--full"], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def work_for_a_while(running, rng):
+    """A random instant under load; earlier only where a worker was answered what cannot be."""
+    failed, until = threading.Event(), rng.uniform(0.02, LONGEST_LOAD_S)
+    failed.wait(until)
+    assert not running.failed() or running.join()
+
+
+def test_keeps_what_it_acknowledged_when_killed(ledger, rng):
+    with ledger.client() as client:
+        model, workers = make_workers(ledger, client, rng, WORKERS, ACCOUNTS_EACH, UNITS)
+    check = Check(ledger, model, workers)
+    for kill in range(1, KILLS + 1):
+        running = Running(workers, ledger.server.grpc)
+        work_for_a_while(running, rng)
+        ledger.server.kill()
+        running.join()
+        ledger.server.start().wait_ready()
+        with ledger.client() as client:
+            check.acknowledged_stand(client)
+            Running(workers, ledger.server.grpc).finish()
+            check.all_settled(client)
+        if kill % KILLS_PER_AUDIT == 0 or kill == KILLS:
+            audit(ledger)
+    print(f"{KILLS} kills, {sum(len(worker.acknowledged) for worker in workers)} entries acknowledged")
+
+
+def test_survives_postgres_being_stopped(ledger, rng):
+    with ledger.client() as client:
+        model, workers = make_workers(ledger, client, rng, WORKERS, ACCOUNTS_EACH, UNITS)
+    check = Check(ledger, model, workers)
+    for _ in range(POSTGRES_STOPS):
+        epoch = ledger.database.number("SELECT epoch FROM writer")
+        running = Running(workers, ledger.server.grpc)
+        work_for_a_while(running, rng)
+        ledger.postgres.stop_immediately()
+        wait_until(lambda: ledger.server.http_status("/readyz") == 503, "the server to notice")
+        ledger.postgres.start()
+        ledger.server.wait_ready()
+        running.finish()
+        assert ledger.database.number("SELECT epoch FROM writer") > epoch
+        with ledger.client() as client:
+            check.acknowledged_stand(client)
+            check.all_settled(client)
+    audit(ledger)
+    print(f"{POSTGRES_STOPS} stops, {sum(len(worker.acknowledged) for worker in workers)} entries acknowledged")
