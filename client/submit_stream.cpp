@@ -17,6 +17,12 @@ SubmitStream::~SubmitStream() {
   stream_->Finish();
 }
 
+bool SubmitStream::wait_for_room() {
+  std::unique_lock lock(mutex_);
+  wait(lock, [&] { return queued_.size() + unanswered_.size() < options_.window; });
+  return !failure_;
+}
+
 bool SubmitStream::send(pb::SignedCommand command, std::uint64_t tag) {
   std::unique_lock lock(mutex_);
   wait(lock, [&] { return queued_.size() + unanswered_.size() < options_.window; });

@@ -29,6 +29,8 @@ class SubmitStream {
   SubmitStream(const SubmitStream&) = delete;
   SubmitStream& operator=(const SubmitStream&) = delete;
 
+  // Waits while the window is full: what send() does first, for who wants to know when it was really sent.
+  bool wait_for_room();
   // Waits while the window is full. False once the stream has failed: finish() says why.
   bool send(pb::SignedCommand command, std::uint64_t tag);
   // Waits for all answers. A failure leaves the unanswered commands in doubt: send them again, they are

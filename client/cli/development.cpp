@@ -13,15 +13,6 @@ void add_dir(CLI::App& app, std::string& dir) {
   app.add_option("--dir", dir, "where the system keeps its state")->capture_default_str();
 }
 
-Result<dev::Settings> running_system(const std::string& dir) {
-  auto settings = dev::load_settings(dir);
-  if (!settings) return usage_error(settings.error());
-  if (!dev::is_running(settings->dir))
-    return fail(Failure::Kind::later,
-                "the system in " + settings->dir.string() + " does not run; `windlass dev` starts it");
-  return *std::move(settings);
-}
-
 Run dev_run(CLI::App& app) {
   struct Options : dev::Options {
     std::string folder = ".windlass";
@@ -147,6 +138,15 @@ Run dev_faucet(CLI::App& app) {
 }
 
 }  // namespace
+
+Result<dev::Settings> running_system(const std::string& dir) {
+  auto settings = dev::load_settings(dir);
+  if (!settings) return usage_error(settings.error());
+  if (!dev::is_running(settings->dir))
+    return fail(Failure::Kind::later,
+                "the system in " + settings->dir.string() + " does not run; `windlass dev` starts it");
+  return *std::move(settings);
+}
 
 Commands development_commands() {
   return {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "client/cli/context.h"
+#include "client/dev/settings.h"
 
 namespace windlass::cli {
 
@@ -26,6 +27,10 @@ Commands payment_commands();
 Commands proof_commands();
 Commands operator_commands();
 Commands development_commands();
+Commands demo_commands();
+
+// The development system in `dir`, which must be running.
+Result<dev::Settings> running_system(const std::string& dir);
 
 // Parses and runs; the exit code.
 int run(int argc, char** argv);
