@@ -17,7 +17,7 @@ namespace windlass::core {
 namespace {
 
 constexpr std::uint64_t commands_by_default = 200'000;
-constexpr std::uint64_t seeds_by_default = 10;
+constexpr std::uint64_t commands_of_a_seed = 20'000;
 
 // What is durable.
 struct Storage {
@@ -273,10 +273,9 @@ class CachedRun {
 
 TEST(CoreCache, FlushesExactlyAsOfTheFreezeAndReplaysToTheSameState) {
   Counts counts;
-  std::uint64_t commands = property_commands(commands_by_default) / seeds_by_default;
-  for (auto seed : property_seeds(seeds_by_default)) {
-    std::cout << fmt::format("seed {}: {} commands", seed, commands) << std::endl;
-    auto fault = CachedRun(seed, counts).run(commands);
+  for (auto seed : property_seeds(commands_by_default, commands_of_a_seed)) {
+    std::cout << fmt::format("seed {}: {} commands", seed, commands_of_a_seed) << std::endl;
+    auto fault = CachedRun(seed, counts).run(commands_of_a_seed);
     ASSERT_FALSE(fault) << "WINDLASS_SEED=" << seed << ": " << *fault;
   }
   std::cout << fmt::format(

@@ -160,22 +160,22 @@ Body CommandSource::seal() {
       ++seal.accounts;
       break;
     case 1:
-      ++total.available, --total.locked;
+      total.available ^= 1;
       break;
     case 2:
-      ++total.unassigned;
+      total.locked ^= 1;
       break;
     case 3:
-      ++total.dust;
+      total.unassigned ^= 1;
       break;
     case 4:
-      ++total.credited;
+      total.dust ^= 1;
       break;
     case 5:
-      ++total.paid;
+      total.credited ^= 1;
       break;
     case 6:
-      ++total.held;
+      total.paid ^= 1;
       break;
     default:
       seal.totals.pop_back();

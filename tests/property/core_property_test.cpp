@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::uint64_t commands_by_default = 1'000'000;
 constexpr std::uint64_t whole_check_interval = 8'192;
-constexpr std::uint64_t seeds_by_default = 8;
+constexpr std::uint64_t commands_of_a_seed = 125'000;
 
 using Coverage = std::map<std::string, std::uint64_t>;
 
@@ -147,15 +147,14 @@ void expect_everything_reached(const Coverage& coverage) {
 
 TEST(CoreProperty, AnswersAndChangesAsTheModelDoes) {
   Coverage coverage;
-  auto seeds = property_seeds(seeds_by_default);
-  std::uint64_t commands = property_commands(commands_by_default) / seeds_by_default;
+  auto seeds = property_seeds(commands_by_default, commands_of_a_seed);
   for (auto seed : seeds) {
-    std::cout << fmt::format("seed {}: {} commands", seed, commands) << std::endl;
-    auto fault = run(seed, commands, coverage);
+    std::cout << fmt::format("seed {}: {} commands", seed, commands_of_a_seed) << std::endl;
+    auto fault = run(seed, commands_of_a_seed, coverage);
     ASSERT_FALSE(fault) << "WINDLASS_SEED=" << seed << ": " << *fault;
   }
   for (const auto& [what, count] : coverage) std::cout << fmt::format("{:>10} {}\n", count, what);
-  if (seeds.size() * commands >= commands_by_default) expect_everything_reached(coverage);
+  if (seeds.size() * commands_of_a_seed >= commands_by_default) expect_everything_reached(coverage);
 }
 
 }  // namespace

@@ -14,18 +14,16 @@ inline std::uint64_t number_from_environment(const char* name, std::uint64_t oth
   return text ? std::stoull(text) : otherwise;
 }
 
-// The seed of WINDLASS_SEED alone; otherwise 1, 2, ... and, last, one never tried before.
-inline std::vector<std::uint64_t> property_seeds(std::uint64_t count) {
+// The seed of WINDLASS_SEED alone; otherwise as many as make `commands` (WINDLASS_PROPERTY_COMMANDS) of so
+// many each: 1, 2, ... and, from a few on, seeds never tried before.
+inline std::vector<std::uint64_t> property_seeds(std::uint64_t commands, std::uint64_t commands_of_a_seed) {
+  constexpr std::uint64_t known_seeds = 7;
   if (std::getenv("WINDLASS_SEED")) return {number_from_environment("WINDLASS_SEED", 0)};
+  commands = number_from_environment("WINDLASS_PROPERTY_COMMANDS", commands);
   std::vector<std::uint64_t> seeds;
-  for (std::uint64_t seed = 1; seed < count; ++seed) seeds.push_back(seed);
-  seeds.push_back(std::random_device{}());
+  for (std::uint64_t seed = 1; seeds.size() * commands_of_a_seed < commands; ++seed)
+    seeds.push_back(seed <= known_seeds ? seed : std::random_device{}());
   return seeds;
-}
-
-// In all, over all seeds.
-inline std::uint64_t property_commands(std::uint64_t otherwise) {
-  return number_from_environment("WINDLASS_PROPERTY_COMMANDS", otherwise);
 }
 
 }  // namespace windlass
