@@ -149,6 +149,7 @@ tron::ChainResult<tron::BroadcastAnswer> TestChain::broadcast(ByteView transacti
   crashes_.pass();
   return reach([&]() -> tron::ChainResult<tron::BroadcastAnswer> {
     sent.emplace_back(transaction);
+    if (on_send) on_send(transaction);
     if (swallow) return *swallow;
     auto answer = client_.broadcast(transaction);
     crashes_.pass();

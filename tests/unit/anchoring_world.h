@@ -130,6 +130,7 @@ class TestChain final : public tron::Chain {
   std::optional<tron::BroadcastAnswer> swallow;
   std::function<void(tron::Block&)> change_block;
   std::vector<std::string> sent;  // every transaction that left the process, in order
+  std::function<void(ByteView transaction)> on_send;
 
  private:
   template <typename Call>
