@@ -48,9 +48,9 @@ def start_server(postgres, directory, roles):
     """start_server(name, **options) -> Server; stopped, and required to stop well, at the end."""
     started = []
 
-    def start(name, **options):
-        log_key = signer_key(ORIGIN, LOG_SEED)
-        started.append(Server(postgres, directory / name, log_key, genesis_of(roles), database=name, **options))
+    def start(name, genesis=None, **options):
+        log_key, genesis = signer_key(ORIGIN, LOG_SEED), genesis or genesis_of(roles)
+        started.append(Server(postgres, directory / name, log_key, genesis, database=name, **options))
         return started[-1]
 
     yield start

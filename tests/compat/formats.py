@@ -1,7 +1,6 @@
 """Windlass's formats as docs/formats.md states them: what a stranger would write to sign, read and verify."""
 
 import base64
-import hashlib
 import struct
 from dataclasses import dataclass, field
 
@@ -43,7 +42,15 @@ class Signer:
         self.address = tron_address(self.key)
 
     def sign(self, tag, command):
-        return self._private.sign_recoverable(digest(tag, command), hasher=None)[:64]
+        return self.sign_recoverable(digest(tag, command))[:64]
+
+    def sign_recoverable(self, hashed):
+        """r || s || v, as TRON's transactions have it."""
+        signature = self._private.sign_recoverable(hashed, hasher=None)
+        return signature[:64] + bytes([27 + signature[64]])
+
+    def secret_hex(self):
+        return self._private.secret.hex()
 
 
 def signature_holds(key, tag, command, signature):
@@ -360,7 +367,3 @@ def anchor_memo(size, tree_root):
 def chain_amount(amount):
     """Big-endian without leading zeros."""
     return amount.to_bytes((amount.bit_length() + 7) // 8, "big")
-
-
-def sha256_hex(data):
-    return hashlib.sha256(data).hexdigest()

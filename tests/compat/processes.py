@@ -96,6 +96,7 @@ class Postgres:
     """A cluster of its own behind a unix socket in `directory`."""
 
     OWNER = "windlass_owner"
+    SETTINGS = ("listen_addresses=",)
 
     def __init__(self, directory):
         self._bin = _postgres_bin()
@@ -111,8 +112,9 @@ class Postgres:
         self.start()
 
     def start(self):
+        server = [*self._as_user, self._bin / "postgres", "-D", self.data, "-k", self.directory, "-p", "5432"]
         self._process = Process(
-            [*self._as_user, self._bin / "postgres", "-D", self.data, "-k", self.directory, "-p", "5432", "-c", "listen_addresses="],
+            [*server, *(f"--{setting}" for setting in self.SETTINGS)],
             self.directory.parent / "postgres.log",
             stop_signal=signal.SIGINT,
             cwd=self.directory,

@@ -1,0 +1,162 @@
+"""The whole of it: ledger, devchain and anchoring worker; an entry proven up to a solidified TRON transaction."""
+
+import json
+import re
+
+import grpc
+import pytest
+
+from client import Ledger, command_pb2, log_pb2
+from conftest import genesis_of
+from formats import SEAL, Signer, anchor_memo, decode_envelope, open_checkpoint
+from merkle import check_consistency, root_from_inclusion
+from processes import BIN_DIR, Process, free_address, wait_until, write_secret
+from tron_chain import Node, base58check, block_id, sender, transaction_id, transactions_root, transfer_of
+
+BLOCK_INTERVAL_MS = 200
+SOLID_AFTER = 2
+TRX = 1_000_000  # sun
+ANCHORED_DEADLINE_S = 30
+
+
+@pytest.fixture(scope="module")
+def people():
+    return {name: Signer() for name in ("custody", "depositor", "payee")}
+
+
+@pytest.fixture(scope="module")
+def node(directory, roles, people):
+    """A devchain on which the anchor's account and the depositor have TRX."""
+    rich = [roles.anchor, roles.operator, people["custody"], people["depositor"]]
+    accounts = [{"address": base58check(signer.address), "balance_sun": str(10_000 * TRX)} for signer in rich]
+    genesis = directory / "devchain.json"
+    genesis.write_text(json.dumps({"accounts": accounts}))
+    log = directory / "devchain.log"
+    arguments = ["--dir", directory / "devchain", "--genesis", genesis, "--listen", "127.0.0.1:0"]
+    timing = ["--block-interval-ms", BLOCK_INTERVAL_MS, "--solid-after", SOLID_AFTER]
+    process = Process([BIN_DIR / "windlass-devchain", *arguments, *timing], log)
+    found = process.wait_for(lambda: re.search(r"listening on (\S+)", log.read_text()), "listens")
+    chain = Node(found[1])
+    chain.address = found[1]
+    yield chain
+    chain.close()
+    assert process.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def anchored_ledger(start_server, postgres, directory, roles, people, node):
+    genesis = {
+        **genesis_of(roles),
+        "anchor_address": base58check(roles.anchor.address),
+        "custody_address": base58check(people["custody"].address),
+    }
+    server = start_server("anchored", genesis=genesis)
+    options = {
+        "ledger.address": server.grpc_address,
+        "database.url": postgres.url("anchored", "windlass_anchor"),
+        "tron.full_node": node.address,
+        "tron.poll_interval_ms": 100,
+        "anchor.key_file": write_secret(directory / "anchor.key", roles.anchor.secret_hex()),
+        "anchor.to": base58check(roles.operator.address),
+        "anchor.interval_ms": 1000,
+        "gateway.key_file": write_secret(directory / "gateway.key", roles.gateway.secret_hex()),
+        "gateway.custody": base58check(people["custody"].address),
+        "metrics.listen": free_address(),
+    }
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    anchor = Process([BIN_DIR / "windlass-anchor", *arguments], directory / "windlass-anchor.log")
+    with grpc.insecure_channel(server.grpc_address) as channel:
+        grpc.channel_ready_future(channel).result(timeout=10)
+        yield Ledger(channel)
+    assert anchor.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def deposited(anchored_ledger, node, people):
+    """A deposit of TRX to custody with the owner's key in its memo -> (owner, sun, the transaction's id), credited."""
+    owner, sun = Signer(), 25 * TRX
+    memo = b"0x" + owner.key.hex().upper().encode()
+    txid = node.transfer(people["depositor"], people["custody"].address, sun, memo)
+    asset = anchored_ledger.assets["TRX"].number
+    wait_until(lambda: known(anchored_ledger, owner.key), "the deposit is credited", ANCHORED_DEADLINE_S)
+    assert anchored_ledger.balance(owner.key, asset) == (sun // anchored_ledger.assets["TRX"].chain_units, 0, 0)
+    return owner, sun, txid
+
+
+def known(ledger, key):
+    try:
+        return ledger.account(key)
+    except grpc.RpcError as error:
+        assert error.code() is grpc.StatusCode.NOT_FOUND
+        return None
+
+
+@pytest.fixture(scope="module")
+def anchored(anchored_ledger, deposited, people):
+    """A payment out of the deposit -> (its acknowledgement, the first solidified anchor that covers it)"""
+    trx = anchored_ledger.assets["TRX"].number
+    transfer = command_pb2.Transfer(asset=trx, recipient=people["payee"].key, amount=TRX)
+    paid = anchored_ledger.submit(deposited[0], promise=True, transfer=transfer)
+
+    def covering():
+        request = log_pb2.ListAnchorsRequest(covering=paid.sequence, solidified_only=True, page_size=1)
+        return anchored_ledger.log.ListAnchors(request, timeout=5).anchors
+
+    return paid, wait_until(covering, "a solidified anchor that covers the payment", ANCHORED_DEADLINE_S)[0]
+
+
+def test_a_deposit_s_credit_names_its_transaction(anchored_ledger, node, people, deposited):
+    owner, sun, txid = deposited
+    entry = anchored_ledger.entries(anchored_ledger.account(owner.key).last_sequence, 1)[0]
+    credit = command_pb2.Command.FromString(decode_envelope(entry.envelope)[0]).credit
+    assert (int.from_bytes(credit.amount, "big"), credit.owner) == (sun, owner.key)
+    assert (credit.transaction_id, credit.source) == (txid, people["depositor"].address)
+    assert credit.block == node.solid_info(txid).blockNumber
+
+
+def test_the_anchor_is_a_transaction_of_the_address_in_genesis(anchored_ledger, node, anchored):
+    anchor = anchored[1]
+    genesis = command_pb2.Command.FromString(decode_envelope(anchored_ledger.entry(0).envelope)[0]).genesis
+    transaction = node.solid_transaction(anchor.transaction_id)
+    assert transaction_id(transaction) == anchor.transaction_id
+    assert transfer_of(transaction).owner_address == sender(transaction) == genesis.anchor_address
+    assert transaction.raw_data.data == anchor_memo(anchor.size, anchor.root)
+
+
+def test_the_anchor_s_block_is_solid_and_holds_the_transaction(node, anchored):
+    anchor = anchored[1]
+    assert anchor.state == "solidified"
+    assert anchor.block == node.solid_info(anchor.transaction_id).blockNumber
+    assert anchor.block <= node.solid_head().block_header.raw_data.number
+    block = node.solid_block(anchor.block)
+    transactions = [member.transaction for member in block.transactions]
+    assert anchor.transaction_id in [transaction_id(transaction) for transaction in transactions]
+    assert block.block_header.raw_data.txTrieRoot == transactions_root(transactions)
+    assert block.blockid == block_id(block.block_header)
+
+
+def test_the_anchored_root_is_a_checkpoint_and_covers_the_payment(anchored_ledger, log_vkey, node, anchored):
+    paid, anchor = anchored
+    memo = node.solid_transaction(anchor.transaction_id).raw_data.data
+    size, root = int.from_bytes(memo[:8], "big"), memo[8:]
+    checkpoint = open_checkpoint(anchor.checkpoint, log_vkey)
+    assert (checkpoint.size, checkpoint.root) == (size, root)
+    proof = anchored_ledger.inclusion(paid.sequence, size)
+    assert root_from_inclusion(paid.leaf_hash, paid.sequence, size, proof.path) == root
+
+
+def test_the_newest_checkpoint_is_consistent_with_the_anchored_one(anchored_ledger, log_vkey, people, anchored):
+    anchor = anchored[1]
+    newest = open_checkpoint(anchored_ledger.checkpoint_note(anchor.size), log_vkey)
+    proof = anchored_ledger.consistency(anchor.size, newest.size)
+    check_consistency(anchor.size, anchor.root, newest.size, newest.root, proof.path)
+
+
+def test_the_seal_before_the_anchor_names_a_solid_block(anchored_ledger, node, anchored):
+    anchor = anchored[1]
+    seals = [entry for entry in anchored_ledger.entries(0, anchor.size) if entry.kind == SEAL]
+    seal = command_pb2.Command.FromString(decode_envelope(seals[-1].envelope)[0]).seal
+    number = int.from_bytes(seal.block_id[:8], "big")
+    assert node.solid_block(number).blockid == seal.block_id
+    assert number <= anchor.block
+    assert seals[-1].sequence < anchor.size
