@@ -34,7 +34,7 @@ class AnchorWorker : public ::testing::Test {
 
 TEST_F(AnchorWorker, AnchorsGenesisUnderASealAndASignedCheckpoint) {
   ASSERT_TRUE(world.tick_until(in_state(AnchorState::solidified)));
-  const Anchor& anchor = world.newest_anchor();
+  Anchor anchor = world.newest_anchor();
   EXPECT_EQ(world.ledger.count(core::Kind::seal), 1u);
   EXPECT_EQ(anchor.size, 2u);
   EXPECT_EQ(anchor.root, world.ledger.root(2));
@@ -114,7 +114,7 @@ TEST_F(AnchorWorker, TakesAnOldUnsignedCheckpointAnew) {
 
 TEST_F(AnchorWorker, ReferencesASolidifiedBlockAndExpiresWithinTenMinutes) {
   world.tick_blocks(100);
-  const Anchor& anchor = world.newest_anchor();
+  Anchor anchor = world.newest_anchor();
   EXPECT_LE(anchor.reference.number, anchor.block - solid_after);
   EXPECT_EQ(world.chain.block(anchor.reference.number)->ref.id, anchor.reference.id);
   std::int64_t ahead = anchor.expiration_ms - anchor.sealed_us / 1000;
@@ -261,7 +261,7 @@ TEST_F(AnchorWorker, AnchorsNothingOfALedgerThatLostAnchoredEntries) {
   world.ledger.truncate(4);
   world.tick_blocks(300);
   EXPECT_EQ(world.tables.anchors.size(), 1u);
-  EXPECT_THAT(world.problems.back(), ::testing::HasSubstr("holds 4 entries, but 7 were anchored"));
+  EXPECT_THAT(world.last_problem(), ::testing::HasSubstr("holds 4 entries, but 7 were anchored"));
 }
 
 TEST_F(AnchorWorker, AnchorsNothingOfARewrittenLog) {
@@ -271,7 +271,7 @@ TEST_F(AnchorWorker, AnchorsNothingOfARewrittenLog) {
   world.ledger.forge(3);
   world.tick_blocks(300);
   EXPECT_EQ(world.tables.anchors.size(), 1u);
-  EXPECT_THAT(world.problems.back(), ::testing::HasSubstr("was rewritten"));
+  EXPECT_THAT(world.last_problem(), ::testing::HasSubstr("was rewritten"));
 }
 
 TEST_F(AnchorWorker, WaitsForALedgerThatIsDown) {

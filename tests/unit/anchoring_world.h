@@ -175,7 +175,11 @@ class World {
   void run_worker();
   void run_scanner();
 
-  const anchoring::Anchor& newest_anchor() const { return tables.anchors.rbegin()->second; }
+  // An empty one before the first.
+  anchoring::Anchor newest_anchor() const {
+    return tables.anchors.empty() ? anchoring::Anchor() : tables.anchors.rbegin()->second;
+  }
+  std::string last_problem() const { return problems.empty() ? "" : problems.back(); }
   std::size_t solidified_anchors() const;
   // The memos of all transactions to the anchor's second address in blocks up to now.
   std::vector<std::string> landed_memos() const;

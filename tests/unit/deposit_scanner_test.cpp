@@ -193,6 +193,7 @@ TEST_F(DepositScanner, CreditsOnceThoughEverythingIsScannedTwice) {
   world.tables.cursor.reset();
   settle();
   EXPECT_EQ(credits(), 2u);
+  EXPECT_EQ(counted("BTT", "credited"), 1u);
   world.tables = {.epoch = world.tables.epoch};  // and though nothing is remembered of it
   settle();
   EXPECT_EQ(credits(), 2u);
@@ -298,7 +299,7 @@ TEST_F(DepositScanner, StopsWhereABlockDoesNotJoinAndSkipsNothing) {
   world.tick_blocks(60);
   EXPECT_EQ(credits(), 0u);
   EXPECT_EQ(world.tables.cursor->number, odd - 1);
-  EXPECT_THAT(world.problems.back(), ::testing::HasSubstr("does not join on"));
+  EXPECT_THAT(world.last_problem(), ::testing::HasSubstr("does not join on"));
   world.network.change_block = nullptr;
   settle();
   EXPECT_EQ(credits(), 1u);
@@ -313,7 +314,7 @@ TEST_F(DepositScanner, StopsWhereTheLedgerRefusesACredit) {
   world.tick_blocks(60);
   EXPECT_EQ(credits(), 0u);
   EXPECT_EQ(world.tables.cursor->number, place - 1);
-  EXPECT_THAT(world.problems.back(), ::testing::HasSubstr("refuses to credit"));
+  EXPECT_THAT(world.last_problem(), ::testing::HasSubstr("refuses to credit"));
   world.start();
   settle();
   EXPECT_EQ(credits(), 1u);
