@@ -326,6 +326,9 @@ Answered<codec::Entry> Queries::accepted_entry(core::Sequence sequence) {
 
 Answered<std::string> Queries::checkpoint(std::uint64_t minimum_size,
                                           std::chrono::steady_clock::time_point deadline) {
+  // Entries that are committed are signed within a second: nobody waits here, in others' way, for those that
+  // may never come.
+  if (minimum_size > sequencer_.status().committed_next.value) return failure(Error::not_signed_yet);
   auto note = log_.wait_for_checkpoint(std::max<std::uint64_t>(minimum_size, 1), deadline);
   if (!note) return failure(Error::not_signed_yet);
   return *std::move(note);
@@ -333,7 +336,9 @@ Answered<std::string> Queries::checkpoint(std::uint64_t minimum_size,
 
 Answered<InclusionView> Queries::inclusion(core::Sequence sequence, std::uint64_t size,
                                            std::chrono::steady_clock::time_point deadline) {
-  if (sequence >= sequencer_.status().committed_next) return failure(Error::unknown_entry);
+  auto committed = sequencer_.status().committed_next;
+  if (sequence >= committed) return failure(Error::unknown_entry);
+  if (size > committed.value) return failure(Error::bad_tree_size);
   auto note = checkpoint(std::max(size, sequence.value + 1), deadline);
   if (!note) return failure(note.error());
   InclusionView view;

@@ -13,14 +13,9 @@ sequencer::ClientId Clients::id(const std::string& peer) {
   return client(peer).id;
 }
 
-bool Clients::welcome(const std::string& peer) {
+std::shared_ptr<sequencer::BadSignaturesLeft> Clients::bad_signatures_left(const std::string& peer) {
   std::lock_guard lock(mutex_);
-  return client(peer).bad_signatures < max_bad_signatures;
-}
-
-bool Clients::bad_signature(const std::string& peer) {
-  std::lock_guard lock(mutex_);
-  return ++client(peer).bad_signatures < max_bad_signatures;
+  return client(peer).bad_signatures_left;
 }
 
 bool Clients::open_stream(const std::string& peer) {

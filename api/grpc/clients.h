@@ -13,7 +13,7 @@ namespace windlass::api {
 
 // Honest clients send none; each costs the server a verification (about 40 us of a core) and the client
 // nothing.
-constexpr std::uint32_t max_bad_signatures = 100;
+constexpr std::int32_t max_bad_signatures = 100;
 // Streams of one connection.
 constexpr std::uint32_t max_streams = 256;
 // Connections remembered; beyond it all are forgotten, and whoever misbehaves is counted afresh.
@@ -23,17 +23,16 @@ class Clients {
  public:
   // `peer` as gRPC names it: `ipv4:127.0.0.1:53211`. Ids are never 0.
   sequencer::ClientId id(const std::string& peer);
-  // False once the connection has sent too many bad signatures.
-  bool welcome(const std::string& peer);
-  // Counts one; false when that was one too many.
-  bool bad_signature(const std::string& peer);
+  // 0 or less: the connection is shut out.
+  std::shared_ptr<sequencer::BadSignaturesLeft> bad_signatures_left(const std::string& peer);
   bool open_stream(const std::string& peer);  // false: it has too many
   void close_stream(const std::string& peer);
 
  private:
   struct Client {
     sequencer::ClientId id = 0;
-    std::uint32_t bad_signatures = 0;
+    std::shared_ptr<sequencer::BadSignaturesLeft> bad_signatures_left =
+        std::make_shared<sequencer::BadSignaturesLeft>(max_bad_signatures);
     std::uint32_t streams = 0;
   };
   Client& client(const std::string& peer);  // under mutex_

@@ -177,7 +177,8 @@ void Submitter::submit(const std::string& peer,
                        google::protobuf::RepeatedPtrField<v1::SignedCommand>& commands, bool want_promises,
                        std::function<void(Results)> finish) {
   sequencer::Commands what;
-  bool welcome = clients_.welcome(peer);
+  auto bad_signatures_left = clients_.bad_signatures_left(peer);
+  bool welcome = *bad_signatures_left > 0;
   bool too_many = commands.size() > max_commands_per_message;
   for (auto& command : commands) {
     if (!welcome)
@@ -208,13 +209,11 @@ void Submitter::submit(const std::string& peer,
     bytes->push_back(has_nonce ? item->envelope.command : std::string());
   }
   auto refused = refuse_all(core::Error::unavailable);
-  what.done = [this, peer, want_promises, bytes, finish](
+  what.done = [this, bad_signatures_left, want_promises, bytes, finish](
                   const std::vector<sequencer::Answer>& answers,
                   const std::shared_ptr<const sequencer::CommittedBatch>& batch) {
     auto results = results_of(answers, batch, want_promises);
-    for (const auto& answer : answers)
-      if (answer.error == core::Error::bad_signature && !clients_.bad_signature(peer))
-        results.shut_out = true;
+    results.shut_out = *bad_signatures_left <= 0;
     bool any_repeated = std::any_of(answers.begin(), answers.end(),
                                     [](const auto& answer) { return answer.verdict == Verdict::repeated; });
     if (!any_repeated) {
@@ -234,7 +233,7 @@ void Submitter::submit(const std::string& peer,
     }
     finish(std::move(*shared));
   };
-  auto error = sequencer_.submit({clients_.id(peer), std::move(what)});
+  auto error = sequencer_.submit({clients_.id(peer), std::move(what), bad_signatures_left});
   if (error == core::Error::none) return;
   for (auto& answer : refused)
     if (answer.error == core::Error::unavailable) answer.error = error;

@@ -22,7 +22,7 @@ Round::Round(std::vector<Submission> submissions) : submissions_(std::move(submi
       continue;
     }
     for (const auto& item : std::get<Commands>(submission.what).items) {
-      Command command{.item = &item};
+      Command command{.item = &item, .bad_signatures_left = submission.bad_signatures_left.get()};
       if (item) {
         core::collect_needs(item->command, needs);
         if (item->requests_seal) needs.keys.push_back(item->command.signer);
@@ -94,10 +94,16 @@ bool Round::verify_next(const codec::SigningTag& tag, Observer& observer, bool& 
 
 void Round::run(Task& task, const codec::SigningTag& tag, Observer& observer) {
   auto verify = [&](Command& command) {
-    auto started = std::chrono::steady_clock::now();
-    command.error = codec::verify_signatures(**command.item, tag);
-    observer.verified(command.error,
-                      std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
+    if (command.bad_signatures_left && *command.bad_signatures_left <= 0) {
+      command.error = core::Error::too_many_bad_signatures;
+    } else {
+      auto started = std::chrono::steady_clock::now();
+      command.error = codec::verify_signatures(**command.item, tag);
+      observer.verified(command.error,
+                        std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
+      if (command.bad_signatures_left && command.error == core::Error::bad_signature)
+        --*command.bad_signatures_left;
+    }
     command.check = command.error == core::Error::none ? Check::verified : Check::refused;
     return command.check == Check::verified;
   };

@@ -45,6 +45,7 @@ class Round {
     Check check = Check::unverified;
     core::Error error = core::Error::none;
     std::int32_t group = -1;  // of receipts
+    BadSignaturesLeft* bad_signatures_left = nullptr;
   };
   // All commands, submission after submission.
   std::vector<Command> commands;

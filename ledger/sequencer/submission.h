@@ -1,6 +1,7 @@
 // What goes into the sequencer and what comes back.
 #pragma once
 
+#include <atomic>
 #include <functional>
 
 #include "ledger/codec/command.h"
@@ -48,9 +49,14 @@ struct Look {
   std::function<void(bool available)> done;
 };
 
+// Bad signatures that a connection may still send. Each costs a verification, so what it sends after them is
+// refused without one.
+using BadSignaturesLeft = std::atomic<std::int32_t>;
+
 struct Submission {
   ClientId client = 0;
   std::variant<Commands, Look> what;
+  std::shared_ptr<BadSignaturesLeft> bad_signatures_left;  // none: not counted
 
   std::size_t commands() const;
   std::size_t bytes() const;

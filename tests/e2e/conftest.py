@@ -14,6 +14,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "compat"))
 import harness  # noqa: E402
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "server(**options): options of the ledger server, `__` for their dot")
+
+
 @pytest.fixture(scope="session")
 def directory():
     """Short, because a unix socket's path is; readable to the user that Postgres runs as."""
@@ -39,9 +43,10 @@ def rng(request):
 
 
 @pytest.fixture
-def ledger(postgres, tmp_path):
-    """A running ledger that nobody else uses."""
-    ledger = harness.Ledger(postgres, tmp_path)
+def ledger(postgres, tmp_path, request):
+    """A running ledger that nobody else uses; @pytest.mark.server(option=...) configures it."""
+    marker = request.node.get_closest_marker("server")
+    ledger = harness.Ledger(postgres, tmp_path, **(marker.kwargs if marker else {}))
     yield ledger.start()
     ledger.kill_all()
 
