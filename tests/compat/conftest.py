@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from client import Ledger
-from formats import Signer, sha256, signer_key, verifier_key
+from formats import Signer, sha256, signer_key, verifier_key_of_seed
 from processes import Postgres, Server
 
 ORIGIN = "compat.windlass.test/log"
@@ -17,12 +17,15 @@ LOG_SEED = sha256(b"log")
 
 
 @pytest.fixture(scope="session")
-def directory():
-    """Short, because a unix socket's path is; readable to the user that Postgres runs as."""
+def directory(request):
+    """Short, because a unix socket's path is; readable to the user that Postgres runs as. Kept when a test failed."""
     path = Path(tempfile.mkdtemp(prefix="windlass-"))
     path.chmod(0o755)
     yield path
-    shutil.rmtree(path)
+    if request.session.testsfailed:
+        print(f"\nthe programs' output is in {path}")
+    else:
+        shutil.rmtree(path)
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +39,9 @@ def postgres(directory):
 @pytest.fixture(scope="session")
 def roles():
     """The signers that genesis gives roles to."""
-    return SimpleNamespace(**{name: Signer(sha256(name.encode())) for name in ("operator", "gateway", "anchor", "auditor")})
+    return SimpleNamespace(
+        **{name: Signer(sha256(name.encode())) for name in ("operator", "gateway", "anchor", "auditor")}
+    )
 
 
 def genesis_of(roles):
@@ -66,9 +71,7 @@ def server(start_server):
 @pytest.fixture(scope="session")
 def log_vkey():
     """Computed from the seed: not asked from the server."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    return verifier_key(ORIGIN, Ed25519PrivateKey.from_private_bytes(LOG_SEED).public_key().public_bytes_raw())
+    return verifier_key_of_seed(ORIGIN, LOG_SEED)
 
 
 @pytest.fixture(scope="session")

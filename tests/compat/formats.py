@@ -227,15 +227,23 @@ def verifier_key(name, key):
     return f"{name}+{_note_key_id(name, key).hex()}+{base64.b64encode(bytes([1]) + key).decode()}"
 
 
+def _public_key(seed):
+    return ed25519.Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+
+
+def verifier_key_of_seed(name, seed):
+    return verifier_key(name, _public_key(seed))
+
+
 def signer_key(name, seed):
     """`PRIVATE+KEY+name+id+base64`: what the server reads its log key from."""
-    key = ed25519.Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+    key = _public_key(seed)
     return f"PRIVATE+KEY+{name}+{_note_key_id(name, key).hex()}+{base64.b64encode(bytes([1]) + seed).decode()}"
 
 
 def sign_note(name, seed, text):
     private = ed25519.Ed25519PrivateKey.from_private_bytes(seed)
-    key_id = _note_key_id(name, private.public_key().public_bytes_raw())
+    key_id = _note_key_id(name, _public_key(seed))
     signature = base64.b64encode(key_id + private.sign(text.encode())).decode()
     return f"{text}\n\u2014 {name} {signature}\n"
 

@@ -43,7 +43,7 @@ def inclusion_path(hashes, index):
 
 
 def root_from_inclusion(leaf, index, size, path):
-    """The root that a leaf and its path lead to (RFC 9162, 2.1.3.2). ValueError where the path has not the right length."""
+    """The root that a leaf and its path lead to (RFC 9162, 2.1.3.2). ValueError for a path of another length."""
     if index >= size:
         raise ValueError("index beyond the tree")
     node, last, result = index, size - 1, leaf
@@ -64,10 +64,10 @@ def root_from_inclusion(leaf, index, size, path):
 
 def check_consistency(old_size, old_root, size, new_root, path):
     """ValueError unless the path proves that the new tree begins with the old one (RFC 9162, 2.1.4.2)."""
-    if not 0 < old_size <= size:
+    if old_size > size:
         raise ValueError("sizes out of order")
-    if old_size == size:
-        if path or old_root != new_root:
+    if old_size in (0, size):
+        if path or old_root != (new_root if old_size else EMPTY_ROOT):
             raise ValueError("one size, two roots")
         return
     path = list(path)

@@ -1,5 +1,6 @@
 """A private Postgres and the programs under test, started from their binaries alone and stopped again."""
 
+import atexit
 import os
 import pwd
 import signal
@@ -57,6 +58,7 @@ class Process:
             self._process = subprocess.Popen(
                 [str(argument) for argument in arguments], stdout=output, stderr=subprocess.STDOUT, **options
             )
+        atexit.register(self._process.kill)  # where nobody came to stop it; does nothing to one that has ended
 
     def wait_for(self, condition, what):
         def checked():
@@ -108,7 +110,9 @@ class Postgres:
             # Not by a fork that changes its user: gRPC's threads do not survive that.
             self._as_user = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
         self.data = directory / "data"
-        self._run("initdb", "-D", self.data, "-U", self.OWNER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+        self._run(
+            "initdb", "-D", self.data, "-U", self.OWNER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"
+        )
         self.start()
 
     def start(self):

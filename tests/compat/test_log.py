@@ -66,7 +66,10 @@ def test_waits_for_the_checkpoint_that_covers_a_new_entry(ledger, funded, log_vk
     assert root_from_inclusion(acknowledgement.leaf_hash, acknowledgement.sequence, proof.size, path) == checkpoint.root
     if path:
         path[0] = bytes(32)
-        assert root_from_inclusion(acknowledgement.leaf_hash, acknowledgement.sequence, proof.size, path) != checkpoint.root
+        assert (
+            root_from_inclusion(acknowledgement.leaf_hash, acknowledgement.sequence, proof.size, path)
+            != checkpoint.root
+        )
 
 
 def test_the_tlog_proof_is_the_same_proof_as_text(ledger, acknowledgements, log_vkey):

@@ -11,15 +11,16 @@ from client import DEADLINE_S
 from processes import SOURCE_DIR, Process, free_address, http_answers, http_get, wait_until
 
 PROMETHEUS, PROMTOOL = "/usr/bin/prometheus", "/usr/bin/promtool"
+SHIPPED = SOURCE_DIR / "deploy" / "prometheus" / "prometheus.yml"
 DEFAULT_PORT = ":7382"  # of metrics.listen
 
 
 def for_this_server(configuration, metrics_address):
-    """The configuration with its ledger servers replaced by this one and nothing else to scrape; rules by their path."""
+    """The configuration with its ledger servers replaced by this one and nothing else; rules by their path."""
     configuration["global"] = {**configuration.get("global", {}), "scrape_interval": "200ms", "scrape_timeout": "200ms"}
     configuration.pop("alerting", None)
     rules = configuration.get("rule_files", [])
-    configuration["rule_files"] = [str(SOURCE_DIR / "deploy" / name) for name in rules]
+    configuration["rule_files"] = [str(SHIPPED.parent / name) for name in rules]
     jobs = []
     for job in configuration["scrape_configs"]:
         targets = [target for group in job.get("static_configs", []) for target in group["targets"]]
@@ -27,14 +28,14 @@ def for_this_server(configuration, metrics_address):
             for name in ("scrape_interval", "scrape_timeout"):
                 job.pop(name, None)
             jobs.append({**job, "static_configs": [{"targets": [metrics_address]}]})
-    assert jobs, f"deploy/prometheus.yml scrapes no target that ends in {DEFAULT_PORT}"
+    assert jobs, f"{SHIPPED} scrapes no target that ends in {DEFAULT_PORT}"
     return {**configuration, "scrape_configs": jobs}
 
 
 @pytest.fixture(scope="module")
 def prometheus(directory, server):
     """Its base URL."""
-    shipped = yaml.safe_load((SOURCE_DIR / "deploy" / "prometheus.yml").read_text())
+    shipped = yaml.safe_load(SHIPPED.read_text())
     file = directory / "prometheus.yml"
     file.write_text(yaml.safe_dump(for_this_server(shipped, server.metrics_address)))
     address = free_address()
@@ -76,6 +77,5 @@ def test_promtool_is_content_with_the_metrics(server):
 
 
 def test_promtool_is_content_with_the_shipped_configuration():
-    shipped = str(SOURCE_DIR / "deploy" / "prometheus.yml")
-    check = subprocess.run([PROMTOOL, "check", "config", shipped], capture_output=True, text=True, timeout=DEADLINE_S)
+    check = subprocess.run([PROMTOOL, "check", "config", SHIPPED], capture_output=True, text=True, timeout=DEADLINE_S)
     assert check.returncode == 0, check.stdout + check.stderr

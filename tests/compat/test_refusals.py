@@ -61,7 +61,9 @@ def test_of_bytes_that_are_no_command(ledger, payer):
 
 def test_of_what_only_the_ledger_writes(ledger, payer):
     command = ledger.command(seal=command_pb2.Seal())
-    assert_refused(lambda: ledger.submit_signed(ledger.signed(command, payer)), Code.PERMISSION_DENIED, "FORBIDDEN_COMMAND")
+    assert_refused(
+        lambda: ledger.submit_signed(ledger.signed(command, payer)), Code.PERMISSION_DENIED, "FORBIDDEN_COMMAND"
+    )
 
 
 def test_of_signatures(ledger, payer, signed):
@@ -136,7 +138,9 @@ def test_of_receipts_and_closes(ledger, payer, funded):
 def test_of_a_key_that_was_rotated_away(ledger, payer):
     new = Signer()
     command = ledger.command(rotate_key=command_pb2.RotateKey(new_key=new.key))
-    assert_refused(lambda: ledger.submit_signed(ledger.signed(command, payer)), Code.INVALID_ARGUMENT, "WRONG_SIGNER_COUNT")
+    assert_refused(
+        lambda: ledger.submit_signed(ledger.signed(command, payer)), Code.INVALID_ARGUMENT, "WRONG_SIGNER_COUNT"
+    )
     ledger.submit_signed(ledger.signed(command, payer, new))
     transfer = ledger.transfer(Signer().key, 4_000)
     assert_refused(lambda: ledger.submit(payer, transfer=transfer), Code.FAILED_PRECONDITION, "KEY_ROTATED")
@@ -154,7 +158,9 @@ def test_of_commands_without_the_role(ledger, payer, roles):
     )
     assert_refused(lambda: ledger.execute(payer, credit=credit), Code.PERMISSION_DENIED, "MISSING_ROLE")
     credit.block = 0
-    assert_refused(lambda: ledger.execute(roles.gateway, credit=credit), Code.FAILED_PRECONDITION, "CREDIT_NOT_IN_ORDER")
+    assert_refused(
+        lambda: ledger.execute(roles.gateway, credit=credit), Code.FAILED_PRECONDITION, "CREDIT_NOT_IN_ORDER"
+    )
 
 
 def test_that_may_pass_says_when_to_try_again(ledger, payer, funded):

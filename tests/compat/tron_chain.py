@@ -97,5 +97,3 @@ def transfer_of(transaction):
     [contract] = transaction.raw_data.contract
     assert contract.type == core_pb2.Transaction.Contract.TransferContract
     return contract_pb2.TransferContract.FromString(contract.parameter.value)
-
-
