@@ -13,7 +13,7 @@ using core::Error;
 
 constexpr std::size_t rows_per_page = 25;
 constexpr std::size_t newest_anchors = 5;
-constexpr std::size_t short_hex = 16;  // characters of a hash or key where the whole one is a click away
+constexpr std::size_t short_hex = 12;  // characters of a hash or key where the whole one is a click away
 
 struct Page {
   std::string title;
@@ -157,8 +157,9 @@ const core::AccountPosting* account_posting(const core::Posting& posting) {
   return std::get_if<core::AccountPosting>(&posting);
 }
 
-// The command's parties, for who may see the command.
-std::string describe(const core::Command& command, const Amounts& amounts) {
+// The command's parties, for who may see the command. `reader` knows that it is itself.
+std::string describe(const core::Command& command, const Amounts& amounts,
+                     const std::optional<core::Key>& reader) {
   struct Describe {
     const Amounts& amounts;
     std::string operator()(const core::Receipt& c) const { return "on channel " + channel_link(c.channel); }
@@ -186,15 +187,17 @@ std::string describe(const core::Command& command, const Amounts& amounts) {
     std::string operator()(const core::Genesis&) const { return ""; }
     std::string operator()(const core::Seal&) const { return ""; }
   };
-  bool has_signer = !std::holds_alternative<core::Genesis>(command.body) &&
-                    !std::holds_alternative<core::Seal>(command.body);
   std::string out = std::visit(Describe{amounts}, command.body);
-  return has_signer ? out + " <span class=\"soft\">by</span> " + key_link(command.signer) : out;
+  bool unsigned_kind =
+      std::holds_alternative<core::Genesis>(command.body) || std::holds_alternative<core::Seal>(command.body);
+  if (unsigned_kind || command.signer == reader) return out;
+  return out + " <span class=\"soft\">by</span> " + key_link(command.signer);
 }
-std::string describe(const EntryView& entry, const Amounts& amounts) {
+std::string describe(const EntryView& entry, const Amounts& amounts,
+                     const std::optional<core::Key>& reader = {}) {
   if (!entry.envelope) return "";
   auto decoded = codec::decode_stored(*entry.envelope);
-  return decoded ? describe(decoded->command, amounts) : "";
+  return decoded ? describe(decoded->command, amounts, reader) : "";
 }
 
 std::string kind_text(core::Kind kind) {
@@ -223,7 +226,7 @@ class AccountHistory {
       std::string moved, left;
       for (const core::Posting& posting : postings_[i]) add(i, posting, moved, left);
       rows += row({entry_link(entry.leaf.sequence, key_), time_text(entry.leaf.time_us),
-                   kind_text(entry.leaf.kind), moved, left, describe(entry, amounts_)});
+                   kind_text(entry.leaf.kind), moved, left, describe(entry, amounts_, key_)});
     }
     if (rows.empty()) return nothing_yet("No entries yet.");
     return table({"Entry", "Time", "Kind", "Available moved by", "Available after", "What"}, rows);
@@ -294,7 +297,8 @@ AnsweredPage home_page(const Site& site) {
   body += card("Anchored", any ? count_text(solidified->anchors[0].size) : "none yet",
                any ? "entries, solid on TRON at block " + std::to_string(solidified->anchors[0].block) : "");
   body += card("Accounts", count_text(totals->globals.accounts),
-               count_text(totals->globals.open_channels) + " open channels");
+               count_text(totals->globals.open_channels) +
+                   (totals->globals.open_channels == 1 ? " open channel" : " open channels"));
   body += "</div>\n<h2>Assets</h2>\n" + totals_table(*totals, amounts);
   body += "<h2>Newest anchors</h2>\n" + anchors_table(anchors->anchors);
   if (!anchors->anchors.empty())

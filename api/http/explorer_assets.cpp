@@ -31,9 +31,10 @@ th, td { padding: .5rem .9rem; text-align: left; white-space: nowrap; border-top
 thead th { border-top: 0; color: var(--soft); font-weight: 600; font-size: .8125rem; }
 tbody th { color: var(--soft); font-weight: 500; width: 1%; }
 .facts tr:first-child > * { border-top: 0; } .facts td { white-space: normal; overflow-wrap: anywhere; }
+td:last-child { white-space: normal; min-width: 12rem; }
 .number { text-align: right; }
 code, pre { font: .875em/1.5 ui-monospace, monospace; } pre { margin: 0; padding: .9rem 1.1rem; overflow-x: auto; }
-.good { color: var(--good); } .wait { color: var(--wait); } .minus { color: var(--soft); }
+.good { color: var(--good); } .wait { color: var(--wait); }
 nav.pages { margin: .75rem 0; display: flex; gap: 1rem; }
 footer { color: var(--soft); font-size: .875rem; padding-top: 2.5rem; padding-bottom: 2rem; }
 )css";
