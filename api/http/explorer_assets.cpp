@@ -61,7 +61,7 @@ const std::string& explorer_policy() {
     auto allow = [](std::string_view content) { return "'sha256-" + to_base64(view(sha256(content))) + "'"; };
     return "default-src 'none'; style-src " + allow(explorer_style) + "; script-src " +
            allow(explorer_script) +
-           "; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+           "; connect-src 'self'; form-action 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'";
   }();
   return policy;
 }
