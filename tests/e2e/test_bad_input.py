@@ -21,6 +21,8 @@ CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 OFF_THE_CURVE = b"\x02" + b"\xff" * 32
 MOST = 2**63 - 1
 DEPOSIT, CLAIMED = 10_000, 100
+BAD_SIGNATURES = 10_000
+WORST_P99_S = 0.5  # of payments beside them, on a machine that is busy with other tests; about 10 ms on one that is not
 Code = grpc.StatusCode
 
 
@@ -421,10 +423,6 @@ def latencies(w, count):
         w.neighbour.send(signed)
         out.append(time.monotonic() - started)
     return sorted(out)
-
-
-BAD_SIGNATURES = 10_000
-WORST_P99_S = 0.5  # of payments beside them, on a machine that is busy with other tests; about 10 ms on one that is not
 
 
 RAW = {"request_serializer": lambda data: data, "response_deserializer": lambda data: data}
