@@ -30,14 +30,12 @@ constexpr auto lock_patience = 10s;  // for the last parts of a system that was 
 
 constexpr int exit_done = 0, exit_failed = 1, exit_usage = 2;
 
-// One system in a folder at a time: an advisory lock, which every part inherits. So it is free again only
-// when all of them have gone.
+// An advisory lock on a file. `inherited`: our children hold it too, so it is free again only when all have
+// gone.
 class Lock {
  public:
-  static std::optional<Lock> take(const fs::path& dir, std::chrono::milliseconds patience) {
-    std::error_code error;
-    fs::create_directories(dir, error);
-    int fd = open((dir / lock_file).c_str(), O_RDWR | O_CREAT, 0644);
+  static std::optional<Lock> take(const fs::path& file, std::chrono::milliseconds patience, bool inherited) {
+    int fd = open(file.c_str(), O_RDWR | O_CREAT | (inherited ? 0 : O_CLOEXEC), 0644);
     auto until = std::chrono::steady_clock::now() + patience;
     while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
       if (std::chrono::steady_clock::now() >= until) {
@@ -60,10 +58,11 @@ class Lock {
   int fd_;
 };
 
+// Of the process that runs the system in `dir`: it holds the lock on its pid file as long as it lives.
 std::optional<pid_t> running_pid(const fs::path& dir) {
   pid_t pid = 0;
-  std::ifstream(dir / "pid") >> pid;
-  if (pid <= 0 || kill(pid, 0) != 0 || Lock::take(dir, 0ms)) return std::nullopt;
+  std::ifstream(dir / pid_file) >> pid;
+  if (pid <= 0 || Lock::take(dir / pid_file, 0ms, false)) return std::nullopt;
   return pid;
 }
 
@@ -129,8 +128,10 @@ class System {
     ProcessSpec spec{"windlassd",
                      {program("windlassd").string(), "--config", (settings_.dir / server_conf).string()},
                      settings_.logs() / "windlassd.log"};
-    client::Connection connection({settings_.grpc_address(), 1s, ""});
     return launch(spec, [&] {
+      // A connection each time: one that failed waits a while before it tries again.
+      if (!accepts(settings_.ports.grpc)) return false;
+      client::Connection connection({settings_.grpc_address(), 1s, ""});
       return connection.call(&client::pb::Query::Stub::GetLedger, client::pb::GetLedgerRequest{}).has_value();
     });
   }
@@ -198,15 +199,23 @@ std::string summary(const Settings& settings) {
 // `ready` hears the summary once everything answers.
 int run_system(const Options& options, const std::function<void(const std::string&)>& ready) {
   ops::StopSignal stop;
-  auto lock = Lock::take(options.dir, running_pid(options.dir) ? 0s : lock_patience);
-  if (!lock)
+  auto already = [&] {
     return complain(
         fmt::format("a system runs in {} already; `windlass dev stop` stops it", options.dir.string()));
+  };
+  std::error_code ignored;
+  fs::create_directories(options.dir, ignored);
+  if (running_pid(options.dir)) return already();
+  // One system in a folder at a time; the parts of one that was killed may still be on their way out.
+  auto lock = Lock::take(options.dir / lock_file, lock_patience, true);
+  if (!lock) return already();
   if (options.reset)
     if (auto removed = remove_system(options.dir); !removed) return complain(removed.error(), exit_usage);
   auto settings = prepare(options);
   if (!settings) return complain(settings.error(), exit_usage);
-  std::ofstream(settings->dir / "pid") << getpid() << "\n";
+  auto pid_lock = Lock::take(settings->dir / pid_file, 0ms, false);
+  if (!pid_lock) return already();
+  std::ofstream(settings->dir / pid_file) << getpid() << "\n";
 
   System system(*settings, stop);
   if (auto started = system.start(); !started) {
@@ -216,8 +225,7 @@ int run_system(const Options& options, const std::function<void(const std::strin
   ready(summary(*settings));
   auto fault = system.supervise();
   system.stop_all();
-  std::error_code ignored;
-  fs::remove(settings->dir / "pid", ignored);
+  fs::remove(settings->dir / pid_file, ignored);
   return fault ? complain(*fault) : exit_done;
 }
 
@@ -267,7 +275,8 @@ int stop(const fs::path& dir) {
     return exit_done;
   }
   kill(*pid, SIGTERM);
-  if (!Lock::take(dir, 5 * stop_patience)) return complain(fmt::format("process {} does not stop", *pid));
+  if (!Lock::take(dir / lock_file, 5 * stop_patience, true))
+    return complain(fmt::format("process {} does not stop", *pid));
   std::cout << "stopped\n";
   return exit_done;
 }

@@ -62,6 +62,6 @@ std::vector<std::pair<std::string, std::string>> environment(const Settings& set
 
 // Key files and configurations that the programs are started with; names below DIR.
 constexpr std::string_view server_conf = "windlassd.toml", anchor_conf = "windlass-anchor.toml",
-                           genesis_file = "devchain-genesis.json", lock_file = "lock";
+                           genesis_file = "devchain-genesis.json", lock_file = "lock", pid_file = "pid";
 
 }  // namespace windlass::dev
