@@ -34,26 +34,44 @@ if(WINDLASS_SANITIZE)
   add_link_options(-fsanitize=${WINDLASS_SANITIZE})
 endif()
 
-# What nearly every file includes, parsed once.
-add_library(windlass_pch OBJECT ${CMAKE_SOURCE_DIR}/cmake/pch.cpp)
-target_link_libraries(windlass_pch PUBLIC windlass_options absl::flat_hash_map absl::strings)
-target_precompile_headers(windlass_pch PRIVATE <algorithm> <array> <atomic> <chrono> <condition_variable> <cstdint>
-  <functional> <map> <memory> <mutex> <optional> <span> <string> <string_view> <thread> <unordered_map> <variant>
-  <vector> <absl/container/flat_hash_map.h>)
+# What nearly every file includes, parsed once; the tests' has GoogleTest too, and proto/ adds one for the few files that
+# see gRPC (windlass_grpc_pch).
+set(common_headers <algorithm> <array> <atomic> <chrono> <condition_variable> <cstdint> <functional> <map> <memory>
+  <mutex> <optional> <span> <string> <string_view> <thread> <unordered_map> <variant> <vector>
+  <absl/container/flat_hash_map.h> <absl/container/node_hash_map.h> <absl/container/inlined_vector.h>)
+# windlass_pch(NAME LINK libraries... HEADERS headers...)
+function(windlass_pch name)
+  cmake_parse_arguments(ARG "" "" "LINK;HEADERS" ${ARGN})
+  add_library(${name} OBJECT ${CMAKE_SOURCE_DIR}/cmake/pch.cpp)
+  target_link_libraries(${name} PUBLIC windlass_options absl::flat_hash_map absl::strings ${ARG_LINK})
+  target_precompile_headers(${name} PRIVATE ${common_headers} ${ARG_HEADERS})
+endfunction()
+windlass_pch(windlass_pch)
+windlass_pch(windlass_test_pch LINK GTest::gmock GTest::gtest HEADERS <gtest/gtest.h> <gmock/gmock.h>)
 
-# windlass_library(NAME SOURCES... [LINK libraries...]): a folder's library.
+# windlass_library(NAME [GRPC] SOURCES... [LINK libraries...]): a folder's library. GRPC: its files see gRPC's headers.
 function(windlass_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "GRPC" "" "SOURCES;LINK" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC windlass_options ${ARG_LINK} absl::flat_hash_map absl::strings)
-  target_precompile_headers(${name} REUSE_FROM windlass_pch)
+  if(ARG_GRPC)
+    target_precompile_headers(${name} REUSE_FROM windlass_grpc_pch)
+  else()
+    target_precompile_headers(${name} REUSE_FROM windlass_pch)
+  endif()
 endfunction()
 
-# windlass_program(NAME SOURCES... [LINK libraries...]): a binary in build/bin.
+# windlass_program(NAME [GRPC] SOURCES... [LINK libraries...] [PCH whose]): a binary in build/bin.
 function(windlass_program name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "GRPC" "PCH" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE windlass_options ${ARG_LINK} absl::flat_hash_map absl::strings)
+  if(ARG_GRPC)
+    set(ARG_PCH windlass_grpc_pch)
+  elseif(NOT ARG_PCH)
+    set(ARG_PCH windlass_pch)
+  endif()
+  target_precompile_headers(${name} REUSE_FROM ${ARG_PCH})
 endfunction()
 
 # windlass_test(NAME LABEL label SOURCES... [LINK libraries...]): a GoogleTest program, run by `scripts/test LABEL`.
@@ -61,7 +79,8 @@ endfunction()
 # second entry runs it with WINDLASS_SOAK=1 and hours of time: `scripts/test soak`.
 function(windlass_test name)
   cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;LINK" ${ARGN})
-  windlass_program(${name} SOURCES ${ARG_SOURCES} LINK ${ARG_LINK} GTest::gmock GTest::gtest GTest::gtest_main)
+  windlass_program(${name} SOURCES ${ARG_SOURCES} LINK ${ARG_LINK} GTest::gmock GTest::gtest GTest::gtest_main
+    PCH windlass_test_pch)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)

@@ -80,7 +80,8 @@ namespace windlass::core {
     "the amount would take a balance, or what an account has locked in channels, over "                      \
     "9223372036854775807 units")                                                                             \
   X(asset_mismatch, false, 9,                                                                                \
-    "an asset keeps its number, symbol, chain, token and units; only its minimums change")                   \
+    "an asset keeps its number, symbol, chain, token and units, and only its minimums change; a new one "    \
+    "takes the next number")                                                                                 \
   X(too_many_assets, false, 8, "the ledger holds at most 1024 assets")                                       \
   X(seal_mismatch, false, 13, "the seal's totals are not the ledger's")                                      \
   /* about a query */                                                                                        \

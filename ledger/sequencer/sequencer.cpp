@@ -250,7 +250,7 @@ void Sequencer::serve() {
     }
     while (step()) {
     }
-    bool nothing_left = intake_.empty() && rounds_.empty() && batch_->finished.empty() && committer_.idle() &&
+    bool nothing_left = intake_.empty() && rounds_.empty() && batch_->finished.empty() && !committing_ &&
                         flush_stage_ == FlushStage::idle && flushed_next_ == state_->globals.next.value;
     std::unique_lock lock(mutex_);
     if (drained_ && nothing_left && !woken_) {
@@ -485,7 +485,8 @@ void Sequencer::unpin(const RoundUnderWay& under_way) {
 // --- batches: commit, answer
 
 bool Sequencer::start_commit() {
-  if (batch_->finished.empty() || !committer_.idle()) return false;
+  if (batch_->finished.empty() || committing_) return false;
+  committing_ = true;
   committer_.push(std::exchange(batch_, std::make_shared<Batch>()));
   return true;
 }
@@ -496,6 +497,7 @@ void Sequencer::commit(std::shared_ptr<Batch> batch) {
     std::lock_guard lock(mutex_);
     if (error_) {  // a batch before it, or a flush, failed: this one is not tried
       in_doubt_.push_back(std::move(batch));
+      committing_ = false;
       return;
     }
   }
@@ -507,11 +509,13 @@ void Sequencer::commit(std::shared_ptr<Batch> batch) {
     }
   } catch (...) {
     in_doubt_.push_back(std::move(batch));
+    committing_ = false;
     fail_with(std::current_exception());
     return;
   }
   committed_next_ = batch->committed->next.value;
   publisher_.push(std::move(batch));
+  committing_ = false;  // before the wake-up: the writer must not find the committer busy, and sleep
   wake();
 }
 

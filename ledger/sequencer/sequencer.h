@@ -150,6 +150,7 @@ class Sequencer {
   bool flush_written_ = false;
   std::shared_ptr<const codec::SigningTag> tag_;
 
+  std::atomic<bool> committing_{false};
   std::atomic<std::uint64_t> committed_next_{0};
   std::atomic<std::uint64_t> flushed_next_{0};
   std::atomic<journal::Epoch> epoch_{0};

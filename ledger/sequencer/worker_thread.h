@@ -32,10 +32,6 @@ class WorkerThread {
     queue_.push_back(std::move(job));
     changed_.notify_all();
   }
-  bool idle() const {
-    std::lock_guard lock(mutex_);
-    return queue_.empty() && !busy_;
-  }
   void wait_until_idle() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return queue_.empty() && !busy_; });

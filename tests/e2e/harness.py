@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 import secrets
 import signal
 import subprocess
@@ -145,6 +146,12 @@ class Server:
         self._process.kill()
         return self.wait_exit()
 
+    def pause(self):
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._process.send_signal(signal.SIGCONT)
+
     def terminate(self):
         """As its operator stops it; the exit code."""
         self._process.send_signal(signal.SIGTERM)
@@ -287,6 +294,13 @@ def close(channel, last_receipt=None):
         (by,) = last_receipt.signatures
         body.last_receipt.CopyFrom(command_pb2.SignedReceipt(command=last_receipt.command, key=by.key, signature=by.signature))
     return {"close_channel": body}
+
+
+def audit(server, *options):
+    """`windlass audit`: its exit code and all that it said."""
+    environment = {**os.environ, "WINDLASS_ADDRESS": server.grpc, "WINDLASS_HTTP": f"http://{server.http}"}
+    done = subprocess.run([BIN_DIR / "windlass", "audit", *options], env=environment, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
 
 
 class Ledger:

@@ -87,7 +87,8 @@ class Worker:
         self.wrong = None
 
     def run(self, address, stop):
-        """Until the stream breaks, or until `stop` is set and all is answered."""
+        """Until the stream breaks, the server drains, or `stop` is set and all is answered."""
+        self._drained = False
         requests, unanswered = queue.SimpleQueue(), collections.deque()
         with connect(address) as connection:
             stream = ledger_pb2_grpc.LedgerStub(connection).SubmitStream(iter(requests.get, None), timeout=STREAM_DEADLINE_S)
@@ -104,9 +105,13 @@ class Worker:
     def is_settled(self):
         return not self._pending
 
+    def unanswered(self):
+        """The commands' bytes."""
+        return [sent.signed.command for sent in self._pending]
+
     def _converse(self, stream, requests, unanswered, stop):
         while True:
-            while len(unanswered) < MAX_MESSAGES_UNANSWERED and (self._pending or not stop.is_set()):
+            while len(unanswered) < MAX_MESSAGES_UNANSWERED and not self._drained and (self._pending or not stop.is_set()):
                 message = self._next_message(stop)
                 if not message:
                     break
@@ -135,6 +140,7 @@ class Worker:
     def _take(self, sent, answer):
         if isinstance(answer, Refused):
             assert answer.retry, answer
+            self._drained = self._drained or answer.reason == "DRAINING"
             self._pending.append(sent)
             return
         sent.answer = answer

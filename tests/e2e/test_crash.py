@@ -2,16 +2,14 @@
 twice, and the balances are those that a replay gives."""
 
 import os
-import subprocess
 import threading
 
 import pytest
 
 import merkle
-from harness import BTT, wait_until
-from load import Running, make_workers
-from processes import BIN_DIR
 from follower import Follower
+from harness import BTT, audit, wait_until
+from load import Running, make_workers
 
 KILLS = int(os.environ.get("WINDLASS_KILLS", 40))
 POSTGRES_STOPS = int(os.environ.get("WINDLASS_PG_STOPS", 5))
@@ -70,12 +68,9 @@ class Check:
         assert self._replay.differences_from(self._ledger.database) == []
 
 
-def audit(ledger):
-    program = BIN_DIR / "windlass"
-    if program.exists():
-        environment = {**os.environ, "WINDLASS_ADDRESS": ledger.server.grpc, "WINDLASS_HTTP": f"http://{ledger.server.http}"}
-        done = subprocess.run([program, "audit", "--full"], env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
+def assert_audited(ledger):
+    code, words = audit(ledger.server, "--full")
+    assert code == 0, words
 
 
 def work_for_a_while(running, rng):
@@ -101,7 +96,7 @@ def test_keeps_what_it_acknowledged_when_killed(ledger, rng):
             Running(workers, ledger.server.grpc).finish()
             check.all_settled(client)
         if kill % KILLS_PER_AUDIT == 0 or kill == KILLS:
-            audit(ledger)
+            assert_audited(ledger)
     print(f"{KILLS} kills, {sum(len(worker.acknowledged) for worker in workers)} entries acknowledged")
 
 
@@ -123,5 +118,5 @@ def test_survives_postgres_being_stopped(ledger, rng):
         with ledger.client() as client:
             check.acknowledged_stand(client)
             check.all_settled(client)
-    audit(ledger)
+    assert_audited(ledger)
     print(f"{POSTGRES_STOPS} stops, {sum(len(worker.acknowledged) for worker in workers)} entries acknowledged")
