@@ -1,0 +1,216 @@
+// A ledger of a few entries in memory, shown to clients as a server would show it.
+#pragma once
+
+#include <functional>
+
+#include "anchoring/tron/transaction.h"
+#include "client/verify.h"
+#include "ledger/codec/replay.h"
+
+namespace windlass::client {
+
+class TinyLedger {
+ public:
+  static constexpr core::TimeUs day_one = 1'700'000'000'000'000;
+
+  TinyLedger()
+      : signer_("test.example/tiny", Ed25519SecretKey::generate()),
+        payer(SecretKey::generate()),
+        recipient(SecretKey::generate()),
+        anchor_key(SecretKey::generate()) {
+    auto genesis = codec::make_genesis({Hash{1},
+                                        signer_.verifier().name,
+                                        {payer.public_key(),
+                                         {{payer.public_key(), core::role_gateway}},
+                                         {{core::AssetId{1}, "BTT", 1, "1002000", 6, 1, 0, 0}}},
+                                        signer_.verifier().text(),
+                                        std::string(view(anchor_address().bytes)),
+                                        "",
+                                        ""});
+    add(genesis.command, genesis.envelope);
+    tag_.emplace(signer_.verifier().name, entries_[0].leaf_hash);
+  }
+
+  // Applies what must be accepted; the entry's sequence.
+  std::uint64_t apply(const SecretKey& key, const core::Body& body) {
+    core::Command command{key.public_key(), ++nonce_, day_one + core::hour_us, body};
+    auto envelope = codec::sign(codec::encode_command(command), *tag_, {&key});
+    return add(codec::decode_stored(envelope.encode())->command, envelope);
+  }
+  std::uint64_t credit(const SecretKey& owner, core::Amount amount) {
+    core::Credit credit{
+        core::AssetId{1}, static_cast<core::ChainAmount>(amount), owner.public_key(), 1, {++nonce_, 0, 0}};
+    core::Command command{payer.public_key(), ++nonce_, day_one + core::hour_us, credit};
+    auto envelope = codec::sign(codec::encode_credit(command, std::string(32, 't'), ""), *tag_, {&payer});
+    return add(codec::decode_stored(envelope.encode())->command, envelope);
+  }
+  // Credit, open, receipt, receipt, top-up, close: the channel's id.
+  std::uint64_t play() {
+    credit(payer, 1000);
+    std::uint64_t channel = apply(
+        payer,
+        core::OpenChannel{core::AssetId{1}, recipient.public_key(), 100, day_one + core::day_us, {}, {}});
+    apply_receipt(channel, 30);
+    apply_receipt(channel, 60);
+    apply(payer, core::TopUpChannel{core::ChannelId{channel}, 50, 0});
+    apply(recipient, core::CloseChannel{core::ChannelId{channel}, {}});
+    return channel;
+  }
+  std::uint64_t apply_receipt(std::uint64_t channel, core::Amount cumulative) {
+    core::Command command{payer.public_key(), 0, 0, core::Receipt{core::ChannelId{channel}, cumulative}};
+    return add(command, codec::sign(codec::encode_command(command), *tag_, {&payer}));
+  }
+
+  const codec::Entry& entry(std::uint64_t sequence) const { return entries_[sequence]; }
+  std::uint64_t size() const { return entries_.size(); }
+  const log::VerifierKey& vkey() const { return signer_.verifier(); }
+  tron::Address anchor_address() const { return tron::address_of(anchor_key.public_key()); }
+
+  pb::Entry show(std::uint64_t sequence) const {
+    const auto& entry = entries_[sequence];
+    pb::Entry out;
+    out.set_sequence(sequence);
+    out.set_time_us(entry.time_us);
+    out.set_kind(static_cast<std::uint32_t>(entry.kind));
+    out.set_leaf(entry.leaf.encode());
+    out.set_leaf_hash(std::string(view(entry.leaf_hash)));
+    for (const auto& posting : postings(entry)) *out.add_postings() = posting;
+    out.set_envelope(entry.envelope);
+    out.set_envelope_salt(std::string(view(codec::salt(entry.secret, 0))));
+    return out;
+  }
+  // The entries that touch an account or channel, newest first.
+  std::vector<pb::Entry> chain(const std::function<bool(const core::Posting&)>& touches) const {
+    std::vector<pb::Entry> out;
+    for (std::uint64_t i = size(); i-- > 0;)
+      if (std::any_of(entries_[i].postings.begin(), entries_[i].postings.end(), touches))
+        out.push_back(show(i));
+    return out;
+  }
+
+  pb::Acknowledgement acknowledge(std::uint64_t sequence) const {
+    const auto& entry = entries_[sequence];
+    pb::Acknowledgement out;
+    out.set_sequence(sequence);
+    out.set_time_us(entry.time_us);
+    out.set_leaf(entry.leaf.encode());
+    out.set_leaf_hash(std::string(view(entry.leaf_hash)));
+    for (const auto& posting : postings(entry)) *out.add_postings() = posting;
+    // A batch of three from the entry before.
+    std::vector<Hash> batch = {entries_[sequence - 1].leaf_hash, entry.leaf_hash,
+                               entries_[sequence + 1].leaf_hash};
+    log::Promise promise{vkey().name, sequence - 1, 3, log::root_of(batch), entry.time_us};
+    out.mutable_promise()->set_note(signer_.sign(promise.text()));
+    out.mutable_promise()->set_index(1);
+    for (const auto& hash : log::inclusion_of(batch, 1))
+      out.mutable_promise()->add_path(std::string(view(hash)));
+    return out;
+  }
+
+  log::Checkpoint checkpoint(std::uint64_t size) const {
+    return {vkey().name, size, log::root_of(std::span(leaf_hashes_).first(size))};
+  }
+  std::string checkpoint_note(std::uint64_t size) const { return signer_.sign(checkpoint(size).text()); }
+  pb::InclusionProof include(std::uint64_t sequence) const {
+    pb::InclusionProof out;
+    out.set_sequence(sequence);
+    out.set_size(size());
+    out.set_leaf(entries_[sequence].leaf.encode());
+    out.set_leaf_hash(std::string(view(entries_[sequence].leaf_hash)));
+    for (const auto& hash : log::inclusion_of(leaf_hashes_, sequence)) out.add_path(std::string(view(hash)));
+    out.set_checkpoint(checkpoint_note(size()));
+    return out;
+  }
+
+ private:
+  log::NoteSigner signer_;
+
+ public:
+  const SecretKey payer, recipient, anchor_key;
+
+ private:
+  std::uint64_t add(const core::Command& command, const codec::Envelope& envelope) {
+    core::TimeUs now = day_one + static_cast<core::TimeUs>(size());
+    auto outcome = core::apply(state_, command, now);
+    core::require(outcome.accepted());
+    entries_.push_back(
+        codec::seal_entry(state_, command, std::move(outcome), envelope.encode(), now, random_array<32>()));
+    leaf_hashes_.push_back(entries_.back().leaf_hash);
+    return entries_.size() - 1;
+  }
+  static std::vector<pb::Posting> postings(const codec::Entry& entry) {
+    auto leaves = codec::posting_leaf_hashes(entry.postings, entry.secret);
+    std::vector<pb::Posting> out(leaves.size());
+    for (std::size_t i = 0; i < leaves.size(); ++i) {
+      out[i].set_posting(codec::encode_posting(entry.postings[i]));
+      out[i].set_salt(std::string(view(codec::salt(entry.secret, static_cast<std::uint32_t>(i + 1)))));
+      out[i].set_index(static_cast<std::uint32_t>(i));
+      out[i].set_count(static_cast<std::uint32_t>(leaves.size()));
+      for (const auto& hash : log::inclusion_of(leaves, i)) out[i].add_path(std::string(view(hash)));
+    }
+    return out;
+  }
+
+  core::State state_{true};
+  std::optional<codec::SigningTag> tag_;
+  std::uint64_t nonce_ = 0;
+  std::vector<codec::Entry> entries_;
+  std::vector<Hash> leaf_hashes_;
+};
+
+// Copies of `message`, each with one scalar somewhere in it changed; `visit` gets the field's name too.
+template <typename Message>
+void for_each_tampered(const Message& message,
+                       const std::function<void(const std::string&, const Message&)>& visit) {
+  using google::protobuf::FieldDescriptor;
+  // Walks `at` (inside of `copy`), changes one field, shows the whole, and puts it back.
+  std::function<void(google::protobuf::Message&, Message&, const std::string&)> walk =
+      [&](google::protobuf::Message& at, Message& copy, const std::string& path) {
+        const auto& reflection = *at.GetReflection();
+        std::vector<const FieldDescriptor*> fields;
+        reflection.ListFields(at, &fields);
+        for (const auto* field : fields) {
+          std::string name = path + field->name();
+          int count = field->is_repeated() ? reflection.FieldSize(at, field) : 1;
+          for (int i = 0; i < count; ++i) {
+            if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+              walk(field->is_repeated() ? *reflection.MutableRepeatedMessage(&at, field, i)
+                                        : *reflection.MutableMessage(&at, field),
+                   copy, name + ".");
+              continue;
+            }
+            std::unique_ptr<google::protobuf::Message> saved(at.New());
+            saved->CopyFrom(at);
+            switch (field->cpp_type()) {
+              case FieldDescriptor::CPPTYPE_UINT64:
+                reflection.SetUInt64(&at, field, reflection.GetUInt64(at, field) + 1);
+                break;
+              case FieldDescriptor::CPPTYPE_INT64:
+                reflection.SetInt64(&at, field, reflection.GetInt64(at, field) + 1);
+                break;
+              case FieldDescriptor::CPPTYPE_UINT32:
+                reflection.SetUInt32(&at, field, reflection.GetUInt32(at, field) + 1);
+                break;
+              case FieldDescriptor::CPPTYPE_STRING: {
+                std::string bytes = field->is_repeated() ? reflection.GetRepeatedString(at, field, i)
+                                                         : reflection.GetString(at, field);
+                bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+                if (field->is_repeated())
+                  reflection.SetRepeatedString(&at, field, i, bytes);
+                else
+                  reflection.SetString(&at, field, bytes);
+                break;
+              }
+              default:
+                continue;
+            }
+            visit(name, copy);
+            at.CopyFrom(*saved);
+          }
+        }
+      };
+  Message copy = message;
+  walk(copy, copy, "");
+}
+
+}  // namespace windlass::client
