@@ -31,6 +31,7 @@ Proven<codec::StoredEntry> stored_of(const pb::Entry& entry) {
   stored.secret = *secret;
   stored.envelope = entry.envelope();
   for (const auto& posting : entry.postings()) stored.postings += posting.posting();
+  stored.links.assign(entry.links().begin(), entry.links().end());
   return stored;
 }
 

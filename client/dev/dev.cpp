@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -25,8 +26,9 @@ using namespace std::chrono_literals;
 // A server replays what was not flushed before it serves; a development ledger does so in seconds.
 constexpr auto start_patience = 120s;
 constexpr auto stop_patience = 60s;  // of each: what was accepted is committed first
+constexpr auto fault_patience = 5s;  // where one of them has died: the others may wait for it in vain
 constexpr auto poll_interval = 100ms;
-constexpr auto lock_patience = 10s;  // for the last parts of a system that was killed to end
+constexpr auto lock_patience = 30s;  // for the last parts of a system that was killed to end
 
 constexpr int exit_done = 0, exit_failed = 1, exit_usage = 2;
 
@@ -59,10 +61,11 @@ class Lock {
 };
 
 // Of the process that runs the system in `dir`: it holds the lock on its pid file as long as it lives.
-std::optional<pid_t> running_pid(const fs::path& dir) {
+// `patience`: for one that was just killed to be gone.
+std::optional<pid_t> running_pid(const fs::path& dir, std::chrono::milliseconds patience = 0ms) {
   pid_t pid = 0;
   std::ifstream(dir / pid_file) >> pid;
-  if (pid <= 0 || Lock::take(dir / pid_file, 0ms, false)) return std::nullopt;
+  if (pid <= 0 || Lock::take(dir / pid_file, patience, false)) return std::nullopt;
   return pid;
 }
 
@@ -99,9 +102,9 @@ class System {
     return std::nullopt;
   }
 
-  void stop_all() {
+  void stop_all(std::chrono::milliseconds patience = fault_patience) {
     while (!parts_.empty()) {
-      parts_.back().stop(stop_patience);
+      parts_.back().stop(patience);
       parts_.pop_back();
     }
   }
@@ -205,7 +208,7 @@ int run_system(const Options& options, const std::function<void(const std::strin
   };
   std::error_code ignored;
   fs::create_directories(options.dir, ignored);
-  if (running_pid(options.dir)) return already();
+  if (running_pid(options.dir, 1s)) return already();
   // One system in a folder at a time; the parts of one that was killed may still be on their way out.
   auto lock = Lock::take(options.dir / lock_file, lock_patience, true);
   if (!lock) return already();
@@ -224,7 +227,7 @@ int run_system(const Options& options, const std::function<void(const std::strin
   }
   ready(summary(*settings));
   auto fault = system.supervise();
-  system.stop_all();
+  system.stop_all(fault ? fault_patience : stop_patience);
   fs::remove(settings->dir / pid_file, ignored);
   return fault ? complain(*fault) : exit_done;
 }
@@ -243,7 +246,10 @@ int run_detached(const Options& options) {
       heard.append(buffer, static_cast<std::size_t>(count));
     bool is_ready = heard.starts_with("Windlass runs.");
     (is_ready ? std::cout : std::cerr) << heard << std::flush;
-    return is_ready ? exit_done : exit_failed;
+    int status = 0;
+    if (is_ready) return exit_done;
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : exit_failed;
   }
   close(told[0]);
   setsid();

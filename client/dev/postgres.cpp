@@ -1,7 +1,6 @@
 #include "client/dev/postgres.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -90,11 +89,11 @@ tl::expected<void, std::string> init_cluster(const fs::path& data, const fs::pat
 
 ProcessSpec server_spec(const ClusterPlace& place, const fs::path& program, const fs::path& logs,
                         const std::optional<User>& user) {
-  ProcessSpec spec{"postgres",
-                   {program.string(), "-D", (place.home / "data").string()},
-                   logs / "postgres.log",
-                   user,
-                   SIGINT};  // its fast shutdown: SIGTERM would wait for its clients
+  ProcessSpec spec{
+      "postgres", {program.string(), "-D", (place.home / "data").string()}, logs / "postgres.log", user};
+  // Its fast shutdown: after SIGTERM it would wait for its clients, and SIGKILL leaves its own children
+  // behind.
+  spec.stop_signal = spec.orphan_signal = SIGINT;
   for (const std::string& setting :
        {"unix_socket_directories=" + place.socket.string(), std::string("listen_addresses="),
         std::string("port=5432"), std::string("fsync=on"), std::string("synchronous_commit=on"),

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,7 +34,7 @@ constexpr int exit_not_started = 127;
   bool dropped = !spec.user ||
                  (setgroups(0, nullptr) == 0 && setgid(spec.user->gid) == 0 && setuid(spec.user->uid) == 0);
   // After the change of user, which would clear it.
-  prctl(PR_SET_PDEATHSIG, spec.stop_signal);
+  prctl(PR_SET_PDEATHSIG, spec.orphan_signal);
   if (dropped && getppid() == parent) execv(arguments[0], arguments);
   int error = errno;
   [[maybe_unused]] auto told = write(error_pipe, &error, sizeof error);

@@ -2,6 +2,7 @@
 // order), with its output in a file, and gone when we are gone, however we go.
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include <chrono>
@@ -26,7 +27,8 @@ struct ProcessSpec {
   std::vector<std::string> command;
   std::filesystem::path log;  // appended to
   std::optional<User> user;
-  int stop_signal = 15;  // SIGTERM
+  int stop_signal = SIGTERM;
+  int orphan_signal = SIGKILL;  // sent by the system when we die without having stopped it
 };
 
 class Process {

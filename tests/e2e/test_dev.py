@@ -1,0 +1,145 @@
+"""`windlass dev`: one system in one folder, started, supervised and stopped as a whole."""
+
+import os
+import pathlib
+import signal
+import stat
+import subprocess
+
+import pytest
+
+from command_line import LATER, PATIENCE_S, REFUSED, USAGE, WINDLASS, System, plain_environment, run
+from processes import wait_until
+
+# docs and scripts find the system by these.
+VARIABLES = {
+    "WINDLASS_ADDRESS",
+    "WINDLASS_HTTP",
+    "WINDLASS_DATABASE_URL",
+    "WINDLASS_TRON_GRPC",
+    "WINDLASS_TRON_HTTP",
+    "WINDLASS_LOG_VKEY",
+    "WINDLASS_ANCHOR_CONTRACT",
+    "WINDLASS_CUSTODY",
+}
+
+
+@pytest.fixture
+def system(directory, request):
+    system = System(directory / request.node.name[:24])
+    yield system
+    system.stop()
+
+
+def children_of(process_id):
+    """By name."""
+    found = {}
+    for task in pathlib.Path(f"/proc/{process_id}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found[pathlib.Path(f"/proc/{child}/comm").read_text().strip()] = int(child)
+    return found
+
+
+def test_gives_every_variable_that_others_find_it_by(system):
+    system.start()
+    assert set(system.environment) == VARIABLES
+    exports = run("dev", "env", "--dir", system.directory).out
+    shell = subprocess.run(["bash", "-c", f"{exports}\nenv"], env={}, capture_output=True, text=True, check=True)
+    assert f"WINDLASS_DATABASE_URL={system.environment['WINDLASS_DATABASE_URL']}\n" in shell.stdout
+    answer = subprocess.run(
+        ["psql", system.environment["WINDLASS_DATABASE_URL"], "-tAc", "SELECT count(*) > 0 FROM entries"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.strip() == "t"
+
+
+def test_keeps_its_state_until_it_is_reset(system):
+    system.start()
+    key = system.new_key("kept.key")
+    system.fund(key, "3", "BTT")
+    before = system.environment
+    system.stop()
+    system.start()
+    assert system.environment == before
+    assert system.balance(key) == 3_000_000
+    system.run("history", key, "--verify", "--quiet")
+    system.stop()
+    system.start("--reset")
+    assert system.environment["WINDLASS_LOG_VKEY"] != before["WINDLASS_LOG_VKEY"]
+    system.run("account", key, expect=REFUSED)
+
+
+def test_one_system_a_folder(system):
+    system.start()
+    again = run("dev", "--dir", system.directory, "--detach", expect=REFUSED)
+    assert "already" in again.err
+    system.run("ledger")
+
+
+def test_starts_again_after_it_was_killed(system):
+    system.start()
+    key = system.new_key("killed.key")
+    system.fund(key, "3", "BTT")
+    os.kill(int((system.directory / "pid").read_text()), signal.SIGKILL)
+    system.start()
+    assert system.balance(key) == 3_000_000
+
+
+@pytest.mark.parametrize("part", ["windlass-anchor", "windlassd", "windlass-devcha", "postgres"])
+def test_says_which_part_died_and_stops_the_others(system, part):
+    command = [WINDLASS, "dev", "--dir", system.directory, *System.OPTIONS]
+    process = subprocess.Popen(
+        [str(word) for word in command],
+        env=plain_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "Windlass runs.\n"
+    children = children_of(process.pid)
+    os.kill(children[part], signal.SIGKILL)
+    _, complaint = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == REFUSED
+    assert complaint.startswith(f"windlass dev: {part}") and "killed by signal 9" in complaint and ".log" in complaint
+    for child in children.values():
+        assert not pathlib.Path(f"/proc/{child}").exists()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_everything(system, how):
+    command = [WINDLASS, "dev", "--dir", system.directory, *System.OPTIONS]
+    process = subprocess.Popen([str(word) for word in command], env=plain_environment(), stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "Windlass runs.\n"
+    children = children_of(process.pid)
+    assert len(children) == 4
+    process.send_signal(how)
+    process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0
+    wait_until(lambda: not any(pathlib.Path(f"/proc/{child}").exists() for child in children.values()), "its parts to go")
+    run("dev", "fund", "--dir", system.directory, "00" * 33, "1", expect=LATER)
+
+
+def test_leaves_a_folder_alone_that_is_none_of_its_own(directory):
+    folder = directory / "precious"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("years of work")
+    for options in ((), ("--reset",)):
+        run("dev", "--dir", folder, "--detach", *options, expect=USAGE)
+    assert (folder / "thesis.txt").read_text() == "years of work"
+
+
+def test_keeps_its_keys_to_itself(system):
+    system.start()
+    for key in (system.directory / "keys").iterdir():
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600, key
+    assert stat.S_IMODE((system.directory / "keys").stat().st_mode) == 0o700
+
+
+def test_gives_addresses_of_the_chain_what_they_ask_for(system):
+    system.start()
+    address = system.run("key", "show", "--json", key=system.new_key("on-chain.key")).json["address"]
+    for amount in (("5", "TRX"), ("7.5", "BTT")):
+        sent = system.run("dev", "faucet", "--dir", system.directory, address, *amount)
+        assert amount[0] in sent.out
