@@ -121,6 +121,7 @@ void fill_whole(v1::Entry& out, const codec::StoredEntry& stored) {
   out.set_envelope(stored.envelope);
   out.set_envelope_salt(str(codec::salt(stored.secret, 0)));
   out.set_secret(str(stored.secret));
+  out.mutable_links()->Add(stored.links.begin(), stored.links.end());
   // Unproven: who has the secret computes every salt and path. What is malformed is shown as it is, for the
   // audit to name.
   if (auto postings = codec::decode_postings(stored.postings)) {

@@ -172,6 +172,33 @@ Hash extend_history(const Hash& old, core::Sequence sequence, const Hash& postin
   return sha256({view(old), number, view(posting_leaf)});
 }
 
+std::int64_t link_of(core::AccountNumber account) {
+  return -2 * static_cast<std::int64_t>(account.value) - 2;
+}
+std::int64_t link_of(core::ChannelId channel) {
+  return -2 * static_cast<std::int64_t>(channel.value) - 3;
+}
+
+std::vector<std::int64_t> links_of(const std::vector<core::Posting>& postings) {
+  std::vector<std::int64_t> links;
+  links.reserve(postings.size() * 2);
+  auto add = [&](std::int64_t who, core::Sequence previous) {
+    // Two assets of one account share their link.
+    if (links.size() >= 2 && links[links.size() - 2] == who) return;
+    links.push_back(who);
+    links.push_back(static_cast<std::int64_t>(previous.value));
+  };
+  for (const auto& posting : postings) {
+    if (const auto* account = std::get_if<core::AccountPosting>(&posting))
+      add(link_of(account->account), account->previous);
+    if (const auto* closing = std::get_if<core::ClosingPosting>(&posting))
+      add(link_of(closing->payer.account), closing->payer.previous);
+    if (const auto* channel = std::get_if<core::ChannelPosting>(&posting))
+      add(link_of(channel->channel), channel->previous);
+  }
+  return links;
+}
+
 std::vector<Hash> posting_leaf_hashes(const std::vector<core::Posting>& postings, const Secret& secret) {
   std::vector<Hash> leaves;
   leaves.reserve(postings.size());

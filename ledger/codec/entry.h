@@ -64,6 +64,13 @@ struct Entry {
 Entry seal_entry(core::State& state, const core::Command& command, core::Outcome outcome,
                  std::string envelope, core::TimeUs time_us, const Secret& secret);
 
+// Who a chain of entries belongs to, and whose chains an entry continues: pairs of that and the sequence
+// before
+// (-1: none), in the order of the postings. For walking histories in SQL; nothing hashes it.
+std::int64_t link_of(core::AccountNumber account);
+std::int64_t link_of(core::ChannelId channel);
+std::vector<std::int64_t> links_of(const std::vector<core::Posting>& postings);
+
 // The postings' salted leaf hashes, in order.
 std::vector<Hash> posting_leaf_hashes(const std::vector<core::Posting>& postings, const Secret& secret);
 // Recomputes the leaf from envelope, postings and secret.

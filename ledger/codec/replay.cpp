@@ -21,6 +21,8 @@ tl::expected<Entry, std::string> check_stored(const StoredEntry& stored) {
   entry.leaf_hash = log::leaf_hash(entry.leaf.encode());
   if (entry.leaf_hash != stored.leaf_hash)
     return fault(stored, "its contents do not hash to its leaf: something in it was changed");
+  if (stored.links != links_of(entry.postings))
+    return fault(stored, "its links are not those of its postings: histories would go astray");
   return entry;
 }
 
@@ -39,6 +41,8 @@ tl::expected<Entry, std::string> replay(core::State& state, const Decoded& decod
   if (encode_postings(entry.postings) != stored.postings)
     return fault(stored, "its postings are not what its command does");
   if (entry.leaf_hash != stored.leaf_hash) return fault(stored, "its contents do not hash to its leaf");
+  if (stored.links != links_of(entry.postings))
+    return fault(stored, "its links are not those of its postings");
   return entry;
 }
 

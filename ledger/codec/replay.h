@@ -15,10 +15,11 @@ struct StoredEntry {
   Secret secret{};
   std::string envelope;
   std::string postings;
+  std::vector<std::int64_t> links;
 };
 
-// What the columns say by themselves: postings and leaf recomputed from envelope, postings and secret, leaf
-// hash compared. A text says which entry is wrong, and how.
+// What the columns say by themselves: postings, links and leaf recomputed from envelope, postings and secret,
+// links and leaf hash compared. A text says which entry is wrong, and how.
 tl::expected<Entry, std::string> check_stored(const StoredEntry& stored);
 
 // Applies the decoded command of `stored` to `state` (which has what it needs) and compares everything that

@@ -34,28 +34,8 @@ core::ChainAmount parse_decimal(ByteView text) {
   return amount;
 }
 
-std::vector<std::int64_t> links_of(const std::vector<core::Posting>& postings) {
-  std::vector<std::int64_t> links;
-  links.reserve(postings.size() * 2);
-  auto add = [&](std::int64_t who, core::Sequence previous) {
-    // Two assets of one account share their link.
-    if (links.size() >= 2 && links[links.size() - 2] == who) return;
-    links.push_back(who);
-    links.push_back(signed_of(previous));
-  };
-  for (const auto& posting : postings) {
-    if (const auto* account = std::get_if<core::AccountPosting>(&posting))
-      add(link_of(account->account), account->previous);
-    if (const auto* closing = std::get_if<core::ClosingPosting>(&posting))
-      add(link_of(closing->payer.account), closing->payer.previous);
-    if (const auto* channel = std::get_if<core::ChannelPosting>(&posting))
-      add(link_of(channel->channel), channel->previous);
-  }
-  return links;
-}
-
 void add_row(CopyRows& rows, const codec::Entry& entry) {
-  auto links = links_of(entry.postings);
+  auto links = codec::links_of(entry.postings);
   rows.row(8)
       .bigint(signed_of(entry.sequence))
       .bigint(entry.time_us)
@@ -157,6 +137,7 @@ StoredEntry read_entry(const Result& rows, int row) {
   entry.secret = array<32>(rows.bytes(row, 4));
   entry.envelope = rows.bytes(row, 5);
   entry.postings = rows.bytes(row, 6);
+  entry.links = rows.bigints(row, 7);
   return entry;
 }
 
@@ -187,13 +168,6 @@ std::vector<std::int64_t> numbers(const std::vector<Id>& ids) {
 }
 
 }  // namespace
-
-std::int64_t link_of(core::AccountNumber account) {
-  return -2 * static_cast<std::int64_t>(account.value) - 2;
-}
-std::int64_t link_of(core::ChannelId channel) {
-  return -2 * static_cast<std::int64_t>(channel.value) - 3;
-}
 
 // --- the writer
 
@@ -371,6 +345,10 @@ core::Sequence ReadSession::end_of_entries() {
   return sequence_of(connection_.run(sql::end_of_entries).bigint(0, 0));
 }
 
+Epoch ReadSession::epoch() {
+  return connection_.run(sql::read_epoch).bigint(0, 0);
+}
+
 HistoryPage ReadSession::history(std::int64_t link, core::Sequence from, std::size_t limit) {
   HistoryPage page;
   if (from == core::no_sequence) return page;
@@ -379,7 +357,7 @@ HistoryPage ReadSession::history(std::int64_t link, core::Sequence from, std::si
       Parameters().bigint(signed_of(from)).bigint(link).bigint(static_cast<std::int64_t>(limit)));
   for (int i = 0; i < rows.rows(); ++i) {
     page.entries.push_back(read_entry(rows, i));
-    page.next = rows.null(i, 7) ? core::no_sequence : sequence_of(rows.bigint(i, 7));
+    page.next = rows.null(i, 8) ? core::no_sequence : sequence_of(rows.bigint(i, 8));
   }
   return page;
 }

@@ -76,6 +76,7 @@ class LoadSession {
   Connection connection_;
 };
 
+using codec::link_of;
 using codec::StoredEntry;
 
 struct AnchorRow {
@@ -88,9 +89,6 @@ struct HistoryPage {
   std::vector<StoredEntry> entries;         // newest first
   core::Sequence next = core::no_sequence;  // where the next page begins; none: this was the last
 };
-// Who a chain of entries belongs to, as `links` writes it.
-std::int64_t link_of(core::AccountNumber account);
-std::int64_t link_of(core::ChannelId channel);
 
 class ReadSession {
  public:
@@ -99,6 +97,7 @@ class ReadSession {
   std::vector<StoredEntry> entries(core::Sequence first, core::Sequence end, std::size_t limit);
   std::optional<StoredEntry> entry(core::Sequence sequence);
   core::Sequence end_of_entries();
+  Epoch epoch();  // of whoever became the writer last
   HistoryPage history(std::int64_t link, core::Sequence from, std::size_t limit);
   std::optional<core::Key> key_of_address(ByteView address);
   std::vector<core::ChannelId> channels(core::AccountNumber account, std::int64_t above, bool closed_too,

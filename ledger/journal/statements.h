@@ -14,6 +14,7 @@ constexpr Statement try_lock_writer{"try_lock_writer",
 constexpr Statement raise_epoch{"raise_epoch",
                                 "UPDATE writer SET epoch = epoch + 1, since = now() RETURNING epoch"};
 constexpr Statement check_epoch{"check_epoch", "SELECT 1 FROM writer WHERE epoch = $1::bigint FOR SHARE"};
+constexpr Statement read_epoch{"read_epoch", "SELECT epoch FROM writer"};
 constexpr Statement copy_entries{
     "copy_entries",
     "COPY entries (sequence, time_us, kind, leaf_hash, secret, envelope, postings, links) "
@@ -24,7 +25,7 @@ constexpr Statement copy_entries{
 constexpr Statement end_of_entries{"end_of_entries", "SELECT coalesce(max(sequence), -1) + 1 FROM entries"};
 constexpr Statement read_entries{
     "read_entries",
-    "SELECT sequence, time_us, kind, leaf_hash, secret, envelope, postings FROM entries "
+    "SELECT sequence, time_us, kind, leaf_hash, secret, envelope, postings, links FROM entries "
     "WHERE sequence >= $1::bigint AND sequence < $2::bigint ORDER BY sequence LIMIT $3::bigint"};
 // One page of the chain that runs through $1 for the account or channel $2 (as in links), newest first.
 constexpr Statement walk_history{
@@ -34,7 +35,7 @@ constexpr Statement walk_history{
     "  UNION ALL"
     "  SELECT e.*, c.place + 1 FROM chain c JOIN entries e"
     "    ON e.sequence = c.links[array_position(c.links, $2::bigint) + 1] WHERE c.place < $3::bigint)"
-    "SELECT sequence, time_us, kind, leaf_hash, secret, envelope, postings, "
+    "SELECT sequence, time_us, kind, leaf_hash, secret, envelope, postings, links, "
     "       links[array_position(links, $2::bigint) + 1] FROM chain ORDER BY place"};
 
 // --- what follows the entries

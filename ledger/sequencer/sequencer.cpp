@@ -151,6 +151,7 @@ void Sequencer::run() {
 bool Sequencer::become_writer() {
   writer_session_ = sessions_.writer();
   while (!writer_session_->try_acquire()) {
+    resolve_doubt_of_lost_lease();
     std::unique_lock lock(mutex_);
     if (wake_.wait_for(lock, retry_interval, [&] { return stopping_; })) return false;
   }
@@ -689,6 +690,11 @@ void Sequencer::resolve_doubt() {
     else
       refuse(batch->finished);
   }
+}
+
+// Whoever took the lease over has raised the epoch, and with it waited out what this writer had under way.
+void Sequencer::resolve_doubt_of_lost_lease() {
+  if (!in_doubt_.empty() && sessions_.reader()->epoch() > epoch_) resolve_doubt();
 }
 
 }  // namespace windlass::sequencer

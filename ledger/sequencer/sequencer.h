@@ -107,6 +107,7 @@ class Sequencer {
   void unpin(const RoundUnderWay& under_way);
   void abandon();  // drops the state and everything not committed
   void resolve_doubt();
+  void resolve_doubt_of_lost_lease();
   bool batch_has_room() const;
 
   // --- other threads

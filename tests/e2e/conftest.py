@@ -31,7 +31,7 @@ def directory():
 def postgres(directory):
     cluster = harness.Postgres(directory / "pg")
     yield cluster
-    cluster.stop()
+    cluster.stop_immediately()
 
 
 @pytest.fixture
@@ -57,4 +57,3 @@ def shared_ledger(postgres, tmp_path_factory):
     ledger = harness.Ledger(postgres, tmp_path_factory.mktemp("ledger"))
     yield ledger.start()
     ledger.kill_all()
-

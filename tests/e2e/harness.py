@@ -19,7 +19,7 @@ import formats
 import processes
 from client import DEADLINE_S, HOUR_US, now_us
 from processes import BIN_DIR, wait_until
-from windlass.v1 import command_pb2, ledger_pb2, query_pb2
+from windlass.v1 import command_pb2, ledger_pb2, ledger_pb2_grpc, query_pb2
 
 BTT, TRX = 1, 2
 DAY_US = 24 * HOUR_US
@@ -199,8 +199,12 @@ def refusals():
 
 def connect(address):
     """A connection of its own: channels of one process to one address share theirs unless told not to."""
-    options = {"grpc.use_local_subchannel_pool": 1, "grpc.initial_reconnect_backoff_ms": 100,
-               "grpc.max_reconnect_backoff_ms": 200, "grpc.max_receive_message_length": -1}
+    options = {
+        "grpc.use_local_subchannel_pool": 1,
+        "grpc.initial_reconnect_backoff_ms": 100,
+        "grpc.max_reconnect_backoff_ms": 200,
+        "grpc.max_receive_message_length": -1,
+    }
     return grpc.insecure_channel(address, options=list(options.items()))
 
 
@@ -232,7 +236,9 @@ class Client(ledger_client.Ledger):
 
     def sign(self, signer, nonce=None, expires_us=None, **body):
         given = {"nonce": nonce, "expires_us": expires_us}
-        return self.signed(self.command(**{name: value for name, value in given.items() if value is not None}, **body), signer)
+        return self.signed(
+            self.command(**{name: value for name, value in given.items() if value is not None}, **body), signer
+        )
 
     def send_all(self, commands, per_message=100):
         """On one stream; for each in its order an Acknowledgement, a Covered or a Refused."""
@@ -256,6 +262,13 @@ class Client(ledger_client.Ledger):
             return formats.open_checkpoint(self.checkpoint_note(minimum_size), self.vkey)
 
 
+def send_to(server, signed):
+    """To a server that may not be ready to be asked anything."""
+    with refusals(), connect(server.grpc) as connection:
+        request = ledger_pb2.SubmitRequest(command=signed)
+        return ledger_pb2_grpc.LedgerStub(connection).Submit(request, timeout=DEADLINE_S)
+
+
 def outcome(result):
     """Of a SubmitResult."""
     value = getattr(result, result.WhichOneof("outcome"))
@@ -276,7 +289,9 @@ def transfer_list(payments, asset=BTT):
 
 def open_channel(to, amount, asset=BTT, life_us=DAY_US, **more):
     expires_us = now_us() + life_us
-    return {"open_channel": command_pb2.OpenChannel(asset=asset, recipient=to, amount=amount, expires_us=expires_us, **more)}
+    return {
+        "open_channel": command_pb2.OpenChannel(asset=asset, recipient=to, amount=amount, expires_us=expires_us, **more)
+    }
 
 
 def top_up(channel, amount):
@@ -292,7 +307,9 @@ def close(channel, last_receipt=None):
     body = command_pb2.CloseChannel(channel=channel)
     if last_receipt:
         (by,) = last_receipt.signatures
-        body.last_receipt.CopyFrom(command_pb2.SignedReceipt(command=last_receipt.command, key=by.key, signature=by.signature))
+        body.last_receipt.CopyFrom(
+            command_pb2.SignedReceipt(command=last_receipt.command, key=by.key, signature=by.signature)
+        )
     return {"close_channel": body}
 
 

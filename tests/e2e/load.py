@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import grpc
 
 from harness import MINIMUM, Refused, close, connect, open_channel, outcome, receipt, transfer, transfer_list
+from merkle import leaf_hash
 from windlass.v1 import ledger_pb2, ledger_pb2_grpc
 
 STREAM_DEADLINE_S = 60
@@ -82,8 +83,8 @@ class Worker:
         self._channels = {}
         self._pending = collections.deque()
         self._nonces_unanswered = {account.key: collections.deque() for account in accounts}
-        self.acknowledged = []  # (Sent, Acknowledgement) of commands, repeated or not, each once
-        self.covered = []
+        self.acknowledged = []  # (command's bytes, sequence, leaf hash)
+        self.covered = set()  # commands' bytes
         self.wrong = None
 
     def run(self, address, stop):
@@ -91,7 +92,9 @@ class Worker:
         self._drained = False
         requests, unanswered = queue.SimpleQueue(), collections.deque()
         with connect(address) as connection:
-            stream = ledger_pb2_grpc.LedgerStub(connection).SubmitStream(iter(requests.get, None), timeout=STREAM_DEADLINE_S)
+            stream = ledger_pb2_grpc.LedgerStub(connection).SubmitStream(
+                iter(requests.get, None), timeout=STREAM_DEADLINE_S
+            )
             try:
                 self._converse(stream, requests, unanswered, stop)
             except grpc.RpcError:
@@ -111,7 +114,9 @@ class Worker:
 
     def _converse(self, stream, requests, unanswered, stop):
         while True:
-            while len(unanswered) < MAX_MESSAGES_UNANSWERED and not self._drained and (self._pending or not stop.is_set()):
+            while (
+                len(unanswered) < MAX_MESSAGES_UNANSWERED and not self._drained and (self._pending or not stop.is_set())
+            ):
                 message = self._next_message(stop)
                 if not message:
                     break
@@ -145,9 +150,10 @@ class Worker:
             return
         sent.answer = answer
         if isinstance(answer, ledger_pb2.Covered):
-            self.covered.append((sent, answer))
+            self.covered.add(sent.signed.command)
         else:
-            self.acknowledged.append((sent, answer))
+            assert leaf_hash(answer.leaf) == answer.leaf_hash
+            self.acknowledged.append((sent.signed.command, answer.sequence, answer.leaf_hash))
         if sent.payer:
             waiting = self._nonces_unanswered[sent.payer.key]
             while waiting and waiting[0].answer:
@@ -259,5 +265,3 @@ class Running:
         """No new commands."""
         self._stop.set()
         self.join()
-
-

@@ -43,7 +43,9 @@ def claim_in(client, sequence, key):
 def test_many_on_many_streams_pay_exactly_the_highest(shared_ledger, client, payer, rng):
     seeders = [shared_ledger.funded(client, UNITS) for _ in range(CHANNELS)]
     channels = [client.do(payer, **open_channel(seeder.key, 10 * RECEIPTS)).sequence for seeder in seeders]
-    receipts = [(i, cumulative) for i in range(CHANNELS) for cumulative in rng.sample(range(1, 10 * RECEIPTS), RECEIPTS)]
+    receipts = [
+        (i, cumulative) for i in range(CHANNELS) for cumulative in rng.sample(range(1, 10 * RECEIPTS), RECEIPTS)
+    ]
     highest = [max(cumulative for i, cumulative in receipts if i == k) for k in range(CHANNELS)]
     rng.shuffle(receipts)
     signed = [client.sign(payer, **receipt(channels[i], cumulative)) for i, cumulative in receipts]
@@ -81,9 +83,13 @@ def test_many_on_many_streams_pay_exactly_the_highest(shared_ledger, client, pay
 def test_lower_ones_in_a_message_are_covered_by_its_highest(client, payer, seeder):
     channel = client.do(payer, **open_channel(seeder.key, 10_000)).sequence
     size = client.size()
-    answers = client.send_all([client.sign(payer, **receipt(channel, cumulative)) for cumulative in (10, 500, 20, 499, 500)])
+    answers = client.send_all(
+        [client.sign(payer, **receipt(channel, cumulative)) for cumulative in (10, 500, 20, 499, 500)]
+    )
     assert [is_covered(answer) for answer in answers] == [True, False, True, True, True]
-    assert {(answer.sequence, answer.claimed) for answer in answers if is_covered(answer)} == {(answers[1].sequence, 500)}
+    assert {(answer.sequence, answer.claimed) for answer in answers if is_covered(answer)} == {
+        (answers[1].sequence, 500)
+    }
     assert client.size() == size + 1
 
 
@@ -132,12 +138,15 @@ def test_a_close_claims_its_last_receipt(client, payer, seeder):
 def test_receipts_wait_for_the_top_up_before_them(client, payer, seeder):
     """In one stream, in the order sent, though all of them are on their way at once."""
     channel = client.do(payer, **open_channel(seeder.key, 1_000)).sequence
-    answers = client.send_all([
-        client.sign(payer, **receipt(channel, 1_000)),
-        client.sign(payer, **receipt(channel, 1_500)),
-        client.sign(payer, **top_up(channel, 1_000)),
-        client.sign(payer, **receipt(channel, 1_500)),
-    ], per_message=1)
+    answers = client.send_all(
+        [
+            client.sign(payer, **receipt(channel, 1_000)),
+            client.sign(payer, **receipt(channel, 1_500)),
+            client.sign(payer, **top_up(channel, 1_000)),
+            client.sign(payer, **receipt(channel, 1_500)),
+        ],
+        per_message=1,
+    )
     assert isinstance(answers[1], Refused) and answers[1].reason == "ABOVE_DEPOSIT"
     assert [answer.sequence - channel for answer in (answers[0], *answers[2:])] == [1, 2, 3]
     assert client.balance(payer.key) == (UNITS - 2_000, 2_000, 0)
