@@ -37,7 +37,11 @@ class HttpServerTest : public testing::Test {
   }
   std::uint16_t port() const { return server_->port(); }
   void wait_for_connections(std::size_t count) {
-    while (server_->open_connections() != count) std::this_thread::yield();
+    auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(test::client_timeout_ms);
+    while (server_->open_connections() != count) {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline) << server_->open_connections() << " connections";
+      std::this_thread::yield();
+    }
   }
   std::unique_ptr<HttpServer> server_;
 };
