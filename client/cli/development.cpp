@@ -24,11 +24,16 @@ Run dev_run(CLI::App& app) {
   app.add_option("--block-interval-ms", options->block_interval_ms, "of the devchain; default 1000");
   app.add_option("--solid-after", options->solid_after, "blocks on top of one that solidify it; default 5");
   app.add_option("--anchor-interval-ms", options->anchor_interval_ms, "between anchors; default 10000");
-  app.add_option("--grpc-port", options->ports.grpc, "default 7380, or a free one");
-  app.add_option("--http-port", options->ports.http, "default 7381, or a free one");
-  app.add_option("--metrics-port", options->ports.metrics, "default 7382, or a free one");
-  app.add_option("--anchor-metrics-port", options->ports.anchor_metrics, "default 7383, or a free one");
-  app.add_option("--tron-port", options->ports.tron, "default 7384, or a free one");
+  app.add_option("--grpc-port", options->ports.grpc,
+                 "default 7380, or ten, twenty, ... above where a default is taken");
+  app.add_option("--http-port", options->ports.http,
+                 "default 7381, or ten, twenty, ... above where a default is taken");
+  app.add_option("--metrics-port", options->ports.metrics,
+                 "default 7382, or ten, twenty, ... above where a default is taken");
+  app.add_option("--anchor-metrics-port", options->ports.anchor_metrics,
+                 "default 7383, or ten, twenty, ... above where a default is taken");
+  app.add_option("--tron-port", options->ports.tron,
+                 "default 7384, or ten, twenty, ... above where a default is taken");
   return [=](Context&) -> Result<int> {
     options->dir = options->folder;
     return dev::run(*options);

@@ -51,8 +51,16 @@ auto error(std::string_view what, const fs::path& path) {
   return tl::unexpected(fmt::format("{} {}", what, path.string()));
 }
 
+constexpr int Ports::*every_port[] = {&Ports::grpc, &Ports::http, &Ports::metrics, &Ports::anchor_metrics,
+                                      &Ports::tron};
+// Blocks of ports that are tried one after the other. All lie below those that the system gives to outgoing
+// connections, which could take one while the system is stopped.
+constexpr int block_step = 10, blocks = 100;
+
 bool is_free(int port) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int on = 1;  // as the servers do: what is left of closed connections is no hindrance
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -62,26 +70,16 @@ bool is_free(int port) {
   return free;
 }
 
-// A port that the system finds free.
-int any_free_port() {
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  int port = 0;
-  if (bind(fd, reinterpret_cast<const sockaddr*>(&address), length) == 0 &&
-      getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0)
-    port = ntohs(address.sin_port);
-  close(fd);
-  return port;
-}
-
-Ports choose_ports(const Ports& wanted) {
-  Ports chosen;
-  for (auto port : {&Ports::grpc, &Ports::http, &Ports::metrics, &Ports::tron, &Ports::anchor_metrics})
-    chosen.*port = wanted.*port != 0 ? wanted.*port : is_free(chosen.*port) ? chosen.*port : any_free_port();
-  return chosen;
+// The defaults, or the first block above them that is free as a whole.
+Ports choose_ports() {
+  for (int block = 0; block < blocks; ++block) {
+    Ports ports;
+    for (auto port : every_port) ports.*port += block * block_step;
+    if (std::all_of(std::begin(every_port), std::end(every_port),
+                    [&](auto port) { return is_free(ports.*port); }))
+      return ports;
+  }
+  return {};  // whoever starts will say which is taken
 }
 
 bool write_file(const fs::path& path, const std::string& text) {
@@ -224,7 +222,7 @@ listen = "127.0.0.1:{8}"
 }
 
 void override_with(Settings& settings, const Options& options) {
-  for (auto port : {&Ports::grpc, &Ports::http, &Ports::metrics, &Ports::tron, &Ports::anchor_metrics})
+  for (auto port : every_port)
     if (options.ports.*port != 0) settings.ports.*port = options.ports.*port;
   if (options.block_interval_ms != 0) settings.block_interval_ms = options.block_interval_ms;
   if (options.solid_after != 0) settings.solid_after = options.solid_after;
@@ -245,7 +243,7 @@ tl::expected<Settings, std::string> make_system(const fs::path& dir, const Optio
     return tl::unexpected(
         fmt::format("{} holds something else; name an empty or a new folder with --dir", dir.string()));
   fs::remove_all(dir / "keys", failed);  // of a start that was interrupted: nothing was made with them
-  Settings settings{.dir = dir, .ports = choose_ports(options.ports)};
+  Settings settings{.dir = dir, .ports = choose_ports()};
   override_with(settings, options);
   if (auto made = make_keys(settings); !made) return tl::unexpected(made.error());
   if (auto made = make_chain_genesis(settings); !made) return tl::unexpected(made.error());

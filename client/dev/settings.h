@@ -11,7 +11,7 @@
 
 namespace windlass::dev {
 
-// The ports tried first; where one is taken, a free one is chosen, once and for all.
+// The ports tried first; where one is taken, the next block of ten that is free, once and for all.
 struct Ports {
   int grpc = 7380;     // the ledger's gRPC
   int http = 7381;     // explorer and JSON

@@ -76,7 +76,8 @@ def work_for_a_while(running, rng):
     """A random instant under load; earlier only where a worker was answered what cannot be."""
     failed, until = threading.Event(), rng.uniform(0.02, LONGEST_LOAD_S)
     failed.wait(until)
-    assert not running.failed() or running.join()
+    if running.failed():
+        running.finish()
 
 
 @often_flushing
