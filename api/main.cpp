@@ -209,6 +209,17 @@ int serve(const ops::Config& config) {
   journal::Sessions sessions(config.text("database.url"));
   sequencer::LogKeeper log(config.path("log.directory"), *signer, sessions);
 
+  snapshot::Snapshots snapshots(
+      {config.path("log.directory") / "snapshots",
+       [](const std::string& why) { ops::log_warning("no balance snapshot", {{"error", why}}); },
+       [](const snapshot::Snapshot& made, double seconds) {
+         ops::log_info("balance snapshot", {{"sequence", made.sequence.value},
+                                            {"accounts", made.accounts},
+                                            {"root", to_hex(made.root)},
+                                            {"seconds", seconds}});
+       }},
+      sessions);
+
   // Set once it listens; batches committed before that have nobody watching.
   std::atomic<api::GrpcServer*> watched{nullptr};
 
@@ -220,6 +231,10 @@ int serve(const ops::Config& config) {
   sequencing.clock = now_us;
   sequencing.genesis = genesis(config, *signer);
   sequencing.journal_found = [&](core::Sequence end) { log.catch_up(end); };
+  sequencing.snapshot = [&]() -> codec::SealedSnapshot {
+    auto newest = snapshots.newest();
+    return newest ? codec::SealedSnapshot{newest->sequence, newest->root} : codec::SealedSnapshot();
+  };
   sequencing.committed = [&](const auto& batch) {
     log.append(*batch);
     if (auto* server = watched.load()) server->committed(*batch);
@@ -231,12 +246,14 @@ int serve(const ops::Config& config) {
   };
   sequencer::Sequencer sequencer(sessions, std::move(sequencing), reporter);
   constexpr std::size_t database_sessions = 16;  // that queries may hold
-  api::Queries queries(sequencer, log, sessions, database_sessions);
+  api::Queries queries(sequencer, log, snapshots, sessions, database_sessions);
 
   api::QueriesReader reader(queries);
   auto why_not_ready = [&]() -> std::optional<std::string> {
-    if (sequencer.status().serving) return std::nullopt;
-    return "not the writer: starting, recovering, draining, or another server holds the lease";
+    if (!sequencer.status().serving)
+      return "not the writer: starting, recovering, draining, or another server holds the lease";
+    if (!queries.database_answers()) return "the database does not answer";
+    return std::nullopt;
   };
   api::HttpServer metrics_http(config.address("metrics.listen"), api::metrics_handler([&] {
                                  refresh(metrics, sequencer, log, queries);
@@ -260,6 +277,8 @@ int serve(const ops::Config& config) {
     bool serving = sequencer.status().serving;
     if (serving == was_serving) continue;
     was_serving = serving;
+    if (serving)
+      if (auto ledger = queries.ledger()) snapshots.start(ledger->genesis_leaf_hash);
     grpc.set_serving(serving);
     ops::log_info(serving ? "serving" : "not serving", {{"epoch", sequencer.status().epoch}});
   }

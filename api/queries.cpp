@@ -81,9 +81,13 @@ bool is_public(core::Kind kind) {
          kind == core::Kind::set_asset;
 }
 
-Queries::Queries(sequencer::Sequencer& sequencer, sequencer::LogKeeper& log, journal::Sessions& sessions,
-                 std::size_t max_sessions)
-    : sequencer_(sequencer), log_(log), sessions_(sessions), sessions_left_(max_sessions) {}
+Queries::Queries(sequencer::Sequencer& sequencer, sequencer::LogKeeper& log, snapshot::Snapshots& snapshots,
+                 journal::Sessions& sessions, std::size_t max_sessions)
+    : sequencer_(sequencer),
+      log_(log),
+      snapshots_(snapshots),
+      sessions_(sessions),
+      sessions_left_(max_sessions) {}
 
 Error Queries::look(core::Needs needs, std::vector<core::AccountNumber> accounts,
                     std::function<void(const core::State&)> see) {
@@ -309,6 +313,10 @@ Answered<std::vector<codec::StoredEntry>> Queries::contents(core::Sequence first
   return with_session([&](auto& session) { return session.entries(first, end, limit); });
 }
 
+bool Queries::database_answers() {
+  return with_session([](auto& session) { return session.epoch(); }).has_value();
+}
+
 Answered<bool> Queries::has_role(const core::Key& key, core::Role role) {
   auto found = account(key);
   if (!found) return failure(found.error());
@@ -384,6 +392,123 @@ Answered<AnchorsView> Queries::anchors(const std::optional<core::Sequence>& cove
   AnchorsView view{*std::move(rows), {}};
   if (view.anchors.size() == *page_size) view.next_page_token = std::to_string(view.anchors.back().id);
   return view;
+}
+
+namespace {
+
+std::optional<codec::SealedSnapshot> snapshot_of(const codec::Entry& seal) {
+  auto decoded = codec::decode_stored(seal.envelope);
+  if (!decoded || decoded->snapshot == codec::SealedSnapshot{}) return std::nullopt;
+  return decoded->snapshot;
+}
+
+}  // namespace
+
+// The one that the newest solidified anchor covers, else the newest.
+Answered<std::optional<codec::Entry>> Queries::newest_seal() {
+  auto stored = with_session([&](auto& session) {
+    core::Sequence end = sequencer_.status().committed_next;
+    if (auto anchored = session.anchors(0, true, 1); !anchored.empty()) end.value = anchored.front().size;
+    return session.newest_seal(end);
+  });
+  if (!stored) return failure(stored.error());
+  if (!*stored) return std::optional<codec::Entry>();
+  auto entry = codec::check_stored(**stored);
+  if (!entry) return failure(Error::unavailable);
+  return std::optional(*std::move(entry));
+}
+
+// The first one after it that does; a seal may name an older snapshot where a newer one was not finished yet.
+Answered<std::optional<codec::Entry>> Queries::seal_naming(core::Sequence snapshot) {
+  constexpr std::size_t seals_to_look_at = 16;
+  auto end = sequencer_.status().committed_next;
+  auto stored =
+      with_session([&](auto& session) { return session.seals({snapshot.value + 1}, end, seals_to_look_at); });
+  if (!stored) return failure(stored.error());
+  for (const auto& one : *stored) {
+    auto entry = codec::check_stored(one);
+    if (!entry) return failure(Error::unavailable);
+    if (auto named = snapshot_of(*entry); named && named->sequence == snapshot)
+      return std::optional(*std::move(entry));
+  }
+  return std::optional<codec::Entry>();
+}
+
+Answered<HistoryView> Queries::seals(std::size_t asked, const std::string& page_token) {
+  auto page_size = checked_page_size(asked);
+  if (!page_size) return failure(page_size.error());
+  core::Sequence first{};
+  if (!page_token.empty()) {
+    auto token = parse_token(page_token);
+    if (!token) return failure(Error::bad_page_token);
+    first.value = *token;
+  }
+  HistoryView view;
+  auto end = sequencer_.status().committed_next;
+  view.size = end.value;
+  auto stored = with_session([&](auto& session) { return session.seals(first, end, *page_size); });
+  if (!stored) return failure(stored.error());
+  for (const auto& one : *stored) {
+    auto entry = codec::check_stored(one);
+    if (!entry) return failure(Error::unavailable);
+    view.entries.push_back(bare_view(*entry));
+  }
+  if (stored->size() == *page_size) view.next_page_token = std::to_string(stored->back().sequence.value + 1);
+  return view;
+}
+
+Answered<StatementView> Queries::statement(const core::Key& key,
+                                           const std::optional<core::Sequence>& snapshot) {
+  auto owner = account(key);
+  if (!owner) return failure(owner.error());
+  StatementView view{owner->account.number, {}, {}};
+  core::Sequence sequence{};
+  auto seal = snapshot ? seal_naming(*snapshot) : newest_seal();
+  if (!seal) return failure(seal.error());
+  if (*seal) view.seal = bare_view(**seal);
+  if (snapshot) {
+    sequence = *snapshot;
+  } else {
+    auto named = *seal ? snapshot_of(**seal) : std::nullopt;
+    if (!named) return failure(Error::unknown_snapshot);
+    sequence = named->sequence;
+  }
+  auto proof = snapshots_.prove(sequence, view.account);
+  if (!proof) return failure(Error::unknown_snapshot);
+  view.proof = *std::move(proof);
+  return view;
+}
+
+Error Queries::add_audit(const std::string& vkey, const std::string& note) {
+  auto key = log::VerifierKey::parse(vkey);
+  auto text = key ? log::open_note(note, *key) : tl::unexpected(std::string());
+  auto audit = text ? log::AuditStatement::parse(*text) : std::nullopt;
+  if (!audit || audit->origin != log_.signer().verifier().name) return Error::bad_audit;
+  if (audit->size > log_.signed_size() || log::root_at(log_.tiles(), audit->size) != audit->root)
+    return Error::bad_audit;
+  core::Sequence snapshot{audit->snapshot_sequence};
+  auto kept = snapshots_.kept();
+  bool known = std::any_of(kept.begin(), kept.end(), [&](const snapshot::Snapshot& one) {
+    return one.sequence == snapshot && one.root == audit->snapshot_root;
+  });
+  bool none = snapshot.value == 0 && audit->snapshot_root == Hash{};
+  if (!known && !none) return Error::bad_audit;
+  auto now = std::chrono::duration_cast<std::chrono::microseconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+  auto added = with_session([&](auto& session) {
+    session.add_audit({key->text(), audit->size, snapshot, note}, now.count());
+    return true;
+  });
+  return added ? Error::none : added.error();
+}
+
+Answered<std::vector<journal::AuditRow>> Queries::audits() {
+  return with_session([](auto& session) { return session.audits(snapshot::max_audits); });
+}
+
+void Queries::prepare_seal() {
+  snapshots_.refresh(sequencer_.status().committed_next,
+                     std::chrono::steady_clock::now() + seal_waits_for_snapshot);
 }
 
 }  // namespace windlass::api

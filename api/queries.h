@@ -7,6 +7,7 @@
 
 #include "ledger/sequencer/log_keeper.h"
 #include "ledger/sequencer/sequencer.h"
+#include "ledger/snapshot/snapshots.h"
 
 namespace windlass::api {
 
@@ -17,6 +18,8 @@ constexpr std::size_t max_page_size = 1000;
 constexpr std::size_t default_page_size = 100;
 // Looking at the state takes one commit; beyond this the server is not well.
 constexpr std::chrono::seconds look_deadline{10};
+// A seal waits so long for a balance snapshot of all that is before it; then it names an older one.
+constexpr std::chrono::seconds seal_waits_for_snapshot{5};
 
 struct LedgerView {
   codec::GenesisParameters genesis;
@@ -55,8 +58,8 @@ struct EntryView {
   std::optional<codec::Secret> secret;
 };
 struct HistoryView {
-  std::vector<EntryView> entries;  // newest first
-  std::string next_page_token;     // empty: that was all
+  std::vector<EntryView> entries;
+  std::string next_page_token;  // empty: that was all
   std::uint64_t size = 0;
 };
 struct ChannelsView {
@@ -79,6 +82,12 @@ struct ConsistencyView {
   log::Proof path;
   std::string checkpoint;
 };
+// An account in a balance snapshot, and the seal that names it.
+struct StatementView {
+  core::AccountNumber account;
+  snapshot::AccountProof proof;
+  std::optional<EntryView> seal;
+};
 
 ProvenPosting prove_posting(const codec::Entry& entry, std::size_t index);
 // Genesis, seals, roles and assets are everybody's.
@@ -86,8 +95,8 @@ bool is_public(core::Kind kind);
 
 class Queries {
  public:
-  Queries(sequencer::Sequencer& sequencer, sequencer::LogKeeper& log, journal::Sessions& sessions,
-          std::size_t max_sessions);
+  Queries(sequencer::Sequencer& sequencer, sequencer::LogKeeper& log, snapshot::Snapshots& snapshots,
+          journal::Sessions& sessions, std::size_t max_sessions);
 
   Answered<LedgerView> ledger();
   Answered<AccountView> account(const core::Key& key);
@@ -103,6 +112,8 @@ class Queries {
   Answered<TotalsView> totals();
   // Whole, in order: for an audit. The caller has checked that the asker may.
   Answered<std::vector<codec::StoredEntry>> contents(core::Sequence first, std::size_t limit);
+  // Asks the database something small.
+  bool database_answers();
   Answered<bool> has_role(const core::Key& key, core::Role role);
   // The entry that used a nonce: for a command that came again.
   Answered<codec::Entry> accepted_entry(core::Sequence sequence);
@@ -116,6 +127,17 @@ class Queries {
   Answered<AnchorsView> anchors(const std::optional<core::Sequence>& covering, bool solidified_only,
                                 std::size_t page_size, const std::string& page_token);
 
+  // In the snapshot of this sequence; without one, in that of the newest anchored seal, or of the newest seal
+  // while none is anchored.
+  Answered<StatementView> statement(const core::Key& key, const std::optional<core::Sequence>& snapshot);
+  // Oldest first.
+  Answered<HistoryView> seals(std::size_t page_size, const std::string& page_token);
+  // Held against the log and the snapshots, then kept.
+  core::Error add_audit(const std::string& vkey, const std::string& note);
+  Answered<std::vector<journal::AuditRow>> audits();
+  // Makes a snapshot of what is committed, for the seal that is about to be written, or gives up soon.
+  void prepare_seal();
+
  private:
   // A look at the state at its place among the commands.
   core::Error look(core::Needs needs, std::vector<core::AccountNumber> accounts,
@@ -123,11 +145,14 @@ class Queries {
   // Runs `read` with a session; a failing database is `unavailable`.
   template <typename Read>
   auto with_session(Read read) -> Answered<decltype(read(std::declval<journal::ReadSession&>()))>;
+  Answered<std::optional<codec::Entry>> newest_seal();
+  Answered<std::optional<codec::Entry>> seal_naming(core::Sequence snapshot);
   Answered<HistoryView> page_of(std::int64_t link, core::Sequence head, std::size_t page_size,
                                 const std::string& page_token, const std::optional<core::Key>& key);
 
   sequencer::Sequencer& sequencer_;
   sequencer::LogKeeper& log_;
+  snapshot::Snapshots& snapshots_;
   journal::Sessions& sessions_;
 
   std::mutex mutex_;

@@ -5,7 +5,9 @@
 #include <future>
 #include <thread>
 
+#include "anchoring/gateway/deposit.h"
 #include "client/commands.h"
+#include "ledger/codec/account_tree.h"
 #include "ledger/codec/replay.h"
 #include "ledger/core/invariants.h"
 
@@ -86,10 +88,40 @@ Proven<std::vector<Out>> on_all_cores(std::vector<In>& entries, Check check) {
   return all;
 }
 
+// A credit says which transaction on TRON it is for.
+struct CreditedDeposit {
+  core::Sequence entry;
+  core::Credit credit;
+  std::string transaction_id;
+};
+
+// What on TRON contradicts the credit; `assets` are the ledger's.
+std::optional<std::string> credit_fault(const CreditedDeposit& credited, const tron::Block& block,
+                                        const anchoring::Parties& parties,
+                                        const std::vector<core::Asset>& assets) {
+  const auto& credit = credited.credit;
+  std::string where =
+      fmt::format("transaction {} in solidified block {}", to_hex(credited.transaction_id), credit.at.block);
+  for (const auto& arrival : anchoring::arrivals(block, parties)) {
+    if (arrival.index != credit.at.transaction || view(arrival.transaction->txid) != credited.transaction_id)
+      continue;
+    const auto* asset = anchoring::asset_of(assets, arrival.transfer->token_id);
+    if (!asset || asset->number != credit.asset) return where + " moved another token than the credit says";
+    if (static_cast<core::ChainAmount>(arrival.transfer->amount) != credit.amount)
+      return where + " moved another amount than the credit says";
+    if (credit.owner != anchoring::owner_of(arrival))
+      return where + " belongs to another key than the credit says";
+    return std::nullopt;
+  }
+  return "TRON has no such deposit: no " + where + " that went to custody";
+}
+
 // The replay: the ledger's own core over its own entries.
 class Replay {
  public:
-  explicit Replay(codec::SigningTag tag) : tag_(std::move(tag)), state_(true) {}
+  // `snapshots`: the roots that seals name, by sequence.
+  Replay(codec::SigningTag tag, std::map<core::Sequence, Hash> snapshots)
+      : tag_(std::move(tag)), state_(true), snapshots_(std::move(snapshots)) {}
 
   Proven<void> apply(std::vector<codec::StoredEntry> entries) {
     auto checked = on_all_cores<Replayable>(
@@ -105,6 +137,10 @@ class Replay {
   }
   std::uint64_t signatures() const { return signatures_; }
   std::uint64_t accounts() const { return state_.globals.accounts; }
+  std::uint64_t snapshots() const { return snapshots_found_; }
+  const codec::SealedSnapshot& newest_snapshot() const { return newest_snapshot_; }
+  const std::vector<CreditedDeposit>& credits() const { return credits_; }
+  const std::vector<core::Asset>& assets() const { return state_.globals.assets; }
 
  private:
   Proven<void> apply(const Replayable& entry) {
@@ -115,15 +151,51 @@ class Replay {
     auto made = codec::replay(state_, entry.decoded, entry.stored);
     if (!made) return tl::unexpected(made.error());
     if (auto fault = chains_.check(made->sequence, made->postings)) return tl::unexpected(*fault);
-    if (made->kind == core::Kind::seal)
+    accounts_.follow(state_, *made);
+    if (made->kind == core::Kind::seal) {
       if (auto fault = core::check_globals(state_.globals)) return tl::unexpected(named(sequence, *fault));
+      if (auto right = check_seal(sequence, entry.decoded.snapshot); !right) return right;
+    }
+    if (const auto* credit = std::get_if<core::Credit>(&entry.decoded.command.body)) {
+      pb::Command command;
+      command.ParseFromString(entry.decoded.envelope.command);
+      credits_.push_back({made->sequence, *credit, command.credit().transaction_id()});
+    }
     signatures_ += entry.signatures;
+    return check_snapshot(made->sequence);
+  }
+
+  // A seal names a snapshot before it, which was compared when the replay was there.
+  Proven<void> check_seal(std::uint64_t sequence, const codec::SealedSnapshot& named_by_it) const {
+    if (named_by_it == codec::SealedSnapshot{}) return {};
+    auto known = snapshots_.find(named_by_it.sequence);
+    if (known == snapshots_.end() || known->second != named_by_it.root ||
+        named_by_it.sequence.value >= sequence)
+      return tl::unexpected(
+          named(sequence, "this seal names a balance snapshot that the list of seals does not"));
+    return {};
+  }
+
+  Proven<void> check_snapshot(core::Sequence sequence) {
+    auto wanted = snapshots_.find(sequence);
+    if (wanted == snapshots_.end()) return {};
+    if (accounts_.root(state_) != wanted->second)
+      return tl::unexpected(
+          named(sequence.value,
+                "the balances and histories after it are not those of the snapshot that a seal names"));
+    ++snapshots_found_;
+    newest_snapshot_ = {sequence, wanted->second};
     return {};
   }
 
   codec::SigningTag tag_;
   core::State state_;
   core::ChainChecker chains_;
+  codec::AccountTree accounts_;
+  std::map<core::Sequence, Hash> snapshots_;
+  std::uint64_t snapshots_found_ = 0;
+  codec::SealedSnapshot newest_snapshot_;
+  std::vector<CreditedDeposit> credits_;
   std::uint64_t signatures_ = 0;
 };
 
@@ -157,10 +229,9 @@ class Audit {
   Result<AuditReport> run() {
     auto facts = connection_.facts();
     if (!facts) return tl::unexpected(facts.error());
-    if (options_.full) replay_.emplace((*facts)->tag);
     report_.first = options_.from;
-    for (auto step : {&Audit::fetch_checkpoint, &Audit::fetch_anchors, &Audit::resume, &Audit::read,
-                      &Audit::finish, &Audit::look_up_anchors})
+    for (auto step : {&Audit::fetch_checkpoint, &Audit::fetch_anchors, &Audit::begin_replay, &Audit::resume,
+                      &Audit::read, &Audit::finish, &Audit::look_up_anchors, &Audit::look_up_credits})
       if (auto done = (this->*step)(); !done) return tl::unexpected(done.error());
     return report_;
   }
@@ -189,6 +260,28 @@ class Audit {
           milestones_.add(anchor);
       request.set_page_token(listed->next_page_token());
     } while (!request.page_token().empty());
+    return {};
+  }
+
+  // The snapshots that seals name must be known before the replay comes by: a seal names an earlier one.
+  Result<void> begin_replay() {
+    if (!options_.full) return {};
+    std::map<core::Sequence, Hash> snapshots;
+    pb::ListSealsRequest request;
+    request.set_page_size(page_anchors);
+    do {
+      auto page = connection_.call(&pb::Log::Stub::ListSeals, request);
+      if (!page) return tl::unexpected(page.error());
+      for (const auto& seal : page->seals()) {
+        auto decoded = codec::decode_stored(seal.envelope());
+        if (!decoded || decoded->command.kind() != core::Kind::seal)
+          return false_proof(named(seal.sequence(), "the server lists it as a seal, but it is none"));
+        if (seal.sequence() < report_.checkpoint.size && decoded->snapshot != codec::SealedSnapshot{})
+          snapshots.emplace(decoded->snapshot.sequence, decoded->snapshot.root);
+      }
+      request.set_page_token(page->next_page_token());
+    } while (!request.page_token().empty());
+    replay_.emplace((*connection_.facts())->tag, std::move(snapshots));
     return {};
   }
 
@@ -266,6 +359,8 @@ class Audit {
     if (auto whole = replay_->finish(); !whole) return false_proof(whole.error());
     report_.signatures = replay_->signatures();
     report_.accounts = replay_->accounts();
+    report_.snapshots = replay_->snapshots();
+    report_.newest_snapshot = replay_->newest_snapshot();
     return {};
   }
 
@@ -284,6 +379,39 @@ class Audit {
         return fail(unreachable ? Failure::Kind::later : Failure::Kind::false_proof, proven.error());
       ++report_.on_chain;
     }
+    return {};
+  }
+
+  // Money comes into the ledger in no other way than by these.
+  Result<void> look_up_credits() {
+    if (!replay_) return {};
+    report_.credits = replay_->credits().size();
+    if (!options_.chain || replay_->credits().empty()) return {};
+    auto entry = connection_.call(&pb::Query::Stub::GetEntry, pb::GetEntryRequest{});
+    if (!entry) return tl::unexpected(entry.error());
+    auto genesis = check_genesis(*entry);
+    if (!genesis) return false_proof(genesis.error());
+    auto custody = tron::address_from_bytes(genesis->custody_address);
+    auto anchor = tron::address_from_bytes(genesis->anchor_address);
+    if (!custody)
+      return false_proof("there are credits, but genesis names no custody address that deposits go to");
+    anchoring::Parties parties{*custody, anchor.value_or(tron::Address{})};
+    std::optional<tron::Block> block;
+    for (const auto& credited : replay_->credits()) {
+      auto number = static_cast<std::int64_t>(credited.credit.at.block);
+      if (!block || block->ref.number != number) {
+        auto found = options_.chain->solidified_block(number);
+        if (!found) return fail(Failure::Kind::later, found.error().message);
+        if (!*found)
+          return false_proof(
+              named(credited.entry.value,
+                    fmt::format("TRON has no such deposit: block {} is not solidified", number)));
+        block = **found;
+      }
+      if (auto fault = credit_fault(credited, *block, parties, replay_->assets()))
+        return false_proof(named(credited.entry.value, *fault));
+    }
+    report_.credits_on_chain = report_.credits;
     return {};
   }
 
@@ -309,6 +437,11 @@ class Audit {
 };
 
 }  // namespace
+
+log::AuditStatement AuditReport::statement() const {
+  return {checkpoint.origin, checkpoint.size, checkpoint.root, newest_snapshot.sequence.value,
+          newest_snapshot.root};
+}
 
 Result<AuditReport> audit(Connection& connection, const AuditOptions& options, const OnProgress& progress) {
   return Audit(connection, options, progress).run();

@@ -16,12 +16,19 @@ struct AuditOptions {
 
 struct AuditReport {
   std::uint64_t first = 0;
-  std::uint64_t entries = 0;     // checked
-  log::Checkpoint checkpoint;    // what their root was compared with
-  std::uint64_t anchors = 0;     // whose roots are the log's
-  std::uint64_t on_chain = 0;    // of those, looked up in a solidified block
-  std::uint64_t signatures = 0;  // verified, with a full replay
-  std::uint64_t accounts = 0;    // likewise
+  std::uint64_t entries = 0;              // checked
+  log::Checkpoint checkpoint;             // what their root was compared with
+  std::uint64_t anchors = 0;              // whose roots are the log's
+  std::uint64_t on_chain = 0;             // of those, looked up in a solidified block
+  std::uint64_t signatures = 0;           // verified, with a full replay
+  std::uint64_t accounts = 0;             // likewise
+  std::uint64_t credits = 0;              // likewise
+  std::uint64_t credits_on_chain = 0;     // of those, found in a solidified block, just as they say
+  std::uint64_t snapshots = 0;            // balance snapshots that seals name and the replay has found right
+  codec::SealedSnapshot newest_snapshot;  // of these; zero: none
+
+  // What an auditor signs of it.
+  log::AuditStatement statement() const;
 };
 
 // Fails at the first fault, naming the entry.

@@ -70,6 +70,7 @@ Proven<std::uint64_t> check_link(ChainOf kind, std::uint64_t owner, const Proven
           fmt::format("entry {}: its postings disagree about the entry before", entry.leaf.sequence.value));
     previous = named;
     folded.push_back(hash);
+    chain.postings[entry.leaf.sequence.value].push_back(posting);
     if (const auto* closing = std::get_if<core::ClosingPosting>(&posting))
       chain.closings[closing->channel.value] = closing->history;
   }
@@ -85,14 +86,15 @@ std::string not_in_history(ChainOf kind, std::uint64_t owner, std::uint64_t miss
 
 struct Chains {
   std::map<std::uint64_t, Hash> leaf_hashes;  // of all chains
-  std::size_t count = 0;
+  ProvenChain own;
+  std::map<std::uint64_t, ProvenChain> channels;
 };
 
 Proven<Chains> check_chains(const History& history) {
   auto own =
       check_chain(ChainOf::account, history.account.number(), history.account.last_sequence(), history.own);
   if (!own) return tl::unexpected(own.error());
-  Chains all{own->leaf_hashes, 1};
+  Chains all{own->leaf_hashes, *own, {}};
   for (const auto& [id, entries] : history.channels) {
     std::uint64_t newest = entries.empty() ? id : entries.front().sequence();
     auto chain = check_chain(ChainOf::channel, id, newest, entries);
@@ -107,23 +109,87 @@ Proven<Chains> check_chains(const History& history) {
       if (!is_new && known->second != hash)
         return tl::unexpected(fmt::format("entry {}: two chains show two different leaves", sequence));
     }
-    ++all.count;
+    all.channels[id] = *std::move(chain);
   }
   return all;
 }
 
+// --- balance snapshots
+
+// The account's record as of `through`, from its own postings and those of its channels: what its leaf must
+// commit to.
+core::Account account_at(const ProvenChain& own, core::Sequence through) {
+  core::Account account;
+  for (const auto& [sequence, postings] : own.postings) {
+    if (sequence > through.value) break;
+    for (const auto& posting : postings) {
+      const auto* closing = std::get_if<core::ClosingPosting>(&posting);
+      const auto& after = (closing ? closing->payer : std::get<core::AccountPosting>(posting)).after;
+      if (after.asset != core::no_asset) account.change_balance(after.asset) = after;
+    }
+  }
+  return account;
+}
+
+// Its channels that were open then.
+std::vector<core::Channel> channels_at(const Chains& chains, core::Sequence snapshot) {
+  std::vector<core::Channel> open;
+  for (const auto& [id, chain] : chains.channels) {
+    core::Channel channel{.id = {id}};
+    for (const auto& [sequence, postings] : chain.postings) {
+      if (sequence > snapshot.value) break;
+      const auto& posting = std::get<core::ChannelPosting>(postings.back());
+      channel.deposit = posting.deposit;
+      channel.claimed = posting.claimed;
+      channel.last = {sequence};
+      channel.history = chain.history_at.at(sequence);
+    }
+    bool closed = std::any_of(chains.own.postings.begin(), chains.own.postings.end(), [&](const auto& entry) {
+      return entry.first <= snapshot.value &&
+             std::any_of(entry.second.begin(), entry.second.end(), [&](const core::Posting& posting) {
+               const auto* closing = std::get_if<core::ClosingPosting>(&posting);
+               return closing && closing->channel.value == id;
+             });
+    });
+    if (channel.last != core::no_sequence && !closed) open.push_back(channel);
+  }
+  return open;
+}
+
+// The leaf commits to this very history: nothing before it was left out, and nothing was put in.
+Proven<void> check_leaf_of(const Chains& chains, const ProvenStatement& statement) {
+  const auto& leaf = statement.leaf;
+  auto fault = [&](std::string_view what) {
+    return tl::unexpected(fmt::format("the balance snapshot at entry {} knows another history: {}",
+                                      statement.snapshot.sequence.value, what));
+  };
+  auto history = chains.own.history_at.find(leaf.last.value);
+  if (history == chains.own.history_at.end())
+    return fault(fmt::format("there the account's newest entry is {}, which is left out", leaf.last.value));
+  if (history->second != leaf.history)
+    return fault(fmt::format("up to entry {}, an entry is left out, put in or changed", leaf.last.value));
+  auto next = chains.own.postings.upper_bound(leaf.last.value);
+  if (next != chains.own.postings.end() && next->first <= statement.snapshot.sequence.value)
+    return fault(fmt::format("entry {} came before it, but is not in it", next->first));
+  if (codec::balances_root(account_at(chains.own, leaf.last)) != leaf.balances_root)
+    return fault("its balances are not those after the account's newest entry in it");
+  auto channels = channels_at(chains, statement.snapshot.sequence);
+  std::vector<const core::Channel*> open;
+  for (const auto& channel : channels) open.push_back(&channel);
+  if (codec::channels_root(std::move(open)) != leaf.channels_root)
+    return fault("its open channels, or what happened to one of them, are others");
+  return {};
+}
+
 // Asks for the inclusion proof of every entry, a few at a time; the first failure wins.
-Result<void> prove_inclusion(Connection& connection, const std::map<std::uint64_t, Hash>& leaf_hashes,
+Result<void> prove_inclusion(Evidence& evidence, const std::map<std::uint64_t, Hash>& leaf_hashes,
                              const log::Checkpoint& checkpoint, int in_flight, const OnProgress& progress) {
   std::vector<std::pair<std::uint64_t, Hash>> todo(leaf_hashes.begin(), leaf_hashes.end());
   std::atomic<std::size_t> next = 0, done = 0;
   std::mutex mutex;
   std::optional<Failure> failure;
   auto prove = [&](const std::pair<std::uint64_t, Hash>& entry) -> Result<void> {
-    pb::GetInclusionProofRequest request;
-    request.set_sequence(entry.first);
-    request.set_size(checkpoint.size);
-    auto proof = connection.call(&pb::Log::Stub::GetInclusionProof, request);
+    auto proof = evidence.inclusion(entry.first, checkpoint.size);
     if (!proof) return tl::unexpected(proof.error());
     auto leaf = check_inclusion(*proof, checkpoint);
     if (!leaf) return false_proof(leaf.error());
@@ -148,25 +214,9 @@ Result<void> prove_inclusion(Connection& connection, const std::map<std::uint64_
   return {};
 }
 
-// The oldest solidified anchor that covers `newest`, else the newest solidified one there is.
-Result<std::optional<pb::Anchor>> find_anchor(Connection& connection, std::uint64_t newest) {
-  pb::ListAnchorsRequest request;
-  request.set_page_size(1);
-  request.set_solidified_only(true);
-  for (std::uint64_t covering : {newest, std::uint64_t{0}}) {
-    request.set_covering(covering);
-    auto listed = connection.call(&pb::Log::Stub::ListAnchors, request);
-    if (!listed) return tl::unexpected(listed.error());
-    if (listed->anchors_size() > 0) return listed->anchors(0);
-  }
-  return std::nullopt;
-}
-
-Result<log::Checkpoint> get_checkpoint(Connection& connection, std::uint64_t minimum_size,
+Result<log::Checkpoint> get_checkpoint(Evidence& evidence, std::uint64_t minimum_size,
                                        const log::VerifierKey& vkey) {
-  pb::GetCheckpointRequest request;
-  request.set_minimum_size(minimum_size);
-  auto answer = connection.call(&pb::Log::Stub::GetCheckpoint, request);
+  auto answer = evidence.checkpoint(minimum_size);
   if (!answer) return tl::unexpected(answer.error());
   auto checkpoint = check_checkpoint(answer->note(), vkey);
   if (!checkpoint) return false_proof(checkpoint.error());
@@ -176,12 +226,12 @@ Result<log::Checkpoint> get_checkpoint(Connection& connection, std::uint64_t min
   return *checkpoint;
 }
 
-Result<tron::Address> anchor_address(Connection& connection, const log::Checkpoint& checkpoint) {
-  auto entry = connection.call(&pb::Query::Stub::GetEntry, pb::GetEntryRequest{});
+Result<tron::Address> anchor_address(Evidence& evidence, const log::Checkpoint& checkpoint) {
+  auto entry = evidence.genesis();
   if (!entry) return tl::unexpected(entry.error());
   auto genesis = check_genesis(*entry);
   if (!genesis) return false_proof(genesis.error());
-  if (auto in_log = prove_inclusion(connection, {{0, *to_array<32>(entry->leaf_hash())}}, checkpoint, 1, {});
+  if (auto in_log = prove_inclusion(evidence, {{0, *to_array<32>(entry->leaf_hash())}}, checkpoint, 1, {});
       !in_log)
     return tl::unexpected(in_log.error());
   auto address = tron::address_from_bytes(genesis->anchor_address);
@@ -189,30 +239,106 @@ Result<tron::Address> anchor_address(Connection& connection, const log::Checkpoi
   return *address;
 }
 
-Result<void> check_prefix(Connection& connection, const log::Checkpoint& older,
-                          const log::Checkpoint& newer) {
-  pb::GetConsistencyProofRequest request;
-  request.set_old_size(older.size);
-  request.set_size(newer.size);
-  auto proof = connection.call(&pb::Log::Stub::GetConsistencyProof, request);
+Result<void> check_prefix(Evidence& evidence, const log::Checkpoint& older, const log::Checkpoint& newer) {
+  auto proof = evidence.consistency(older.size, newer.size);
   if (!proof) return tl::unexpected(proof.error());
   auto held = check_consistency(older, newer, *proof);
   if (!held) return false_proof(held.error());
   return {};
 }
 
-Result<void> prove_anchor(Connection& connection, const pb::Anchor& anchor, const VerifyOptions& options,
+Result<void> prove_anchor(Evidence& evidence, const pb::Anchor& anchor, const VerifyOptions& options,
                           Verified& verified) {
-  auto owner = anchor_address(connection, verified.checkpoint);
+  auto owner = anchor_address(evidence, verified.checkpoint);
   if (!owner) return tl::unexpected(owner.error());
   verified.anchored_by = *owner;
+  log::Checkpoint anchored{verified.checkpoint.origin, anchor.size(),
+                           to_array<32>(anchor.root()).value_or(Hash{})};
+  if (auto prefix = check_prefix(evidence, anchored, verified.checkpoint); !prefix)
+    return tl::unexpected(prefix.error());
+  if (!options.chain) {
+    verified.not_anchored_because = "no TRON node was named to look it up (--tron or WINDLASS_TRON_GRPC)";
+    return {};
+  }
   bool unreachable = false;
   auto proven = check_anchor(anchor, *options.chain, *owner, unreachable);
   if (!proven) return fail(unreachable ? Failure::Kind::later : Failure::Kind::false_proof, proven.error());
-  if (auto prefix = check_prefix(connection, proven->checkpoint, verified.checkpoint); !prefix)
-    return tl::unexpected(prefix.error());
   verified.anchor = *proven;
   return {};
+}
+
+// The auditor's statement on the largest log.
+Result<log::AuditStatement> find_audit(Evidence& evidence, const log::VerifierKey& auditor) {
+  auto audits = evidence.audits();
+  if (!audits) return tl::unexpected(audits.error());
+  std::optional<log::AuditStatement> newest;
+  for (const auto& audit : *audits) {
+    auto text = audit.vkey() == auditor.text() ? log::open_note(audit.note(), auditor)
+                                               : tl::unexpected(std::string());
+    auto statement = text ? log::AuditStatement::parse(*text) : std::nullopt;
+    if (statement && (!newest || statement->size > newest->size)) newest = statement;
+  }
+  if (!newest)
+    return false_proof(fmt::format(
+        "no statement signed by {} is there: this auditor vouches for nothing here", auditor.text()));
+  return *newest;
+}
+
+Result<std::optional<ProvenStatement>> find_statement(Evidence& evidence, ByteView key,
+                                                      const std::optional<log::AuditStatement>& audit) {
+  std::optional<std::uint64_t> snapshot;
+  if (audit) snapshot = audit->snapshot_sequence;
+  auto found = evidence.statement(key, snapshot);
+  if (!found) return tl::unexpected(found.error());
+  if (!*found) return std::nullopt;
+  auto proven = check_statement(**found, key);
+  if (!proven) return false_proof(proven.error());
+  if (audit && proven->snapshot != codec::SealedSnapshot{{audit->snapshot_sequence}, audit->snapshot_root})
+    return false_proof("the balance snapshot shown is not the one that the auditor signed");
+  if (!audit && !proven->seal) return false_proof("the balance snapshot shown is named by no seal");
+  return std::optional(*std::move(proven));
+}
+
+Result<void> prove_snapshot(Evidence& evidence, const Chains& chains, const ProvenStatement& statement,
+                            const std::optional<log::AuditStatement>& audit, Verified& verified) {
+  if (auto held = check_leaf_of(chains, statement); !held) return false_proof(held.error());
+  ProvenSnapshot proven{statement.snapshot.sequence, statement.snapshot.root, statement.leaf.last,
+                        core::no_sequence};
+  if (audit) {
+    log::Checkpoint audited{verified.checkpoint.origin, audit->size, audit->root};
+    if (audit->origin != verified.checkpoint.origin)
+      return false_proof("the auditor's statement is on another log");
+    if (auto prefix = check_prefix(evidence, audited, verified.checkpoint); !prefix)
+      return tl::unexpected(prefix.error());
+    proven.audited_size = audit->size;
+  }
+  if (statement.seal) {
+    auto [sequence, leaf_hash] = *statement.seal;
+    if (auto in_log = prove_inclusion(evidence, {{sequence.value, leaf_hash}}, verified.checkpoint, 1, {});
+        !in_log)
+      return in_log;
+    proven.seal = sequence;
+    proven.anchored = verified.anchor && sequence.value < verified.anchor->checkpoint.size;
+  }
+  auto newer = chains.leaf_hashes.upper_bound(proven.sequence.value);
+  proven.newer = static_cast<std::size_t>(std::distance(newer, chains.leaf_hashes.end()));
+  verified.snapshot = proven;
+  return {};
+}
+
+std::string describe(const ProvenSnapshot& snapshot) {
+  std::string line = fmt::format("complete: up to entry {}, ", snapshot.sequence.value);
+  if (snapshot.audited_size > 0)
+    line += fmt::format("the auditor, who has replayed {} entries, signed a balance snapshot ",
+                        snapshot.audited_size);
+  else
+    line += fmt::format("seal {} ({}) names a balance snapshot ", snapshot.seal.value,
+                        snapshot.anchored ? "anchored" : "not anchored yet");
+  line += "in which this key has exactly this history and these balances";
+  if (snapshot.newer > 0)
+    line += fmt::format("; {} newer entr{} linked, and in no such snapshot yet", snapshot.newer,
+                        snapshot.newer == 1 ? "y is" : "ies are");
+  return line;
 }
 
 std::string utc(std::int64_t unix_ms) {
@@ -284,35 +410,50 @@ Proven<ProvenChain> check_chain(ChainOf kind, std::uint64_t owner, std::uint64_t
     expected = *previous;
   }
   if (expected != core::no_sequence.value) return tl::unexpected(not_in_history(kind, owner, expected));
-  for (auto fold = folds.rbegin(); fold != folds.rend(); ++fold)
+  for (auto fold = folds.rbegin(); fold != folds.rend(); ++fold) {
     for (const Hash& posting : fold->second)
       chain.history = codec::extend_history(chain.history, fold->first, posting);
+    chain.history_at[fold->first.value] = chain.history;
+  }
   return chain;
 }
 
-Result<Verified> verify_history(Connection& connection, const History& history, const VerifyOptions& options,
+Result<Verified> verify_history(Evidence& evidence, const History& history, const VerifyOptions& options,
                                 const OnProgress& progress) {
   auto chains = check_chains(history);
   if (!chains) return false_proof(chains.error());
   Verified verified;
   verified.entries = chains->leaf_hashes.size();
-  verified.chains = chains->count;
+  verified.chains = 1 + chains->channels.size();
   std::uint64_t newest = chains->leaf_hashes.rbegin()->first;
-  auto anchor = find_anchor(connection, newest);
+  auto anchor = evidence.anchor(newest);
   if (!anchor) return tl::unexpected(anchor.error());
+  std::optional<log::AuditStatement> audit;
+  if (options.auditor) {
+    auto found = find_audit(evidence, *options.auditor);
+    if (!found) return tl::unexpected(found.error());
+    audit = *found;
+  }
+  auto statement = find_statement(evidence, history.account.key(), audit);
+  if (!statement) return tl::unexpected(statement.error());
+  if (audit && !*statement && chains->own.postings.begin()->first <= audit->snapshot_sequence)
+    return false_proof(
+        fmt::format("the auditor's balance snapshot at entry {} must have this account, whose first entry is "
+                    "{}, but the ledger does not show it there",
+                    audit->snapshot_sequence, chains->own.postings.begin()->first));
   std::uint64_t needed = std::max(newest + 1, *anchor ? (*anchor)->size() : 0);
-  auto checkpoint = get_checkpoint(connection, needed, options.vkey);
+  if (*statement && (*statement)->seal) needed = std::max(needed, (*statement)->seal->first.value + 1);
+  if (audit) needed = std::max(needed, audit->size);
+  auto checkpoint = get_checkpoint(evidence, needed, options.vkey);
   if (!checkpoint) return tl::unexpected(checkpoint.error());
   verified.checkpoint = *checkpoint;
   auto included =
-      prove_inclusion(connection, chains->leaf_hashes, *checkpoint, options.proofs_in_flight, progress);
+      prove_inclusion(evidence, chains->leaf_hashes, *checkpoint, options.proofs_in_flight, progress);
   if (!included) return tl::unexpected(included.error());
 
   if (!*anchor) {
     verified.not_anchored_because = "no anchor is solidified yet";
-  } else if (!options.chain) {
-    verified.not_anchored_because = "no TRON node was named to look it up (--tron or WINDLASS_TRON_GRPC)";
-  } else if (auto proven = prove_anchor(connection, **anchor, options, verified); !proven) {
+  } else if (auto proven = prove_anchor(evidence, **anchor, options, verified); !proven) {
     return tl::unexpected(proven.error());
   }
   std::uint64_t anchored_size = verified.anchor ? verified.anchor->checkpoint.size : 0;
@@ -320,6 +461,9 @@ Result<Verified> verify_history(Connection& connection, const History& history, 
   verified.anchored_entries =
       static_cast<std::size_t>(std::distance(chains->leaf_hashes.begin(), first_open));
   if (first_open != chains->leaf_hashes.end()) verified.oldest_unanchored = first_open->first;
+  if (*statement)
+    if (auto proven = prove_snapshot(evidence, *chains, **statement, audit, verified); !proven)
+      return tl::unexpected(proven.error());
   return verified;
 }
 
@@ -341,9 +485,13 @@ std::vector<std::string> describe(const Verified& verified) {
   } else {
     lines.push_back("not proven against TRON: " + verified.not_anchored_because);
   }
-  lines.push_back(
-      "that the account number is this key's, and that the ledger obeyed its rules, is what "
-      "`windlass audit --full` proves");
+  lines.push_back(verified.snapshot
+                      ? describe(*verified.snapshot)
+                      : "not proven complete: the account is in no sealed balance snapshot yet");
+  if (!verified.snapshot || verified.snapshot->audited_size == 0)
+    lines.push_back(
+        "that the ledger obeyed its rules is what `windlass audit --full` proves, or an auditor's word "
+        "(--auditor)");
   return lines;
 }
 

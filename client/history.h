@@ -5,7 +5,7 @@
 #include <functional>
 #include <set>
 
-#include "client/connection.h"
+#include "client/evidence.h"
 #include "client/verify.h"
 
 namespace windlass::client {
@@ -32,6 +32,9 @@ struct ProvenChain {
   std::map<std::uint64_t, Hash> leaf_hashes;  // by sequence: what must be in the log
   Hash history{};                             // folded over all postings, oldest first
   std::map<std::uint64_t, Hash> closings;     // channel id: the final history that its closing posting names
+  // By sequence: the owner's postings there, and the history up to and including them.
+  std::map<std::uint64_t, std::vector<core::Posting>> postings;
+  std::map<std::uint64_t, Hash> history_at;
 };
 // Every entry holds together, the first is `newest`, each names the next as the one before, and the last is
 // the owner's first: nothing was left out between them.
@@ -40,8 +43,19 @@ Proven<ProvenChain> check_chain(ChainOf kind, std::uint64_t owner, std::uint64_t
 
 struct VerifyOptions {
   log::VerifierKey vkey;
-  tron::Chain* chain = nullptr;  // null: anchors are not looked up
+  std::optional<log::VerifierKey> auditor;  // whose statement must cover the history
+  tron::Chain* chain = nullptr;             // null: anchors are not looked up
   int proofs_in_flight = 4;
+};
+// A balance snapshot has the account with exactly this history.
+struct ProvenSnapshot {
+  core::Sequence sequence;  // the snapshot's
+  Hash root{};
+  core::Sequence through;          // the account's newest entry in it
+  core::Sequence seal;             // names it; none where an auditor does
+  std::uint64_t audited_size = 0;  // entries that the auditor has replayed; 0: none was asked for
+  std::size_t newer = 0;           // entries of the history that came after it
+  bool anchored = false;           // its seal is
 };
 // What is proven of a history. Where something does not hold, verify_history() fails instead.
 struct Verified {
@@ -52,9 +66,10 @@ struct Verified {
   std::size_t anchored_entries = 0;
   std::uint64_t oldest_unanchored = 0;  // where anchored_entries < entries
   std::string not_anchored_because;     // where there is no anchor
+  std::optional<ProvenSnapshot> snapshot;
   tron::Address anchored_by;
 };
-Result<Verified> verify_history(Connection& connection, const History& history, const VerifyOptions& options,
+Result<Verified> verify_history(Evidence& evidence, const History& history, const VerifyOptions& options,
                                 const OnProgress& progress);
 
 // The verified facts as sentences.

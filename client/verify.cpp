@@ -196,6 +196,31 @@ Proven<ProvenAnchor> check_anchor(const pb::Anchor& anchor, tron::Chain& chain, 
   return wrong("block {} does not hold transaction {}", **number, to_hex(*txid));
 }
 
+Proven<ProvenStatement> check_statement(const pb::Statement& statement, ByteView key) {
+  auto fault = [](std::string_view what) {
+    return tl::unexpected(fmt::format("the balance snapshot: {}", what));
+  };
+  auto root = to_array<32>(statement.snapshot_root());
+  auto leaf = codec::AccountLeaf::decode(statement.leaf());
+  if (!root || !leaf) return fault("its root or the account's leaf is malformed");
+  if (view(leaf->key) != key) return fault("the leaf shown is another account's");
+  log::Proof path;
+  for (const auto& hash : statement.path()) path.push_back(to_array<32>(hash).value_or(Hash{}));
+  if (!log::verify_inclusion(log::leaf_hash(statement.leaf()), statement.number(), statement.accounts(), path,
+                             *root))
+    return fault("the account's leaf is not under its root");
+  ProvenStatement proven{*leaf, {{statement.snapshot_sequence()}, *root}, {}};
+  if (!statement.has_seal()) return proven;
+  auto seal = check_entry(statement.seal());
+  if (!seal) return tl::unexpected(seal.error());
+  auto decoded = codec::decode_stored(statement.seal().envelope());
+  if (!decoded || decoded->command.kind() != core::Kind::seal || decoded->snapshot != proven.snapshot ||
+      proven.snapshot.sequence >= seal->leaf.sequence)
+    return fault(fmt::format("entry {} is not a seal that names it", seal->leaf.sequence.value));
+  proven.seal = {seal->leaf.sequence, seal->leaf_hash};
+  return proven;
+}
+
 Proven<codec::GenesisParameters> check_genesis(const pb::Entry& entry) {
   if (entry.sequence() != 0 || entry.envelope().empty()) return wrong("the server does not show its genesis");
   auto proven = check_entry(entry);

@@ -81,6 +81,17 @@ Proven<ProvenAnchor> check_anchor(const pb::Anchor& anchor, tron::Chain& chain, 
 // An anchor's memo: u64 size || 32-byte root.
 std::string anchor_memo(std::uint64_t size, const Hash& root);
 
+// --- balance snapshots
+
+struct ProvenStatement {
+  codec::AccountLeaf leaf;
+  codec::SealedSnapshot snapshot;
+  std::optional<std::pair<core::Sequence, Hash>> seal;  // that names the snapshot, with its leaf hash
+};
+// The account of `key` stands in the snapshot, and the seal, where there is one, names that snapshot. That
+// the seal is in the log is check_inclusion's to say.
+Proven<ProvenStatement> check_statement(const pb::Statement& statement, ByteView key);
+
 // --- genesis
 
 // Entry 0 as the server shows it: who anchors, and the key that the ledger's log was born with. Its leaf hash

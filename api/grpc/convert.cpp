@@ -113,6 +113,17 @@ void fill(v1::Anchor& out, const journal::AnchorRow& anchor) {
   out.set_solidified_us(anchor.solidified_us);
 }
 
+void fill(v1::Statement& out, const StatementView& view) {
+  const auto& snapshot = view.proof.snapshot;
+  out.set_snapshot_sequence(snapshot.sequence.value);
+  out.set_snapshot_root(str(snapshot.root));
+  out.set_accounts(snapshot.accounts);
+  out.set_number(view.account.value);
+  out.set_leaf(view.proof.leaf);
+  for (const auto& hash : view.proof.path) out.add_path(str(hash));
+  if (view.seal) fill(*out.mutable_seal(), *view.seal);
+}
+
 void fill_whole(v1::Entry& out, const codec::StoredEntry& stored) {
   out.set_sequence(stored.sequence.value);
   out.set_time_us(stored.time_us);

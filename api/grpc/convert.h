@@ -16,6 +16,7 @@ void fill(v1::Entry& out, const EntryView& view);
 void fill(v1::Asset& out, const core::Asset& asset);
 void fill(v1::AssetTotals& out, const core::AssetTotals& totals);
 void fill(v1::Anchor& out, const journal::AnchorRow& anchor);
+void fill(v1::Statement& out, const StatementView& view);
 // Everything of it: for an audit.
 void fill_whole(v1::Entry& out, const codec::StoredEntry& stored);
 

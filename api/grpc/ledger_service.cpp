@@ -233,11 +233,31 @@ void Submitter::submit(const std::string& peer,
     }
     finish(std::move(*shared));
   };
-  auto error = sequencer_.submit({clients_.id(peer), std::move(what), bad_signatures_left});
-  if (error == core::Error::none) return;
-  for (auto& answer : refused)
-    if (answer.error == core::Error::unavailable) answer.error = error;
-  finish(results_of(refused, nullptr, false));
+  auto asks_for_seal = [](const auto& item) { return item && item->requests_seal; };
+  bool for_seal = std::any_of(what.items.begin(), what.items.end(), asks_for_seal);
+  auto submission = std::make_shared<sequencer::Submission>(
+      sequencer::Submission{clients_.id(peer), std::move(what), bad_signatures_left});
+  auto enqueue = [this, submission, refused, finish]() mutable {
+    auto error = sequencer_.submit(std::move(*submission));
+    if (error == core::Error::none) return;
+    for (auto& answer : refused)
+      if (answer.error == core::Error::unavailable) answer.error = error;
+    finish(results_of(refused, nullptr, false));
+  };
+  auto with_snapshot = [this, submission, enqueue]() mutable {
+    if (may_seal(std::get<sequencer::Commands>(submission->what))) queries_.prepare_seal();
+    enqueue();
+  };
+  if (!for_seal || !waiting_.run(with_snapshot)) enqueue();
+}
+
+bool Submitter::may_seal(const sequencer::Commands& commands) {
+  auto tag = sequencer_.signing_tag();
+  return tag && std::any_of(commands.items.begin(), commands.items.end(), [&](const auto& item) {
+           if (!item || !item->requests_seal) return false;
+           auto anchors = queries_.has_role(item->command.signer, core::role_anchor);
+           return anchors && *anchors && codec::verify_signatures(*item, *tag) == core::Error::none;
+         });
 }
 
 Submitter::Results Submitter::results_of(const std::vector<sequencer::Answer>& answers,

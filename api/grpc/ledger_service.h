@@ -22,8 +22,13 @@ constexpr std::size_t max_unanswered_commands = 4096;
 class Submitter {
  public:
   Submitter(sequencer::Sequencer& sequencer, const log::NoteSigner& signer, Queries& queries,
-            Clients& clients, Pool& pool)
-      : sequencer_(sequencer), signer_(signer), queries_(queries), clients_(clients), pool_(pool) {}
+            Clients& clients, Pool& pool, Pool& waiting)
+      : sequencer_(sequencer),
+        signer_(signer),
+        queries_(queries),
+        clients_(clients),
+        pool_(pool),
+        waiting_(waiting) {}
 
   struct Results {
     std::vector<v1::SubmitResult> messages;
@@ -40,6 +45,8 @@ class Submitter {
  private:
   Results results_of(const std::vector<sequencer::Answer>& answers,
                      const std::shared_ptr<const sequencer::CommittedBatch>& batch, bool want_promises);
+  // Whether a command asks for a seal, and may: then there should be a fresh balance snapshot for it to name.
+  bool may_seal(const sequencer::Commands& commands);
   void answer_repeated(Results& results, const std::vector<std::string>& commands, bool want_promises);
 
   sequencer::Sequencer& sequencer_;
@@ -47,6 +54,7 @@ class Submitter {
   Queries& queries_;
   Clients& clients_;
   Pool& pool_;
+  Pool& waiting_;
   // Of the batch whose answers are going out: the publishing thread's.
   std::shared_ptr<const sequencer::CommittedBatch> promised_;
   std::unique_ptr<BatchPromise> promise_;

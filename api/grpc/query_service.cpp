@@ -33,6 +33,20 @@ std::chrono::steady_clock::time_point checkpoint_deadline(grpc::CallbackServerCo
   return std::chrono::steady_clock::now() + bounded;
 }
 
+// `bytes` are signed, like a command, by an account that holds the auditor's role now.
+core::Error check_auditor(Queries& queries, ByteView bytes, const v1::Signature& signature) {
+  auto ledger = queries.ledger();
+  if (!ledger) return ledger.error();
+  auto key = to_array<33>(signature.key());
+  if (!key) return core::Error::contents_not_public;
+  auto digest = codec::SigningTag(ledger->signing_tag).digest(bytes);
+  if (verify_signature(signature.key(), signature.signature(), digest) != SignatureCheck::valid)
+    return core::Error::bad_signature;
+  auto auditor = queries.has_role(*key, core::role_auditor);
+  if (!auditor) return auditor.error();
+  return *auditor ? core::Error::none : core::Error::contents_not_public;
+}
+
 // One entry after the other, a page from the database at a time, as fast as the client reads.
 class ReadEntriesReactor final : public grpc::ServerWriteReactor<v1::Entry> {
  public:
@@ -322,23 +336,14 @@ grpc::ServerUnaryReactor* QueryService::GetEntry(grpc::CallbackServerContext* co
 
 core::Error QueryService::may_read_contents(const v1::ReadEntriesRequest& request) {
   if (public_contents_) return core::Error::none;
-  auto ledger = queries_.ledger();
-  if (!ledger) return ledger.error();
   v1::AuditorRequest asked;
-  auto key = to_array<33>(request.signature().key());
   auto now = std::chrono::duration_cast<std::chrono::microseconds>(
       std::chrono::system_clock::now().time_since_epoch());
-  bool fits = key && asked.ParseFromString(request.request()) && asked.first() == request.first() &&
+  bool fits = asked.ParseFromString(request.request()) && asked.first() == request.first() &&
               asked.count() == request.count();
   if (!fits) return core::Error::contents_not_public;
   if (asked.expires_us() < now.count()) return core::Error::expired;
-  auto digest = codec::SigningTag(ledger->signing_tag).digest(request.request());
-  if (verify_signature(request.signature().key(), request.signature().signature(), digest) !=
-      SignatureCheck::valid)
-    return core::Error::bad_signature;
-  auto auditor = queries_.has_role(*key, core::role_auditor);
-  if (!auditor) return auditor.error();
-  return *auditor ? core::Error::none : core::Error::contents_not_public;
+  return check_auditor(queries_, request.request(), request.signature());
 }
 
 grpc::ServerWriteReactor<v1::Entry>* QueryService::ReadEntries(grpc::CallbackServerContext*,
@@ -436,6 +441,59 @@ grpc::ServerUnaryReactor* LogService::ListAnchors(grpc::CallbackServerContext* c
     if (!page) return page.error();
     for (const auto& anchor : page->anchors) fill(*response->add_anchors(), anchor);
     response->set_next_page_token(page->next_page_token);
+    return core::Error::none;
+  });
+}
+
+grpc::ServerUnaryReactor* LogService::ListSeals(grpc::CallbackServerContext* context,
+                                                const v1::ListSealsRequest* request,
+                                                v1::ListSealsResponse* response) {
+  return on_pool(pool_, context, [=, this] {
+    auto page = queries_.seals(request->page_size(), request->page_token());
+    if (!page) return page.error();
+    for (const auto& seal : page->entries) fill(*response->add_seals(), seal);
+    response->set_next_page_token(page->next_page_token);
+    return core::Error::none;
+  });
+}
+
+grpc::ServerUnaryReactor* LogService::GetStatement(grpc::CallbackServerContext* context,
+                                                   const v1::GetStatementRequest* request,
+                                                   v1::Statement* response) {
+  return on_pool(pool_, context, [=, this] {
+    auto key = to_array<33>(request->key());
+    if (!key) return core::Error::bad_key;
+    std::optional<core::Sequence> snapshot;
+    if (request->has_snapshot_sequence()) snapshot = core::Sequence{request->snapshot_sequence()};
+    auto view = queries_.statement(*key, snapshot);
+    if (!view) return view.error();
+    fill(*response, *view);
+    return core::Error::none;
+  });
+}
+
+grpc::ServerUnaryReactor* LogService::AddAudit(grpc::CallbackServerContext* context,
+                                               const v1::AddAuditRequest* request, v1::AddAuditResponse*) {
+  return on_pool(pool_, context, [=, this] {
+    if (!public_contents_)
+      if (auto error = check_auditor(queries_, request->note(), request->signature());
+          error != core::Error::none)
+        return error;
+    return queries_.add_audit(request->vkey(), request->note());
+  });
+}
+
+grpc::ServerUnaryReactor* LogService::ListAudits(grpc::CallbackServerContext* context,
+                                                 const v1::ListAuditsRequest*,
+                                                 v1::ListAuditsResponse* response) {
+  return on_pool(pool_, context, [=, this] {
+    auto audits = queries_.audits();
+    if (!audits) return audits.error();
+    for (const auto& audit : *audits) {
+      auto& out = *response->add_audits();
+      out.set_vkey(audit.vkey);
+      out.set_note(audit.note);
+    }
     return core::Error::none;
   });
 }

@@ -76,8 +76,8 @@ class QueryService final : public v1::Query::CallbackService {
 class LogService final : public v1::Log::CallbackService {
  public:
   // `waiting` is for calls that wait for a checkpoint: they must not hold up the others.
-  LogService(Queries& queries, Pool& pool, Pool& waiting)
-      : queries_(queries), pool_(pool), waiting_(waiting) {}
+  LogService(Queries& queries, Pool& pool, Pool& waiting, bool public_contents)
+      : queries_(queries), pool_(pool), waiting_(waiting), public_contents_(public_contents) {}
 
   grpc::ServerUnaryReactor* GetCheckpoint(grpc::CallbackServerContext*, const v1::GetCheckpointRequest*,
                                           v1::Checkpoint*) override;
@@ -89,11 +89,20 @@ class LogService final : public v1::Log::CallbackService {
                                                 v1::ConsistencyProof*) override;
   grpc::ServerUnaryReactor* ListAnchors(grpc::CallbackServerContext*, const v1::ListAnchorsRequest*,
                                         v1::ListAnchorsResponse*) override;
+  grpc::ServerUnaryReactor* ListSeals(grpc::CallbackServerContext*, const v1::ListSealsRequest*,
+                                      v1::ListSealsResponse*) override;
+  grpc::ServerUnaryReactor* GetStatement(grpc::CallbackServerContext*, const v1::GetStatementRequest*,
+                                         v1::Statement*) override;
+  grpc::ServerUnaryReactor* AddAudit(grpc::CallbackServerContext*, const v1::AddAuditRequest*,
+                                     v1::AddAuditResponse*) override;
+  grpc::ServerUnaryReactor* ListAudits(grpc::CallbackServerContext*, const v1::ListAuditsRequest*,
+                                       v1::ListAuditsResponse*) override;
 
  private:
   Queries& queries_;
   Pool& pool_;
   Pool& waiting_;
+  const bool public_contents_;
 };
 
 }  // namespace windlass::api

@@ -41,11 +41,11 @@ struct GrpcServer::Impl {
        Queries& queries)
       : pool(query_threads, max_waiting_queries),
         waiting(waiting_threads, max_waiting_queries),
-        submitter(sequencer, log.signer(), queries, clients, pool),
+        submitter(sequencer, log.signer(), queries, clients, pool, waiting),
         ledger(submitter),
         admin(submitter),
         query(queries, pool, watchers, options.public_contents),
-        log_service(queries, pool, waiting) {
+        log_service(queries, pool, waiting, options.public_contents) {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;

@@ -38,6 +38,27 @@ Run key_new(CLI::App& app) {
   return [=](Context& context) { return write_key(context, SecretKey::generate(), *passphrase); };
 }
 
+Run key_new_auditor(CLI::App& app) {
+  auto name = std::make_shared<std::string>();
+  auto passphrase = std::make_shared<bool>(false);
+  app.add_option("name", *name, "of the auditor, as a host name: audits.example.org")->required();
+  app.add_flag("--passphrase", *passphrase, "encrypt the file; asked for, or from WINDLASS_PASSPHRASE");
+  return [=](Context& context) -> Result<int> {
+    if (!log::is_note_name(*name)) return usage_error("a name has no white space and no plus sign");
+    auto secret = new_passphrase(*passphrase);
+    if (!secret) return tl::unexpected(secret.error());
+    log::NoteSigner signer(*name, Ed25519SecretKey::generate());
+    if (auto written = ops::write_note_key_file(context.key_path(), signer, *secret); !written)
+      return usage_error(written.error());
+    std::string vkey = signer.verifier().text();
+    if (context.json())
+      fmt::print("{}\n", JsonObject().add("vkey", vkey).add("file", context.key_path()).text());
+    else
+      fmt::print("vkey  {}\nfile  {}\n", vkey, context.key_path());
+    return 0;
+  };
+}
+
 Run key_import(CLI::App& app) {
   auto passphrase = std::make_shared<bool>(false);
   auto from = std::make_shared<std::string>("-");
@@ -87,6 +108,7 @@ Run key_rotate(CLI::App& app) {
 Commands key_commands() {
   return {
       {"key new", "makes a key", key_new},
+      {"key new-auditor", "makes the key that `audit --cosign` signs with", key_new_auditor},
       {"key show", "shows the key that would sign, and its TRON address", key_show},
       {"key import", "takes over a secret key", key_import},
       {"key rotate", "gives the account another key", key_rotate},

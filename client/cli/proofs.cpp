@@ -1,7 +1,10 @@
+#include <fstream>
+
 #include "client/audit.h"
 #include "client/cli/progress.h"
 #include "client/cli/table.h"
 #include "client/history.h"
+#include "ops/key_file.h"
 
 namespace windlass::cli {
 namespace {
@@ -96,6 +99,18 @@ Run proof(CLI::App& app) {
 
 // --- offline
 
+constexpr std::string_view statement_format = "windlass/statement/v1";
+constexpr std::size_t max_format_offset = 8;  // a serialized message begins with its first field
+
+Result<std::optional<log::VerifierKey>> parse_auditor(const std::string& vkey) {
+  if (vkey.empty()) return std::nullopt;
+  auto key = log::VerifierKey::parse(vkey);
+  if (!key) return usage_error("--auditor is no verifier key: name+8 hex digits+base64");
+  return key;
+}
+
+std::string verified_json(const Verified& verified);
+
 Result<int> verify_acknowledgement(Context& context, const std::string& text, const log::VerifierKey& vkey) {
   pb::Acknowledgement acknowledgement;
   if (auto parsed = from_json(text, acknowledgement); !parsed) return tl::unexpected(parsed.error());
@@ -137,14 +152,41 @@ Result<int> verify_tlog_proof(Context& context, const std::string& text, const s
   return 0;
 }
 
+History history_of(const pb::StatementFile& file) {
+  History history{file.account(), {file.own().begin(), file.own().end()}, {}, 0};
+  for (const auto& channel : file.channels())
+    history.channels[channel.channel()] = {channel.entries().begin(), channel.entries().end()};
+  return history;
+}
+
+void print_verified(Context& context, std::FILE* out, const Verified& verified) {
+  if (context.json())
+    fmt::print(out, "{}\n", verified_json(verified));
+  else
+    for (const auto& line : describe(verified)) fmt::print(out, "{}\n", line);
+}
+
+Result<int> verify_statement(Context& context, const pb::StatementFile& file, const log::VerifierKey& vkey,
+                             const std::optional<log::VerifierKey>& auditor) {
+  if (file.own_size() == 0) return false_proof("the statement shows no entry");
+  FileEvidence evidence(file);
+  auto held = verify_history(evidence, history_of(file), {vkey, auditor, context.chain(), 1}, {});
+  if (!held) return tl::unexpected(held.error());
+  if (!context.json()) fmt::print("holds: the history of {}\n", to_hex(file.account().key()));
+  print_verified(context, stdout, *held);
+  return 0;
+}
+
 Run verify(CLI::App& app) {
   struct Options {
-    std::string file, leaf;
+    std::string file, leaf, auditor;
   };
   auto options = std::make_shared<Options>();
   app.add_option("file", options->file,
-                 "an acknowledgement (`pay --json`), or a tlog-proof (`proof`); - is standard input")
+                 "an acknowledgement (`pay --json`), a tlog-proof (`proof`) or a statement (`statement`); "
+                 "- is standard input")
       ->required();
+  app.add_option("--auditor", options->auditor, "whose signature a statement must carry besides, as a vkey");
   app.add_option("--leaf", options->leaf, "the leaf, hex, of a tlog-proof that does not carry it");
   return [=](Context& context) -> Result<int> {
     if (context.options().vkey.empty())
@@ -155,6 +197,11 @@ Run verify(CLI::App& app) {
     if (!key) return tl::unexpected(key.error());
     auto text = read_file(options->file);
     if (!text) return tl::unexpected(text.error());
+    auto auditor = parse_auditor(options->auditor);
+    if (!auditor) return tl::unexpected(auditor.error());
+    if (pb::StatementFile file; text->find(statement_format) < max_format_offset &&
+                                file.ParseFromString(*text) && file.format() == statement_format)
+      return verify_statement(context, file, key->vkey, *auditor);
     if (text->starts_with("{")) return verify_acknowledgement(context, *text, key->vkey);
     return verify_tlog_proof(context, *text, options->leaf, key->vkey);
   };
@@ -176,16 +223,39 @@ std::string verified_json(const Verified& verified) {
         .add("anchored_size", verified.anchor->checkpoint.size);
   else
     object.add("not_anchored_because", verified.not_anchored_because);
+  object.add("complete", verified.snapshot.has_value());
+  if (const auto& snapshot = verified.snapshot) {
+    object.add("snapshot_sequence", snapshot->sequence.value)
+        .add("snapshot_root", to_hex(snapshot->root))
+        .add("newer_entries", snapshot->newer);
+    if (snapshot->seal != core::no_sequence) object.add("seal", snapshot->seal.value);
+    if (snapshot->audited_size > 0) object.add("audited_size", snapshot->audited_size);
+  }
   return object.text();
 }
 
-Result<Verified> verify_against_log(Context& context, const History& history, bool* trusted) {
+Result<Verified> verify_against_log(Context& context, Evidence& evidence, const History& history,
+                                    const std::string& auditor_vkey, bool* trusted) {
   auto key = context.log_key();
   if (!key) return tl::unexpected(key.error());
+  auto auditor = parse_auditor(auditor_vkey);
+  if (!auditor) return tl::unexpected(auditor.error());
   *trusted = key->trusted;
   Progress progress("proofs");
-  return verify_history(context.connection(), history, {key->vkey, context.chain(), 4},
+  return verify_history(evidence, history, {key->vkey, *auditor, context.chain(), 4},
                         [&](std::uint64_t done, std::uint64_t of) { progress.show(done, of); });
+}
+
+Result<History> read_history_of(Context& context, const std::string& who) {
+  auto key = context.resolve(who);
+  if (!key) return tl::unexpected(key.error());
+  pb::GetAccountRequest request;
+  request.set_key(std::string(view(*key)));
+  auto account = context.connection().call(&pb::Query::Stub::GetAccount, request);
+  if (!account) return tl::unexpected(account.error());
+  Progress reading("entries");
+  return read_history(context.connection(), *account,
+                      [&](std::uint64_t done, std::uint64_t of) { reading.show(done, of); });
 }
 
 void print_history(const std::vector<pb::Entry>& entries, Context& context, bool csv) {
@@ -216,30 +286,24 @@ void print_history_json(const std::vector<pb::Entry>& entries, Context& context,
 
 Run history(CLI::App& app) {
   struct Options {
-    std::string who;
+    std::string who, auditor;
     bool verify = false, csv = false, quiet = false;
   };
   auto options = std::make_shared<Options>();
   app.add_option("key", options->who, "whose; default: the signer's own");
   app.add_flag("--verify", options->verify, "prove every entry: links, inclusion, and the anchor on TRON");
+  app.add_option("--auditor", options->auditor, "with --verify: whose statement must cover it, as a vkey");
   app.add_flag("--csv", options->csv, "as a table");
   app.add_flag("--quiet", options->quiet, "only what --verify finds");
   return [=](Context& context) -> Result<int> {
-    auto key = context.resolve(options->who);
-    if (!key) return tl::unexpected(key.error());
-    pb::GetAccountRequest request;
-    request.set_key(std::string(view(*key)));
-    auto account = context.connection().call(&pb::Query::Stub::GetAccount, request);
-    if (!account) return tl::unexpected(account.error());
-    Progress reading("entries");
-    auto read = read_history(context.connection(), *account,
-                             [&](std::uint64_t done, std::uint64_t of) { reading.show(done, of); });
-    reading.finish();
+    if (!options->auditor.empty() && !options->verify) return usage_error("--auditor needs --verify");
+    auto read = read_history_of(context, options->who);
     if (!read) return tl::unexpected(read.error());
     bool trusted = false;
     std::optional<Verified> verified;
     if (options->verify) {
-      auto held = verify_against_log(context, *read, &trusted);
+      LedgerEvidence evidence(context.connection());
+      auto held = verify_against_log(context, evidence, *read, options->auditor, &trusted);
       if (!held) return tl::unexpected(held.error());
       verified = *std::move(held);
     }
@@ -258,7 +322,69 @@ Run history(CLI::App& app) {
   };
 }
 
+Run statement(CLI::App& app) {
+  struct Options {
+    std::string who, out, auditor;
+  };
+  auto options = std::make_shared<Options>();
+  app.add_option("key", options->who, "whose; default: the signer's own");
+  app.add_option("--out", options->out, "the file to write; default: <first 16 digits of the key>.statement");
+  app.add_option("--auditor", options->auditor, "whose signature it shall carry, as a vkey");
+  return [=](Context& context) -> Result<int> {
+    auto read = read_history_of(context, options->who);
+    if (!read) return tl::unexpected(read.error());
+    pb::StatementFile file;
+    file.set_format(std::string(statement_format));
+    *file.mutable_account() = read->account;
+    file.mutable_own()->Assign(read->own.begin(), read->own.end());
+    for (const auto& [id, entries] : read->channels) {
+      auto& channel = *file.add_channels();
+      channel.set_channel(id);
+      channel.mutable_entries()->Assign(entries.begin(), entries.end());
+    }
+    LedgerEvidence ledger(context.connection());
+    RecordedEvidence evidence(ledger, file);
+    bool trusted = false;
+    auto held = verify_against_log(context, evidence, *read, options->auditor, &trusted);
+    if (!held) return tl::unexpected(held.error());
+    std::string out =
+        options->out.empty() ? to_hex(read->account.key()).substr(0, 16) + ".statement" : options->out;
+    std::string bytes = file.SerializeAsString();
+    std::ofstream stream(out, std::ios::binary);
+    if (!(stream << bytes).flush()) return usage_error(fmt::format("cannot write {}", out));
+    print_verified(context, stderr, *held);
+    fmt::print(stderr, "{}: {} bytes; `windlass verify {} --vkey ...` checks it without the ledger\n", out,
+               bytes.size(), out);
+    return 0;
+  };
+}
+
 // --- audit
+
+// Signs what was found, and leaves it with the ledger for those who do not replay.
+Result<void> cosign(Context& context, const AuditReport& report, const std::string& key_file,
+                    const std::optional<SecretKey>& auditor_key) {
+  auto signer =
+      ops::read_note_key_file(key_file, ops::AskPassphrase([](const std::filesystem::path& file) {
+                                auto text = ask_passphrase(fmt::format("passphrase of {}: ", file.string()));
+                                return text ? std::optional(ops::SecretText(*text)) : std::nullopt;
+                              }));
+  if (!signer) return usage_error(signer.error() + "; `windlass key new-auditor NAME --key FILE` makes one");
+  pb::AddAuditRequest request;
+  request.set_note(signer->sign(report.statement().text()));
+  request.set_vkey(signer->verifier().text());
+  if (auditor_key) {
+    auto facts = context.facts();
+    if (!facts) return tl::unexpected(facts.error());
+    auto envelope = codec::sign(request.note(), (*facts)->tag, {&*auditor_key});
+    request.mutable_signature()->set_key(envelope.signers[0].key);
+    request.mutable_signature()->set_signature(envelope.signers[0].signature);
+  }
+  auto added = context.connection().call(&pb::Log::Stub::AddAudit, request);
+  if (!added) return tl::unexpected(added.error());
+  fmt::print(stderr, "signed with {}, and left with the ledger:\n{}", request.vkey(), request.note());
+  return {};
+}
 
 void print_report(Context& context, const AuditReport& report, bool full) {
   if (context.json()) {
@@ -269,7 +395,13 @@ void print_report(Context& context, const AuditReport& report, bool full) {
         .add("checkpoint_size", report.checkpoint.size)
         .add("anchors", report.anchors)
         .add("anchors_on_chain", report.on_chain);
-    if (full) object.add("signatures", report.signatures).add("accounts", report.accounts);
+    if (full)
+      object.add("signatures", report.signatures)
+          .add("accounts", report.accounts)
+          .add("credits", report.credits)
+          .add("credits_on_chain", report.credits_on_chain)
+          .add("snapshots", report.snapshots)
+          .add("snapshot_sequence", report.newest_snapshot.sequence.value);
     fmt::print("{}\n", object.text());
     return;
   }
@@ -279,22 +411,34 @@ void print_report(Context& context, const AuditReport& report, bool full) {
   fmt::print("{} solidified anchors have the log's roots{}\n", report.anchors,
              report.on_chain > 0 ? fmt::format("; {} were found on TRON", report.on_chain)
                                  : std::string("; none was looked up on TRON"));
+  if (full && report.credits > 0)
+    fmt::print(
+        "{} credits; {}\n", report.credits,
+        report.credits_on_chain > 0 ? "each is a deposit on TRON, as it says" : "none was looked up on TRON");
   if (full)
-    fmt::print("replayed from genesis: {} signatures and every rule hold, for {} accounts\n",
-               report.signatures, report.accounts);
+    fmt::print(
+        "replayed from genesis: {} signatures and every rule hold, for {} accounts; {} balance snapshots are "
+        "what seals say\n",
+        report.signatures, report.accounts, report.snapshots);
 }
 
 Run audit_command(CLI::App& app) {
   struct Options {
     std::uint64_t from = 0;
     bool full = false, as_auditor = false;
+    std::string cosign;
   };
   auto options = std::make_shared<Options>();
   auto* from = app.add_option("--from", options->from, "begin at this entry");
   app.add_flag("--full", options->full, "replay everything through the ledger's rules, signatures included")
       ->excludes(from);
+  app.add_option(
+      "--cosign", options->cosign,
+      "sign what was found with this auditor's key file, for those who do not replay (with --full)");
   app.add_flag("--as-auditor", options->as_auditor, "sign the requests: the key holds the auditor role");
   return [=](Context& context) -> Result<int> {
+    if (!options->cosign.empty() && !options->full)
+      return usage_error("an auditor signs for a whole replay: --cosign needs --full");
     auto key = context.log_key();
     if (!key) return tl::unexpected(key.error());
     AuditOptions audit_options{options->from, options->full, key->vkey, context.chain(), {}};
@@ -309,6 +453,9 @@ Run audit_command(CLI::App& app) {
     progress.finish();
     if (!report) return tl::unexpected(report.error());
     print_report(context, *report, options->full);
+    if (options->cosign.empty()) return 0;
+    if (auto signed_it = cosign(context, *report, options->cosign, audit_options.auditor_key); !signed_it)
+      return tl::unexpected(signed_it.error());
     return 0;
   };
 }
@@ -318,6 +465,7 @@ Run audit_command(CLI::App& app) {
 Commands proof_commands() {
   return {
       {"history", "shows all that happened to a key, newest first, and proves it", history},
+      {"statement", "writes a file that proves a key's history, without the ledger", statement},
       {"entry", "shows an entry", entry},
       {"proof", "prints the proof that an entry is in the log (C2SP tlog-proof)", proof},
       {"verify", "checks a file without asking anybody", verify},

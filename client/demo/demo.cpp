@@ -395,7 +395,9 @@ class Demo {
     if (!history) return tl::unexpected(history.error());
     auto vkey = log::VerifierKey::parse(settings_.log_vkey);
     if (!vkey) return client::usage_error("there is no log_vkey in " + settings_.conf().string());
-    auto verified = client::verify_history(ledger_, *history, {*vkey, &node_, 4}, audience_.begin("proofs"));
+    client::LedgerEvidence evidence(ledger_);
+    auto verified =
+        client::verify_history(evidence, *history, {*vkey, {}, &node_, 4}, audience_.begin("proofs"));
     if (!verified) return tl::unexpected(verified.error());
     if (verified->anchored_entries != verified->entries)
       return client::false_proof(

@@ -132,7 +132,8 @@ core::Asset parse(const pb::Asset& in) {
             std::all_of(in.symbol().begin(), in.symbol().end(), fits),
         Error::bad_field);
   check(in.number() > 0 && in.token().size() <= core::max_token_bytes &&
-            in.decimals() <= core::max_decimals && in.chain_units() > 0 && in.chain_units() <= std::numeric_limits<std::int64_t>::max(),
+            in.decimals() <= core::max_decimals && in.chain_units() > 0 &&
+            in.chain_units() <= std::numeric_limits<std::int64_t>::max(),
         Error::bad_field);
   check(in.minimum_first_credit() >= 0 && in.minimum_channel() >= 0, Error::bad_amount);
   return {core::AssetId{in.number()},
@@ -180,8 +181,7 @@ core::AssetTotals parse(const pb::AssetTotals& in) {
 core::Seal parse(const pb::Seal& in, Decoded& decoded) {
   fully_known(in);
   decoded.seal_block_id = exactly<32>(in.block_id());
-  decoded.snapshot_root = exactly<32>(in.snapshot_root());
-  decoded.snapshot_sequence = in.snapshot_sequence();
+  decoded.snapshot = {{in.snapshot_sequence()}, exactly<32>(in.snapshot_root())};
   core::Seal seal{{}, in.accounts()};
   for (const auto& totals : in.totals()) seal.totals.push_back(parse(totals));
   return seal;
@@ -453,7 +453,7 @@ std::optional<GenesisParameters> read_genesis(ByteView command) {
   }
 }
 
-Decoded make_seal(const core::Globals& globals, const Hash& block_id) {
+Decoded make_seal(const core::Globals& globals, const Hash& block_id, const SealedSnapshot& snapshot) {
   pb::Command message;
   auto& out = *message.mutable_seal();
   for (const auto& totals : globals.totals) {
@@ -468,7 +468,8 @@ Decoded make_seal(const core::Globals& globals, const Hash& block_id) {
     to.set_paid(wide_bytes(totals.paid));
   }
   out.set_accounts(globals.accounts);
-  out.set_snapshot_root(std::string(32, '\0'));
+  out.set_snapshot_root(std::string(view(snapshot.root)));
+  out.set_snapshot_sequence(snapshot.sequence.value);
   out.set_block_id(std::string(view(block_id)));
   return decode_own(message);
 }

@@ -13,14 +13,20 @@ struct SignatureClaim {
   std::string_view key, signature, command;
 };
 
+// The balance snapshot that a seal names; all zero: none was finished yet.
+struct SealedSnapshot {
+  core::Sequence sequence;  // all accounts as this entry left them
+  Hash root{};
+  bool operator==(const SealedSnapshot&) const = default;
+};
+
 // A command that is well formed: its fields are within their limits, but its signatures are not verified yet.
 struct Decoded {
   core::Command command;
   Envelope envelope;
   bool requests_seal = false;  // a RequestSeal: becomes a seal, which the ledger writes itself
   Hash seal_block_id{};        // of a seal and of a request for one
-  Hash snapshot_root{};        // of a seal
-  std::uint64_t snapshot_sequence = 0;
+  SealedSnapshot snapshot;     // of a seal
   // Of a close with a last receipt: its bytes, its signer (command.last_receipt) and this signature.
   std::string last_receipt_command, last_receipt_signature;
 
@@ -49,7 +55,7 @@ struct GenesisParameters {
 };
 Decoded make_genesis(const GenesisParameters& parameters);
 std::optional<GenesisParameters> read_genesis(ByteView command);
-Decoded make_seal(const core::Globals& globals, const Hash& block_id);
+Decoded make_seal(const core::Globals& globals, const Hash& block_id, const SealedSnapshot& snapshot);
 
 // The bytes to sign for what clients send (the client library and the gateway use it).
 std::string encode_command(const core::Command& command, ByteView memo = {});

@@ -1,5 +1,7 @@
 #include "ledger/codec/entry.h"
 
+#include "crypto/tron_address.h"
+
 namespace windlass::codec {
 namespace {
 
@@ -238,6 +240,32 @@ std::string AccountLeaf::encode() const {
   append_be(out, last.value);
   for (const Hash* hash : {&nonces_hash, &channels_root, &extra, &history}) out += view(*hash);
   return out;
+}
+
+std::optional<AccountLeaf> AccountLeaf::decode(ByteView bytes) {
+  ByteReader in(bytes);
+  if (in.be<std::uint8_t>() != account_leaf_version) return std::nullopt;
+  AccountLeaf leaf;
+  leaf.key = in.array<33>();
+  leaf.address = in.array<21>();
+  leaf.balances_root = in.array<32>();
+  leaf.last.value = in.be<std::uint64_t>();
+  for (Hash* hash : {&leaf.nonces_hash, &leaf.channels_root, &leaf.extra, &leaf.history})
+    *hash = in.array<32>();
+  if (!in.done()) return std::nullopt;
+  return leaf;
+}
+
+AccountLeaf make_account_leaf(const core::Account& account, std::vector<const core::Channel*> open_channels,
+                              const Hash& history) {
+  return {.key = account.key,
+          .address = tron_address(account.key),
+          .balances_root = balances_root(account),
+          .last = account.last,
+          .nonces_hash = nonces_hash(account),
+          .channels_root = channels_root(std::move(open_channels)),
+          .extra = {},
+          .history = history};
 }
 
 Hash balances_root(const core::Account& account) {

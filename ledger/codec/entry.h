@@ -90,8 +90,12 @@ struct AccountLeaf {
   Hash extra{};
   Hash history{};
   std::string encode() const;
+  static std::optional<AccountLeaf> decode(ByteView bytes);
 };
 constexpr std::size_t account_leaf_bytes = 1 + 33 + 21 + 32 + 8 + 32 + 32 + 32 + 32;
+// `open_channels` are those that it pays for.
+AccountLeaf make_account_leaf(const core::Account& account, std::vector<const core::Channel*> open_channels,
+                              const Hash& history);
 // RFC 6962 root over {u32 asset || i64 available || i64 locked || i64 held} by asset, all-zero ones left out.
 Hash balances_root(const core::Account& account);
 // SHA256 of the kept pairs {u64 nonce || u64 sequence}, lowest first.

@@ -95,6 +95,12 @@ namespace windlass::core {
   X(contents_not_public, false, 7,                                                                           \
     "the contents of all entries are for holders of the auditor role: sign the request "                     \
     "with such a key")                                                                                       \
+  X(unknown_snapshot, false, 5,                                                                              \
+    "no such balance snapshot is kept, or the account is younger than it; ask without a sequence for the "   \
+    "newest that a seal names")                                                                              \
+  X(bad_audit, false, 3,                                                                                     \
+    "not an auditor's statement on this log: it is a note signed by the key that is named, on a size and "   \
+    "root of this log and a snapshot that is kept (docs/formats.md)")                                        \
   X(not_signed_yet, true, 14, "no checkpoint covers that many entries yet; ask again in a second")           \
   /* about the server: nothing was decided */                                                                \
   X(too_many_bad_signatures, false, 8,                                                                       \

@@ -321,6 +321,53 @@ core::Globals LoadSession::globals() {
   return globals;
 }
 
+// --- balance snapshots
+
+SnapshotSession::SnapshotSession(const std::string& url) : connection_(url, statement_timeout_ms) {}
+
+SnapshotSession::Moment SnapshotSession::begin() {
+  connection_.begin_read_only();
+  auto ledger = connection_.run(sql::read_ledger);
+  return {sequence_of(ledger.bigint(0, 0) + 1), static_cast<std::uint64_t>(ledger.bigint(0, 2))};
+}
+
+void SnapshotSession::end() {
+  connection_.commit();
+}
+
+std::vector<SnapshotSession::Postings> SnapshotSession::postings(core::Sequence first, core::Sequence end,
+                                                                 std::size_t limit) {
+  auto rows = connection_.run(
+      sql::read_postings,
+      Parameters().bigint(signed_of(first)).bigint(signed_of(end)).bigint(static_cast<std::int64_t>(limit)));
+  std::vector<Postings> postings;
+  for (int i = 0; i < rows.rows(); ++i)
+    postings.push_back(
+        {sequence_of(rows.bigint(i, 0)), array<32>(rows.bytes(i, 1)), std::string(rows.bytes(i, 2))});
+  return postings;
+}
+
+std::vector<core::AccountNumber> SnapshotSession::payers_of(const std::vector<core::ChannelId>& channels) {
+  auto rows = connection_.run(sql::payers_of_channels, Parameters().bigints(numbers(channels)));
+  std::vector<core::AccountNumber> payers;
+  for (int i = 0; i < rows.rows(); ++i) payers.push_back({static_cast<std::uint64_t>(rows.bigint(i, 0))});
+  return payers;
+}
+
+std::vector<core::Account> SnapshotSession::accounts(const std::vector<core::AccountNumber>& wanted) {
+  auto rows = connection_.run(sql::load_accounts, Parameters().bigints(numbers(wanted)));
+  std::vector<core::Account> accounts;
+  for (int i = 0; i < rows.rows(); ++i) accounts.push_back(read_account(rows, i));
+  return accounts;
+}
+
+std::vector<core::Channel> SnapshotSession::open_channels_of(const std::vector<core::AccountNumber>& payers) {
+  auto rows = connection_.run(sql::open_channels_of, Parameters().bigints(numbers(payers)));
+  std::vector<core::Channel> channels;
+  for (int i = 0; i < rows.rows(); ++i) channels.push_back(read_channel(rows, i));
+  return channels;
+}
+
 // --- queries
 
 ReadSession::ReadSession(const std::string& url) : connection_(url, statement_timeout_ms) {}
@@ -339,6 +386,21 @@ std::optional<StoredEntry> ReadSession::entry(core::Sequence sequence) {
   auto found = entries(sequence, {sequence.value + 1}, 1);
   if (found.empty()) return std::nullopt;
   return std::move(found.front());
+}
+
+std::optional<StoredEntry> ReadSession::newest_seal(core::Sequence end) {
+  auto rows = connection_.run(sql::newest_seal, Parameters().bigint(signed_of(end)));
+  if (rows.rows() == 0) return std::nullopt;
+  return read_entry(rows, 0);
+}
+
+std::vector<StoredEntry> ReadSession::seals(core::Sequence first, core::Sequence end, std::size_t limit) {
+  auto rows = connection_.run(
+      sql::list_seals,
+      Parameters().bigint(signed_of(first)).bigint(signed_of(end)).bigint(static_cast<std::int64_t>(limit)));
+  std::vector<StoredEntry> seals;
+  for (int i = 0; i < rows.rows(); ++i) seals.push_back(read_entry(rows, i));
+  return seals;
 }
 
 core::Sequence ReadSession::end_of_entries() {
@@ -394,6 +456,24 @@ std::vector<AnchorRow> ReadSession::anchors_covering(core::Sequence sequence, st
                                                       .bigint(above_id)
                                                       .boolean(solidified_only)
                                                       .bigint(static_cast<std::int64_t>(limit))));
+}
+
+void ReadSession::add_audit(const AuditRow& audit, core::TimeUs now_us) {
+  connection_.run(sql::write_audit, Parameters()
+                                        .text(audit.vkey)
+                                        .bigint(static_cast<std::int64_t>(audit.size))
+                                        .bigint(signed_of(audit.snapshot))
+                                        .text(audit.note)
+                                        .bigint(now_us));
+}
+
+std::vector<AuditRow> ReadSession::audits(std::size_t limit) {
+  auto rows = connection_.run(sql::list_audits, Parameters().bigint(static_cast<std::int64_t>(limit)));
+  std::vector<AuditRow> audits;
+  for (int i = 0; i < rows.rows(); ++i)
+    audits.push_back({std::string(rows.bytes(i, 0)), static_cast<std::uint64_t>(rows.bigint(i, 1)),
+                      sequence_of(rows.bigint(i, 2)), std::string(rows.bytes(i, 3))});
+  return audits;
 }
 
 }  // namespace windlass::journal

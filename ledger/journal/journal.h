@@ -76,6 +76,33 @@ class LoadSession {
   Connection connection_;
 };
 
+// What a balance snapshot is made from: everything as of one flush, however long the reading takes.
+class SnapshotSession {
+ public:
+  explicit SnapshotSession(const std::string& url);
+  struct Moment {
+    core::Sequence next;  // of the first entry that is not in it
+    std::uint64_t accounts = 0;
+  };
+  Moment begin();
+  void end();  // or by its end of life
+
+  struct Postings {
+    core::Sequence sequence;
+    codec::Secret secret{};
+    std::string postings;
+  };
+  // Of the entries [first, end), at most `limit`, in order.
+  std::vector<Postings> postings(core::Sequence first, core::Sequence end, std::size_t limit);
+  std::vector<core::AccountNumber> payers_of(const std::vector<core::ChannelId>& channels);
+  std::vector<core::Account> accounts(const std::vector<core::AccountNumber>& numbers);
+  // By payer and id.
+  std::vector<core::Channel> open_channels_of(const std::vector<core::AccountNumber>& payers);
+
+ private:
+  Connection connection_;
+};
+
 using codec::link_of;
 using codec::StoredEntry;
 
@@ -84,6 +111,13 @@ struct AnchorRow {
   std::uint64_t size = 0;
   std::string root, checkpoint, state, transaction_id;
   std::int64_t block = 0, sealed_us = 0, solidified_us = 0;
+};
+// An auditor's statement: a note that it signed with its own key.
+struct AuditRow {
+  std::string vkey;
+  std::uint64_t size = 0;
+  core::Sequence snapshot;
+  std::string note;
 };
 struct HistoryPage {
   std::vector<StoredEntry> entries;         // newest first
@@ -96,6 +130,8 @@ class ReadSession {
   // Entries [first, end), at most `limit`, in order.
   std::vector<StoredEntry> entries(core::Sequence first, core::Sequence end, std::size_t limit);
   std::optional<StoredEntry> entry(core::Sequence sequence);
+  std::optional<StoredEntry> newest_seal(core::Sequence end);  // below `end`
+  std::vector<StoredEntry> seals(core::Sequence first, core::Sequence end, std::size_t limit);
   core::Sequence end_of_entries();
   Epoch epoch();  // of whoever became the writer last
   HistoryPage history(std::int64_t link, core::Sequence from, std::size_t limit);
@@ -105,6 +141,9 @@ class ReadSession {
   std::vector<AnchorRow> anchors(std::int64_t below_id, bool solidified_only, std::size_t limit);
   std::vector<AnchorRow> anchors_covering(core::Sequence sequence, std::int64_t above_id,
                                           bool solidified_only, std::size_t limit);
+  // Keeps the one of the largest log for each key.
+  void add_audit(const AuditRow& audit, core::TimeUs now_us);
+  std::vector<AuditRow> audits(std::size_t limit);
 
  private:
   Connection connection_;
@@ -119,6 +158,7 @@ class Sessions {
   virtual std::unique_ptr<FlushSession> flusher() { return std::make_unique<FlushSession>(url_); }
   virtual std::unique_ptr<LoadSession> loader() { return std::make_unique<LoadSession>(url_); }
   virtual std::unique_ptr<ReadSession> reader() { return std::make_unique<ReadSession>(url_); }
+  virtual std::unique_ptr<SnapshotSession> snapshot() { return std::make_unique<SnapshotSession>(url_); }
 
  protected:
   std::string url_;

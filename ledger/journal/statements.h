@@ -27,6 +27,15 @@ constexpr Statement read_entries{
     "read_entries",
     "SELECT sequence, time_us, kind, leaf_hash, secret, envelope, postings, links FROM entries "
     "WHERE sequence >= $1::bigint AND sequence < $2::bigint ORDER BY sequence LIMIT $3::bigint"};
+// Kind 1 is a seal (core::Kind::seal); an index holds these alone.
+constexpr Statement newest_seal{
+    "newest_seal",
+    "SELECT sequence, time_us, kind, leaf_hash, secret, envelope, postings, links FROM entries "
+    "WHERE kind = 1 AND sequence < $1::bigint ORDER BY sequence DESC LIMIT 1"};
+constexpr Statement list_seals{
+    "list_seals",
+    "SELECT sequence, time_us, kind, leaf_hash, secret, envelope, postings, links FROM entries "
+    "WHERE kind = 1 AND sequence >= $1::bigint AND sequence < $2::bigint ORDER BY sequence LIMIT $3::bigint"};
 // One page of the chain that runs through $1 for the account or channel $2 (as in links), newest first.
 constexpr Statement walk_history{
     "walk_history",
@@ -104,6 +113,32 @@ constexpr Statement load_channels{
     "SELECT id, payer, recipient, receipt_key, asset, deposit, claimed, expires_us, "
     "content, open, last_sequence, claim_sequence, history FROM channels "
     "WHERE id = ANY($1::bigint[])"};
+
+// --- balance snapshots
+
+constexpr Statement read_postings{
+    "read_postings",
+    "SELECT sequence, secret, postings FROM entries WHERE sequence >= $1::bigint AND sequence < $2::bigint "
+    "ORDER BY sequence LIMIT $3::bigint"};
+constexpr Statement payers_of_channels{"payers_of_channels",
+                                       "SELECT DISTINCT payer FROM channels WHERE id = ANY($1::bigint[])"};
+constexpr Statement open_channels_of{
+    "open_channels_of",
+    "SELECT id, payer, recipient, receipt_key, asset, deposit, claimed, expires_us, content, open, "
+    "last_sequence, claim_sequence, history FROM channels WHERE payer = ANY($1::bigint[]) AND open "
+    "ORDER BY payer, id"};
+
+// --- auditors' statements
+
+constexpr Statement write_audit{
+    "write_audit",
+    "INSERT INTO audits (vkey, size, snapshot_sequence, note, received_us) "
+    "VALUES ($1::text, $2::bigint, $3::bigint, $4::text, $5::bigint) ON CONFLICT (vkey) DO UPDATE SET "
+    "size = excluded.size, snapshot_sequence = excluded.snapshot_sequence, note = excluded.note, "
+    "received_us = excluded.received_us WHERE audits.size <= excluded.size"};
+constexpr Statement list_audits{
+    "list_audits",
+    "SELECT vkey, size, snapshot_sequence, note FROM audits ORDER BY size DESC, vkey LIMIT $1::bigint"};
 
 // --- queries
 

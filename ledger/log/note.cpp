@@ -11,6 +11,7 @@ constexpr char ed25519_type = 0x01;
 constexpr std::string_view secret_prefix = "PRIVATE+KEY+";
 constexpr std::string_view signature_prefix = "\xe2\x80\x94 ";  // an em dash and a space
 constexpr std::string_view promise_header = "windlass/promise/v1";
+constexpr std::string_view audit_header = "windlass/audit/v1";
 constexpr std::string_view proof_header = "c2sp.org/tlog-proof@v1";
 constexpr std::string_view reserved_origins = "windlass/";  // begins the texts of other notes
 // Both as golang.org/x/mod/sumdb/note has them: a note that others would refuse is refused here too.
@@ -278,6 +279,22 @@ std::optional<Promise> Promise::parse(std::string_view text) {
   if (!first || !count || !root || !time_us) return std::nullopt;
   if (*count == 0 || *first > std::numeric_limits<std::uint64_t>::max() - *count) return std::nullopt;
   return Promise{std::string(lines[1]), *first, *count, *root, *time_us};
+}
+
+std::string AuditStatement::text() const {
+  return to_lines({audit_header, origin, std::to_string(size), to_base64(view(root)),
+                   std::to_string(snapshot_sequence), to_base64(view(snapshot_root))});
+}
+
+std::optional<AuditStatement> AuditStatement::parse(std::string_view text) {
+  auto lines = lines_of(text);
+  if (lines.size() != 6 || lines[0] != audit_header || !is_origin(lines[1])) return std::nullopt;
+  auto size = parse_decimal<std::uint64_t>(lines[2]);
+  auto root = parse_hash(lines[3]);
+  auto sequence = parse_decimal<std::uint64_t>(lines[4]);
+  auto snapshot_root = parse_hash(lines[5]);
+  if (!size || !root || !sequence || !snapshot_root || *sequence >= *size) return std::nullopt;
+  return AuditStatement{std::string(lines[1]), *size, *root, *sequence, *snapshot_root};
 }
 
 std::string TlogProof::text() const {

@@ -68,6 +68,20 @@ struct Promise {
   static std::optional<Promise> parse(std::string_view text);
 };
 
+// auditor's statement: `windlass/audit/v1\norigin\nsize\nbase64(root)\nsnapshot sequence\nbase64(snapshot
+// root)\n`: whoever signs it has replayed all entries of the log of this size, and found every rule kept and
+// the snapshot's root right. Sequence 0 and a zero root: the log names no snapshot yet.
+struct AuditStatement {
+  std::string origin;
+  std::uint64_t size = 0;
+  Hash root{};
+  std::uint64_t snapshot_sequence = 0;
+  Hash snapshot_root{};
+  std::string text() const;
+  static std::optional<AuditStatement> parse(std::string_view text);
+  bool operator==(const AuditStatement&) const = default;
+};
+
 // tlog-proof (C2SP): an inclusion proof and its checkpoint in one text.
 struct TlogProof {
   std::string extra;  // opaque; empty: no such line (and an empty one is refused)

@@ -1,36 +1,16 @@
 #include "ledger/sequencer/log_keeper.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <sstream>
+
+#include "ledger/log/durable_file.h"
 
 namespace windlass::sequencer {
 namespace {
 
 constexpr std::size_t rebuild_page = 10'000;
-
-// All or nothing, also across a power cut.
-void write_durably(const std::filesystem::path& file, const std::string& text) {
-  auto temporary = file;
-  temporary += ".new";
-  auto fail = [&](const char* what) {
-    throw std::system_error(errno, std::generic_category(), fmt::format("{} {}", what, temporary.string()));
-  };
-  int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) fail("cannot create");
-  bool ok = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
-  ::close(fd);
-  if (!ok) fail("cannot write");
-  std::filesystem::rename(temporary, file);
-  int directory = ::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory >= 0) {
-    ::fsync(directory);
-    ::close(directory);
-  }
-}
 
 std::filesystem::path made(std::filesystem::path directory) {
   std::filesystem::create_directories(directory);
@@ -163,7 +143,7 @@ void LogKeeper::sign_checkpoint() {
   log::Checkpoint checkpoint{signer_.verifier().name, tiles_.size(), {}};
   checkpoint.root = log::root_at(tiles_, checkpoint.size);
   std::string note = signer_.sign(checkpoint.text());
-  write_durably(file_, note);  // before anybody sees it
+  log::write_durably(file_, note);  // before anybody sees it
   {
     std::lock_guard lock(mutex_);
     checkpoint_ = std::move(note);

@@ -445,7 +445,8 @@ Answer Sequencer::answer_unverified(const core::Receipt& receipt) const {
 Answer Sequencer::apply_command(const codec::Decoded& decoded, core::TimeUs now) {
   if (decoded.requests_seal) {
     if (auto refused = refuse_seal_request(decoded, now)) return *refused;
-    return apply_command(codec::make_seal(state_->globals, decoded.seal_block_id), now);
+    auto snapshot = options_.snapshot ? options_.snapshot() : codec::SealedSnapshot();
+    return apply_command(codec::make_seal(state_->globals, decoded.seal_block_id, snapshot), now);
   }
   core::Outcome outcome = core::apply(*state_, decoded.command, now);
   Answer answer{outcome.verdict, outcome.error, outcome.sequence, outcome.claimed, outcome.details, {}};

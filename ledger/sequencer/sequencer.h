@@ -25,6 +25,8 @@ struct Options {
   // During every recovery, with the number of entries that the journal holds: throws where that cannot be
   // (then the sequencer fails with its words).
   std::function<void(core::Sequence end)> journal_found;
+  // What the next seal names; none: there are no snapshots. On the writer's thread: it must not block.
+  std::function<codec::SealedSnapshot()> snapshot;
   // Every committed batch with entries, in order, before its answers go out. On the publishing thread.
   std::function<void(const std::shared_ptr<const CommittedBatch>&)> committed;
   // The sequencer cannot go on: another writer took over, or what is stored contradicts itself. Called once.

@@ -1,0 +1,78 @@
+// Where the proofs of a history come from: a ledger that is asked, or a file that it once filled. Either may
+// lie: whoever asks checks every answer (client/verify.h).
+#pragma once
+
+#include "client/connection.h"
+
+namespace windlass::client {
+
+class Evidence {
+ public:
+  virtual ~Evidence() = default;
+  virtual Result<pb::Checkpoint> checkpoint(std::uint64_t minimum_size) = 0;
+  virtual Result<pb::InclusionProof> inclusion(std::uint64_t sequence, std::uint64_t size) = 0;
+  virtual Result<pb::ConsistencyProof> consistency(std::uint64_t old_size, std::uint64_t size) = 0;
+  // The oldest solidified one that covers the entry, else the newest solidified one, else none.
+  virtual Result<std::optional<pb::Anchor>> anchor(std::uint64_t covering) = 0;
+  virtual Result<pb::Entry> genesis() = 0;
+  // In the snapshot of that sequence, else in the newest that an anchored seal names; none: it is in none
+  // yet.
+  virtual Result<std::optional<pb::Statement>> statement(ByteView key,
+                                                         std::optional<std::uint64_t> snapshot) = 0;
+  virtual Result<std::vector<pb::Audit>> audits() = 0;
+};
+
+class LedgerEvidence final : public Evidence {
+ public:
+  explicit LedgerEvidence(Connection& connection) : connection_(connection) {}
+  Result<pb::Checkpoint> checkpoint(std::uint64_t minimum_size) override;
+  Result<pb::InclusionProof> inclusion(std::uint64_t sequence, std::uint64_t size) override;
+  Result<pb::ConsistencyProof> consistency(std::uint64_t old_size, std::uint64_t size) override;
+  Result<std::optional<pb::Anchor>> anchor(std::uint64_t covering) override;
+  Result<pb::Entry> genesis() override;
+  Result<std::optional<pb::Statement>> statement(ByteView key,
+                                                 std::optional<std::uint64_t> snapshot) override;
+  Result<std::vector<pb::Audit>> audits() override;
+
+ private:
+  Connection& connection_;
+};
+
+// Keeps what another one gave, for a file. Calls may come from several threads.
+class RecordedEvidence final : public Evidence {
+ public:
+  RecordedEvidence(Evidence& source, pb::StatementFile& file) : source_(source), file_(file) {}
+  Result<pb::Checkpoint> checkpoint(std::uint64_t minimum_size) override;
+  Result<pb::InclusionProof> inclusion(std::uint64_t sequence, std::uint64_t size) override;
+  Result<pb::ConsistencyProof> consistency(std::uint64_t old_size, std::uint64_t size) override;
+  Result<std::optional<pb::Anchor>> anchor(std::uint64_t covering) override;
+  Result<pb::Entry> genesis() override;
+  Result<std::optional<pb::Statement>> statement(ByteView key,
+                                                 std::optional<std::uint64_t> snapshot) override;
+  Result<std::vector<pb::Audit>> audits() override;
+
+ private:
+  Evidence& source_;
+  std::mutex mutex_;
+  pb::StatementFile& file_;
+};
+
+// What such a file holds; what it does not is named as missing.
+class FileEvidence final : public Evidence {
+ public:
+  explicit FileEvidence(const pb::StatementFile& file);
+  Result<pb::Checkpoint> checkpoint(std::uint64_t minimum_size) override;
+  Result<pb::InclusionProof> inclusion(std::uint64_t sequence, std::uint64_t size) override;
+  Result<pb::ConsistencyProof> consistency(std::uint64_t old_size, std::uint64_t size) override;
+  Result<std::optional<pb::Anchor>> anchor(std::uint64_t covering) override;
+  Result<pb::Entry> genesis() override;
+  Result<std::optional<pb::Statement>> statement(ByteView key,
+                                                 std::optional<std::uint64_t> snapshot) override;
+  Result<std::vector<pb::Audit>> audits() override;
+
+ private:
+  const pb::StatementFile& file_;
+  std::map<std::uint64_t, const pb::InclusionProof*> inclusions_;
+};
+
+}  // namespace windlass::client

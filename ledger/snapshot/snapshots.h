@@ -1,0 +1,65 @@
+// Balance snapshots: the root over all accounts' leaves as of one entry, which seals put into the log. Made
+// by a follower with a thread of its own, which reads what the writer has committed and flushed, and never
+// makes it wait: the rows of a flush are exact as of its last entry, and a long read sees that flush alone.
+//
+//   entries since the last snapshot ──> histories folded, accounts and payers touched
+//   rows of those accounts as of the flush ──> their leaves ──> the tree
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <thread>
+
+#include "ledger/journal/journal.h"
+#include "ledger/snapshot/account_tree.h"
+
+namespace windlass::snapshot {
+
+// Auditors' statements of which the snapshots are kept, however old.
+constexpr std::size_t max_audits = 64;
+
+class Folding;
+
+class Snapshots {
+ public:
+  struct Options {
+    std::filesystem::path directory;
+    // Where a snapshot could not be made: it is tried again when the next one is asked for.
+    std::function<void(const std::string& why)> trouble;
+    std::function<void(const Snapshot&, double seconds)> finished;
+  };
+  Snapshots(Options options, journal::Sessions& sessions);
+  ~Snapshots();
+
+  // Once the ledger is known; before that there are none.
+  void start(const Hash& genesis_leaf_hash);
+  // Makes one that covers `entries`, or as many as are flushed. Returns when it is finished, has failed, or
+  // at the deadline; then it goes on.
+  void refresh(core::Sequence entries, std::chrono::steady_clock::time_point deadline);
+  // What a seal names: finished and durable. Never waits for one under way.
+  std::optional<Snapshot> newest() const;
+  std::vector<Snapshot> kept() const;
+  std::optional<AccountProof> prove(core::Sequence snapshot, core::AccountNumber account) const;
+
+ private:
+  void run();
+  void take(core::Sequence wanted);
+  void put_accounts(journal::SnapshotSession& session, const Folding& folding);
+  void stop_if_told() const;
+
+  const Options options_;
+  journal::Sessions& sessions_;
+  std::unique_ptr<AccountTree> tree_;  // set once, by start()
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  bool started_ = false;
+  std::optional<Snapshot> newest_;
+  bool stopping_ = false;
+  std::uint64_t asked_ = 0;     // how many times a snapshot was asked for
+  std::uint64_t answered_ = 0;  // how many of these are done, for better or worse
+  core::Sequence wanted_;       // the newest asked for: all entries below this one
+  std::thread thread_;
+};
+
+}  // namespace windlass::snapshot
