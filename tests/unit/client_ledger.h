@@ -5,6 +5,7 @@
 
 #include "anchoring/tron/transaction.h"
 #include "client/verify.h"
+#include "ledger/codec/account_tree.h"
 #include "ledger/codec/replay.h"
 
 namespace windlass::client {
@@ -60,6 +61,29 @@ class TinyLedger {
     core::Command command{payer.public_key(), 0, 0, core::Receipt{core::ChannelId{channel}, cumulative}};
     return add(command, codec::sign(codec::encode_command(command), *tag_, {&payer}));
   }
+
+  // A balance snapshot of all that is there, named by a seal.
+  void seal() {
+    snapshot_ = {{size() - 1}, tree_.root(state_)};
+    account_leaves_.clear();
+    for (std::uint64_t i = 0; i < state_.globals.accounts; ++i) account_leaves_.push_back(account_leaf({i}));
+    auto made = codec::make_seal(state_.globals, Hash{7}, snapshot_);
+    seal_ = add(made.command, made.envelope);
+  }
+  pb::Statement statement(std::uint64_t account) const {
+    std::vector<Hash> hashes;
+    for (const auto& leaf : account_leaves_) hashes.push_back(log::leaf_hash(leaf));
+    pb::Statement out;
+    out.set_snapshot_sequence(snapshot_.sequence.value);
+    out.set_snapshot_root(std::string(view(snapshot_.root)));
+    out.set_accounts(hashes.size());
+    out.set_number(account);
+    out.set_leaf(account_leaves_[account]);
+    for (const auto& hash : log::inclusion_of(hashes, account)) out.add_path(std::string(view(hash)));
+    *out.mutable_seal() = show(seal_);
+    return out;
+  }
+  std::uint64_t seal_sequence() const { return seal_; }
 
   const codec::Entry& entry(std::uint64_t sequence) const { return entries_[sequence]; }
   std::uint64_t size() const { return entries_.size(); }
@@ -136,7 +160,16 @@ class TinyLedger {
     entries_.push_back(
         codec::seal_entry(state_, command, std::move(outcome), envelope.encode(), now, random_array<32>()));
     leaf_hashes_.push_back(entries_.back().leaf_hash);
+    tree_.follow(state_, entries_.back());
     return entries_.size() - 1;
+  }
+  std::string account_leaf(core::AccountNumber number) const {
+    std::vector<const core::Channel*> open;
+    for (std::uint64_t id = 0; id < size(); ++id)
+      if (const auto* channel = state_.channels.find({id});
+          channel && channel->open && channel->payer == number)
+        open.push_back(channel);
+    return codec::make_account_leaf(state_.account(number), open, tree_.history(number)).encode();
   }
   static std::vector<pb::Posting> postings(const codec::Entry& entry) {
     auto leaves = codec::posting_leaf_hashes(entry.postings, entry.secret);
@@ -156,6 +189,10 @@ class TinyLedger {
   std::uint64_t nonce_ = 0;
   std::vector<codec::Entry> entries_;
   std::vector<Hash> leaf_hashes_;
+  codec::AccountTree tree_;
+  codec::SealedSnapshot snapshot_;
+  std::vector<std::string> account_leaves_;  // as of it
+  std::uint64_t seal_ = 0;
 };
 
 // Copies of `message`, each with one scalar somewhere in it changed; `visit` gets the field's name too.
