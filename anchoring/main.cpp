@@ -359,9 +359,11 @@ std::string trx(std::int64_t sun) {
 
 // Says what it costs, sends it and waits until it is solid.
 tl::expected<tron::Execution, std::string> carry_out(tron::Chain& chain, const tron::Prepared& prepared) {
-  fmt::print("costs {} at the most ({} bandwidth, {} energy; fee limit {}); the account has {}\n",
-             trx(prepared.cost_sun), prepared.bandwidth, prepared.energy, trx(prepared.fee_limit_sun),
-             trx(prepared.balance_sun));
+  fmt::print(
+      "costs {} at present prices ({} bandwidth, {} energy; never more than {} for the energy); the account "
+      "has {}\n",
+      trx(prepared.cost_sun), prepared.bandwidth, prepared.energy, trx(prepared.fee_limit_sun),
+      trx(prepared.balance_sun));
   fmt::print("sending transaction {}, then waiting until its block is solidified\n",
              to_hex(prepared.transaction.txid));
   std::fflush(stdout);

@@ -162,6 +162,19 @@ def test_an_anchor_costs_as_much_as_it_is_said_to(form, node, anchored):
     assert info.fee == energy * 100 + info.receipt.net_fee + memo_fee
 
 
+def test_a_key_can_be_limited_to_calls(contract, anchor_options, node, roles, people):
+    if contract is None:
+        pytest.skip("anchored by memo")
+    caller = people["payee"].address
+    run = run_anchor("limit-key", base58check(caller), *flags(anchor_options))
+    assert run.returncode == 0, run.stderr
+    account = node.solid_account(roles.anchor.address)
+    [active] = account.active_permission
+    assert (active.id, active.threshold, [key.address for key in active.keys]) == (2, 1, [caller])
+    assert active.operations == bytes.fromhex("00000080") + bytes(28), "TriggerSmartContract alone"
+    assert [key.address for key in account.owner_permission.keys] == [roles.anchor.address]
+
+
 def test_a_second_contract_is_deployed_only_on_demand(contract, anchor_options):
     if contract is None:
         pytest.skip("anchored by memo")

@@ -68,6 +68,9 @@ class Node:
     def solid_info(self, txid):
         return self._solid.GetTransactionInfoById(api_pb2.BytesMessage(value=txid), timeout=DEADLINE_S)
 
+    def solid_account(self, address):
+        return self._solid.GetAccount(core_pb2.Account(address=address), timeout=DEADLINE_S)
+
     def transfer(self, signer, to, sun, memo):
         """Sends TRX -> the transaction's id"""
         contract = core_pb2.Transaction.Contract(type=core_pb2.Transaction.Contract.TransferContract)
