@@ -121,8 +121,12 @@ class GrpcLedger::Impl {
     }
     if (tag_ != answer->signing_tag() || log_key_ != answer->log_vkey())
       return bad_answer("GetLedger", "this is another ledger than before; restart to work for it");
-    return LedgerInfo{codec::SigningTag(tag_), answer->origin(), *key,
-                      tron::address_from_bytes(answer->custody_address()), answer->size()};
+    return LedgerInfo{codec::SigningTag(tag_),
+                      answer->origin(),
+                      *key,
+                      tron::address_from_bytes(answer->custody_address()),
+                      answer->size(),
+                      tron::address_from_bytes(answer->anchor_contract())};
   }
 
   LedgerResult<core::Sequence> execute(const codec::Envelope& envelope) {

@@ -25,7 +25,8 @@ struct LedgerInfo {
   std::string origin;
   log::VerifierKey log_key;
   std::optional<tron::Address> custody;
-  std::uint64_t size = 0;  // committed entries
+  std::uint64_t size = 0;                        // committed entries
+  std::optional<tron::Address> anchor_contract;  // as genesis names it: where verifiers look
 };
 
 struct EntryInfo {

@@ -5,6 +5,7 @@
 
 #include <iostream>
 
+#include "anchoring/contract/deployment.h"
 #include "anchoring/gateway/custody.h"
 #include "anchoring/gateway/scanner.h"
 #include "anchoring/grpc_ledger.h"
@@ -22,6 +23,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
+// Several times what an anchor costs in either form.
+constexpr std::int64_t max_fee_default_sun = 5'000'000;
+
 constexpr ops::Option options[] = {
     ops::address("ledger.address", "127.0.0.1:7380", "where windlassd's API listens"),
     ops::path("ledger.ca_file", "",
@@ -33,9 +37,25 @@ constexpr ops::Option options[] = {
     ops::integer("tron.poll_interval_ms", 1000, {50, 60'000, "ms"}, "between two looks at the chain"),
     ops::path("anchor.key_file", "",
               "key that pays for anchors and requests seals, mode 0600; not set: nothing is anchored"),
-    ops::text("anchor.to", "",
-              "TRON address, other than the key's own, that gets the 1 sun of each anchor; if it is custody, "
-              "its TRX exceeds what is owed by as much"),
+    ops::text(
+        "anchor.contract", "",
+        "TRON address of the anchor contract, which genesis must name too; `windlass-anchor deploy-contract` "
+        "makes one; not set: anchors are memos"),
+    ops::text(
+        "anchor.to", "",
+        "without a contract: TRON address, other than the key's own, that gets the 1 sun of each anchor; if "
+        "it is custody, its TRX exceeds what is owed by as much"),
+    ops::text(
+        "anchor.account", "",
+        "TRON address that sends and pays the anchors, where the key is one of its permissions'; not set: "
+        "the key's own"),
+    ops::integer(
+        "anchor.permission_id", 0, {0, 9, ""},
+        "of the account's permission that the key signs under; `windlass-anchor limit-key` sets up 2"),
+    ops::integer("anchor.max_fee_sun", max_fee_default_sun, {0, 1'000'000'000'000, "sun"},
+                 "an anchor that would cost more is not made; 0: no ceiling"),
+    ops::integer("anchor.max_fee_sun_per_day", 0, {0, 1'000'000'000'000, "sun"},
+                 "the same for all anchors of 24 hours; 0: no ceiling"),
     ops::integer("anchor.interval_ms", anchor_interval_default_ms, {1000, heartbeat_ms, "ms"},
                  "between two anchors while something is new"),
     ops::integer("anchor.every_entries", 0, {0, 1'000'000'000'000, "entries"},
@@ -65,14 +85,17 @@ struct Settings {
 // What --check-config cannot know from the table alone.
 std::vector<std::string> faults(const ops::Config& config) {
   std::vector<std::string> found;
-  const std::pair<const char*, const char*> pairs[] = {{"anchor.key_file", "anchor.to"},
-                                                       {"gateway.key_file", "gateway.custody"}};
-  for (const auto& [file, address] : pairs) {
-    if (config.is_set(file) != config.is_set(address))
-      found.push_back(fmt::format("{} and {} belong together: set both or none", file, address));
+  for (const char* address : {"anchor.to", "anchor.contract", "anchor.account", "gateway.custody"})
     if (config.is_set(address) && !tron::address_from_base58(config.text(address)))
       found.push_back(fmt::format("{} is not a TRON address: T and 33 more characters", address));
-  }
+  if (config.is_set("gateway.key_file") != config.is_set("gateway.custody"))
+    found.push_back("gateway.key_file and gateway.custody belong together: set both or none");
+  bool where = config.is_set("anchor.contract") || config.is_set("anchor.to");
+  if (config.is_set("anchor.key_file") != where)
+    found.push_back(
+        "anchor.key_file belongs together with anchor.contract (to anchor by calls) or anchor.to (by memos)");
+  if (config.is_set("anchor.account") != (config.integer("anchor.permission_id") != 0))
+    found.push_back("anchor.account and anchor.permission_id belong together: set both or none");
   if (!config.is_set("anchor.key_file") && !config.is_set("gateway.key_file"))
     found.push_back(
         "there is nothing to do: set anchor.key_file to anchor, gateway.key_file to credit deposits");
@@ -84,11 +107,17 @@ tl::expected<Settings, std::string> read_settings(const ops::Config& config) {
   if (config.is_set("anchor.key_file")) {
     auto key = ops::read_key_file(config.path("anchor.key_file"));
     if (!key) return tl::unexpected(key.error());
-    settings.scanner.parties.anchor = tron::address_of(key->public_key());
-    settings.worker = {*tron::address_from_base58(config.text("anchor.to")),
-                       config.integer("anchor.interval_ms"),
-                       static_cast<std::uint64_t>(config.integer("anchor.every_entries"))};
-    if (settings.worker.to == settings.scanner.parties.anchor)
+    auto address = [&](const char* name) { return tron::address_from_base58(config.text(name)); };
+    settings.worker.account = address("anchor.account");
+    settings.worker.permission_id = static_cast<int>(config.integer("anchor.permission_id"));
+    settings.worker.contract = address("anchor.contract");
+    settings.worker.to = address("anchor.to").value_or(tron::Address{});
+    settings.worker.interval_ms = config.integer("anchor.interval_ms");
+    settings.worker.every_entries = static_cast<std::uint64_t>(config.integer("anchor.every_entries"));
+    settings.worker.max_fee_sun = config.integer("anchor.max_fee_sun");
+    settings.worker.max_fee_sun_per_day = config.integer("anchor.max_fee_sun_per_day");
+    settings.scanner.parties.anchor = settings.worker.account.value_or(tron::address_of(key->public_key()));
+    if (!settings.worker.contract && settings.worker.to == settings.scanner.parties.anchor)
       return tl::unexpected(std::string(
           "anchor.to is the anchor key's own address, and TRON refuses transfers to oneself: name "
           "another existing account"));
@@ -195,6 +224,8 @@ class Session {
       metrics_.set_last_anchor(static_cast<double>(status.last_anchor_ms) / 1e3);
       metrics_.anchor_balance_sun.Set(static_cast<double>(status.balance_sun));
       metrics_.anchor_runway_seconds.Set(static_cast<double>(status.runway_ms) / 1e3);
+      metrics_.anchor_cost_sun.Set(static_cast<double>(status.anchor_cost_sun));
+      metrics_.anchor_stopped.Set(status.stopped.empty() ? 0 : 1);
     }
     if (scanner_) {
       auto differences = custody_differences(chain_, ledger_, settings_.scanner.parties.custody);
@@ -241,6 +272,7 @@ int serve(const ops::Config& config, const Settings& settings) {
                 {{"ledger", config.address("ledger.address").text()},
                  {"tron", config.address("tron.full_node").text()},
                  {"anchors", settings.anchor_key.has_value()},
+                 {"anchor_contract", config.text("anchor.contract")},
                  {"anchor_address", settings.anchor_key ? to_base58(settings.scanner.parties.anchor) : ""},
                  {"credits", settings.gateway_key.has_value()},
                  {"custody", config.text("gateway.custody")},
@@ -280,11 +312,120 @@ int serve(const ops::Config& config, const Settings& settings) {
   return 0;
 }
 
+// --- setting anchoring up, each once
+
+//   deploy-contract [--again]  creates the anchor contract, owned by anchor.key_file's address
+//   limit-key ADDRESS          lets ADDRESS's key call contracts for anchor.key_file's account, and nothing
+//   else
+constexpr std::string_view summary =
+    "anchors the log to TRON and credits deposits; `deploy-contract` and `limit-key ADDRESS` set it up";
+constexpr std::chrono::milliseconds look_interval{500};
+
+struct Command {
+  std::string name;  // empty: serve
+  std::string argument;
+  bool again = false;
+};
+
+// Takes the command out of the arguments; the rest are options.
+Command take_command(std::vector<const char*>& arguments) {
+  Command command;
+  std::vector<const char*> rest;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    std::string_view argument = arguments[i];
+    bool is_command = argument == "deploy-contract" || argument == "limit-key";
+    if (i > 0 && command.name.empty() && is_command) {
+      command.name = argument;
+      bool takes_address = argument == "limit-key" && i + 1 < arguments.size();
+      if (takes_address) command.argument = arguments[++i];
+    } else if (argument == "--again") {
+      command.again = true;
+    } else {
+      rest.push_back(arguments[i]);
+    }
+  }
+  arguments = std::move(rest);
+  return command;
+}
+
+int complain(const std::string& what, int code = 1) {
+  std::cerr << "windlass-anchor: " << what << '\n';
+  return code;
+}
+
+std::string trx(std::int64_t sun) {
+  return fmt::format("{}.{:06} TRX", sun / 1'000'000, sun % 1'000'000);
+}
+
+// Says what it costs, sends it and waits until it is solid.
+tl::expected<tron::Execution, std::string> carry_out(tron::Chain& chain, const tron::Prepared& prepared) {
+  fmt::print(
+      "costs {} at present prices ({} bandwidth, {} energy; never more than {} for the energy); the account "
+      "has {}\n",
+      trx(prepared.cost_sun), prepared.bandwidth, prepared.energy, trx(prepared.fee_limit_sun),
+      trx(prepared.balance_sun));
+  fmt::print("sending transaction {}, then waiting until its block is solidified\n",
+             to_hex(prepared.transaction.txid));
+  std::fflush(stdout);
+  ops::StopSignal stop;
+  auto done = tron::send_until_solid(chain, prepared.transaction, [&] { return !stop.wait(look_interval); });
+  if (done) fmt::print("solidified in block {}; paid {}\n", done->block, trx(done->fee_sun));
+  return done;
+}
+
+int deploy_contract(const ops::Config& config, const Command& command, const SecretKey& key,
+                    tron::Chain& chain) {
+  if (config.is_set("anchor.contract") && !command.again)
+    return complain("anchor.contract is " + config.text("anchor.contract") +
+                    " already; --again deploys another one");
+  auto prepared = tron::prepare_anchor_contract(chain, key, SystemClock().now_ms());
+  if (!prepared) return complain(prepared.error());
+  auto done = carry_out(chain, *prepared);
+  if (!done) return complain(done.error());
+  std::string contract = tron::to_base58(*done->contract);
+  fmt::print(
+      "\nThe anchor contract is {}\n\n"
+      "Before the ledger's first start, in windlassd's configuration (genesis names it for good):\n"
+      "  [genesis]\n  anchor_address = \"{}\"\n  anchor_contract = \"{}\"\n"
+      "In windlass-anchor's:\n"
+      "  [anchor]\n  contract = \"{}\"\n",
+      contract, tron::to_base58(tron::address_of(key.public_key())), contract, contract);
+  return 0;
+}
+
+int limit_key(const Command& command, const SecretKey& key, tron::Chain& chain) {
+  auto caller = tron::address_from_base58(command.argument);
+  if (!caller) return complain("limit-key wants the TRON address of the key that is to anchor: T...", 2);
+  auto prepared = tron::prepare_caller_permission(chain, key, *caller, SystemClock().now_ms());
+  if (!prepared) return complain(prepared.error());
+  auto done = carry_out(chain, *prepared);
+  if (!done) return complain(done.error());
+  fmt::print(
+      "\nThe key of {} may call contracts for this account, and nothing else. Keep this account's own key\n"
+      "elsewhere from now on; the other holds the ledger's anchor role and anchors with:\n"
+      "  [anchor]\n  key_file = (that key's)\n  account = \"{}\"\n  permission_id = 2\n",
+      command.argument, tron::to_base58(tron::address_of(key.public_key())));
+  return 0;
+}
+
+int set_up(const ops::Config& config, const Command& command) {
+  if (!config.is_set("anchor.key_file")) return complain("anchor.key_file is not set", 2);
+  auto key = ops::read_key_file(config.path("anchor.key_file"));
+  if (!key) return complain(key.error(), 2);
+  ops::AnchorMetrics metrics;
+  tron::Node chain(node_options(config, metrics));
+  if (command.name == "limit-key") return limit_key(command, *key, chain);
+  return deploy_contract(config, command, *key, chain);
+}
+
 int run(int argc, char** argv) {
-  auto config = ops::configure({"windlass-anchor", "anchors the log to TRON and credits deposits", options},
-                               argc, argv);
+  std::vector<const char*> arguments(argv, argv + argc);
+  Command command = take_command(arguments);
+  auto config = ops::configure({"windlass-anchor", summary, options}, static_cast<int>(arguments.size()),
+                               arguments.data());
   if (!config) return config.error();
   ops::set_log_level(ops::parse_log_level(config->text("log.level")));
+  if (!command.name.empty()) return set_up(*config, command);
   if (auto found = faults(*config); !found.empty()) {
     for (const auto& fault : found) std::cerr << "windlass-anchor: " << fault << '\n';
     return 2;

@@ -30,6 +30,14 @@ std::optional<Anchor> MemoryStore::newest_solidified() {
   return newest;
 }
 
+std::vector<Anchor> MemoryStore::newest_anchors(std::int64_t since_us, std::size_t limit) {
+  std::vector<Anchor> found;
+  for (auto entry = tables_.anchors.rbegin(); entry != tables_.anchors.rend() && found.size() < limit;
+       ++entry)
+    if (entry->second.sealed_us >= since_us) found.push_back(entry->second);
+  return found;
+}
+
 std::int64_t MemoryStore::add_anchor(const Anchor& anchor) {
   core::require(!open_anchor());
   std::int64_t id = tables_.anchors.empty() ? 1 : tables_.anchors.rbegin()->first + 1;

@@ -26,6 +26,7 @@ class MemoryStore final : public Store {
   bool acquire() override;
   std::optional<Anchor> open_anchor() override;
   std::optional<Anchor> newest_solidified() override;
+  std::vector<Anchor> newest_anchors(std::int64_t since_us, std::size_t limit) override;
   std::int64_t add_anchor(const Anchor& anchor) override;
   void save_anchor(const Anchor& anchor) override;
   std::optional<BlockPlace> cursor() override;

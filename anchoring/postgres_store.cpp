@@ -34,6 +34,10 @@ constexpr Statement open_anchor_sql{"open_anchor",
 constexpr Statement newest_solidified_sql{
     "newest_solidified",
     "SELECT " WINDLASS_ANCHOR_COLUMNS " FROM anchors WHERE state = 'solidified' ORDER BY id DESC LIMIT 1"};
+constexpr Statement newest_anchors_sql{"newest_anchors",
+                                       "SELECT " WINDLASS_ANCHOR_COLUMNS
+                                       " FROM anchors WHERE sealed_us >= $1::bigint ORDER BY id DESC LIMIT "
+                                       "$2::bigint"};
 constexpr Statement add_anchor_sql{
     "add_anchor",
     "INSERT INTO anchors (id, state, size, root, checkpoint, sealed_us, epoch) "
@@ -70,39 +74,43 @@ constexpr Statement write_deposit{
 
 // --- rows
 
-std::int64_t bigint_or_zero(const Result& result, int column) {
-  return result.null(0, column) ? 0 : result.bigint(0, column);
+std::int64_t bigint_or_zero(const Result& result, int column, int row = 0) {
+  return result.null(row, column) ? 0 : result.bigint(row, column);
 }
-std::string bytes_of(const Result& result, int column) {
-  return result.null(0, column) ? std::string() : std::string(result.bytes(0, column));
+std::string bytes_of(const Result& result, int column, int row = 0) {
+  return result.null(row, column) ? std::string() : std::string(result.bytes(row, column));
 }
 template <std::size_t N>
-ByteArray<N> array_of(const Result& result, int column) {
-  if (result.null(0, column)) return {};
-  auto array = to_array<N>(result.bytes(0, column));
+ByteArray<N> array_of(const Result& result, int column, int row = 0) {
+  if (result.null(row, column)) return {};
+  auto array = to_array<N>(result.bytes(row, column));
   core::require(array.has_value());  // the table's own constraints
   return *array;
 }
 
-std::optional<Anchor> read_anchor(const Result& result) {
-  if (result.rows() == 0) return std::nullopt;
-  auto state = anchor_state(result.bytes(0, 1));
+Anchor read_anchor(const Result& result, int row) {
+  auto state = anchor_state(result.bytes(row, 1));
   core::require(state.has_value());
   Anchor anchor;
-  anchor.id = result.bigint(0, 0);
+  anchor.id = result.bigint(row, 0);
   anchor.state = *state;
-  anchor.size = static_cast<std::uint64_t>(result.bigint(0, 2));
-  anchor.root = array_of<32>(result, 3);
-  anchor.checkpoint = bytes_of(result, 4);
-  anchor.sealed_us = result.bigint(0, 5);
-  anchor.transaction = bytes_of(result, 6);
-  anchor.transaction_id = array_of<32>(result, 7);
-  anchor.expiration_ms = bigint_or_zero(result, 8);
-  anchor.reference = {bigint_or_zero(result, 9), array_of<32>(result, 10)};
-  anchor.block = bigint_or_zero(result, 11);
-  anchor.block_ms = bigint_or_zero(result, 12);
-  anchor.solidified_us = bigint_or_zero(result, 13);
+  anchor.size = static_cast<std::uint64_t>(result.bigint(row, 2));
+  anchor.root = array_of<32>(result, 3, row);
+  anchor.checkpoint = bytes_of(result, 4, row);
+  anchor.sealed_us = result.bigint(row, 5);
+  anchor.transaction = bytes_of(result, 6, row);
+  anchor.transaction_id = array_of<32>(result, 7, row);
+  anchor.expiration_ms = bigint_or_zero(result, 8, row);
+  anchor.reference = {bigint_or_zero(result, 9, row), array_of<32>(result, 10, row)};
+  anchor.block = bigint_or_zero(result, 11, row);
+  anchor.block_ms = bigint_or_zero(result, 12, row);
+  anchor.solidified_us = bigint_or_zero(result, 13, row);
   return anchor;
+}
+
+std::optional<Anchor> read_anchor(const Result& result) {
+  if (result.rows() == 0) return std::nullopt;
+  return read_anchor(result, 0);
 }
 
 void bigint_unless_zero(Parameters& parameters, std::int64_t value) {
@@ -167,6 +175,14 @@ std::optional<Anchor> PostgresStore::open_anchor() {
 
 std::optional<Anchor> PostgresStore::newest_solidified() {
   return read_anchor(connection_.run(newest_solidified_sql));
+}
+
+std::vector<Anchor> PostgresStore::newest_anchors(std::int64_t since_us, std::size_t limit) {
+  auto result = connection_.run(newest_anchors_sql,
+                                Parameters().bigint(since_us).bigint(static_cast<std::int64_t>(limit)));
+  std::vector<Anchor> found;
+  for (int row = 0; row < result.rows(); ++row) found.push_back(read_anchor(result, row));
+  return found;
 }
 
 std::int64_t PostgresStore::add_anchor(const Anchor& anchor) {

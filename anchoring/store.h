@@ -81,6 +81,8 @@ class Store {
   // The one that is neither solidified nor expired; there is at most one.
   virtual std::optional<Anchor> open_anchor() = 0;
   virtual std::optional<Anchor> newest_solidified() = 0;
+  // Those sealed at or after `since_us`, newest first, at most `limit`.
+  virtual std::vector<Anchor> newest_anchors(std::int64_t since_us, std::size_t limit) = 0;
   virtual std::int64_t add_anchor(const Anchor& anchor) = 0;  // gives it its id
   virtual void save_anchor(const Anchor& anchor) = 0;
 

@@ -370,11 +370,11 @@ class Audit {
     if (!entry) return tl::unexpected(entry.error());
     auto genesis = check_genesis(*entry);
     if (!genesis) return false_proof(genesis.error());
-    auto owner = tron::address_from_bytes(genesis->anchor_address);
-    if (!owner) return false_proof("there are anchors, but genesis names no address that may make them");
+    auto parties = anchor_parties(*genesis);
+    if (!parties) return false_proof("there are anchors, but " + parties.error());
     for (const auto& [size, anchor] : milestones_.anchors()) {
       bool unreachable = false;
-      auto proven = check_anchor(anchor, *options_.chain, *owner, unreachable);
+      auto proven = check_anchor(anchor, *options_.chain, *parties, unreachable);
       if (!proven)
         return fail(unreachable ? Failure::Kind::later : Failure::Kind::false_proof, proven.error());
       ++report_.on_chain;

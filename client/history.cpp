@@ -226,7 +226,7 @@ Result<log::Checkpoint> get_checkpoint(Evidence& evidence, std::uint64_t minimum
   return *checkpoint;
 }
 
-Result<tron::Address> anchor_address(Evidence& evidence, const log::Checkpoint& checkpoint) {
+Result<AnchorParties> parties_of(Evidence& evidence, const log::Checkpoint& checkpoint) {
   auto entry = evidence.genesis();
   if (!entry) return tl::unexpected(entry.error());
   auto genesis = check_genesis(*entry);
@@ -234,9 +234,9 @@ Result<tron::Address> anchor_address(Evidence& evidence, const log::Checkpoint& 
   if (auto in_log = prove_inclusion(evidence, {{0, *to_array<32>(entry->leaf_hash())}}, checkpoint, 1, {});
       !in_log)
     return tl::unexpected(in_log.error());
-  auto address = tron::address_from_bytes(genesis->anchor_address);
-  if (!address) return fail(Failure::Kind::refused, "this ledger's genesis names no address that anchors it");
-  return *address;
+  auto parties = anchor_parties(*genesis);
+  if (!parties) return fail(Failure::Kind::refused, parties.error());
+  return *parties;
 }
 
 Result<void> check_prefix(Evidence& evidence, const log::Checkpoint& older, const log::Checkpoint& newer) {
@@ -249,9 +249,8 @@ Result<void> check_prefix(Evidence& evidence, const log::Checkpoint& older, cons
 
 Result<void> prove_anchor(Evidence& evidence, const pb::Anchor& anchor, const VerifyOptions& options,
                           Verified& verified) {
-  auto owner = anchor_address(evidence, verified.checkpoint);
-  if (!owner) return tl::unexpected(owner.error());
-  verified.anchored_by = *owner;
+  auto parties = parties_of(evidence, verified.checkpoint);
+  if (!parties) return tl::unexpected(parties.error());
   log::Checkpoint anchored{verified.checkpoint.origin, anchor.size(),
                            to_array<32>(anchor.root()).value_or(Hash{})};
   if (auto prefix = check_prefix(evidence, anchored, verified.checkpoint); !prefix)
@@ -261,7 +260,7 @@ Result<void> prove_anchor(Evidence& evidence, const pb::Anchor& anchor, const Ve
     return {};
   }
   bool unreachable = false;
-  auto proven = check_anchor(anchor, *options.chain, *owner, unreachable);
+  auto proven = check_anchor(anchor, *options.chain, *parties, unreachable);
   if (!proven) return fail(unreachable ? Failure::Kind::later : Failure::Kind::false_proof, proven.error());
   verified.anchor = *proven;
   return {};
@@ -477,9 +476,11 @@ std::vector<std::string> describe(const Verified& verified) {
   if (verified.anchor) {
     const auto& anchor = *verified.anchor;
     lines.push_back(fmt::format(
-        "anchored: {} of {} (all below entry {}) by transaction {} of {}, in solidified block {} of {}",
+        "anchored: {} of {} (all below entry {}) by transaction {} of {}{}, in solidified block {} of {}",
         verified.anchored_entries, verified.entries, anchor.checkpoint.size, to_hex(anchor.transaction_id),
-        tron::to_base58(verified.anchored_by), anchor.block.number, utc(anchor.block.timestamp_ms)));
+        tron::to_base58(anchor.sender),
+        anchor.contract ? " through contract " + tron::to_base58(*anchor.contract) : "", anchor.block.number,
+        utc(anchor.block.timestamp_ms)));
     if (verified.anchored_entries < verified.entries)
       lines.push_back(fmt::format("not anchored yet: from entry {} on", verified.oldest_unanchored));
   } else {

@@ -67,7 +67,6 @@ struct Verified {
   std::uint64_t oldest_unanchored = 0;  // where anchored_entries < entries
   std::string not_anchored_because;     // where there is no anchor
   std::optional<ProvenSnapshot> snapshot;
-  tron::Address anchored_by;
 };
 Result<Verified> verify_history(Evidence& evidence, const History& history, const VerifyOptions& options,
                                 const OnProgress& progress);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "anchoring/contract/anchor_contract.h"
 #include "anchoring/tron/transaction.h"
 
 namespace windlass::client {
@@ -34,17 +35,39 @@ Proven<ProvenEntry> check_parts(const codec::Leaf& leaf, const Hash& leaf_hash, 
   return proven;
 }
 
-// What the transaction must be for the anchor to stand.
-std::optional<std::string> transaction_fault(const tron::ChainTransaction& transaction,
-                                             const pb::Anchor& anchor, const Hash& root,
-                                             const tron::Address& owner) {
-  if (!transaction.succeeded) return "the anchoring transaction failed on the chain";
-  const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract);
-  if (!transfer || transfer->owner != owner)
+using tron::anchor_contract::Anchored;
+
+// What a memo's transaction must be for the anchor to stand.
+std::optional<std::string> memo_fault(const tron::ChainTransaction& transaction,
+                                      const tron::TransferContract& transfer, const Anchored& wanted,
+                                      const tron::Address& owner) {
+  if (transfer.owner != owner)
     return "the anchoring transaction is not sent by the ledger's anchor address " + tron::to_base58(owner);
   if (!tron::signer_key(transaction, owner)) return "the anchoring transaction is not signed by its sender";
-  if (transaction.memo != anchor_memo(anchor.size(), root))
+  if (transaction.memo != anchor_memo(wanted.size, wanted.root))
     return "the anchoring transaction carries another root than the anchor says";
+  return std::nullopt;
+}
+
+// Likewise a call's, with what its contract emitted.
+std::optional<std::string> call_fault(const tron::ChainTransaction& transaction,
+                                      const tron::ContractCall& call, const Anchored& wanted,
+                                      const AnchorParties& parties,
+                                      const std::vector<tron::ContractLog>& logs) {
+  if (!parties.contract)
+    return "the anchoring transaction calls a contract, but the ledger's genesis names none";
+  if (call.contract != *parties.contract)
+    return "the anchoring transaction calls another contract than the ledger's anchor contract " +
+           tron::to_base58(*parties.contract);
+  if (tron::anchor_contract::read_anchor_call(call.data) != wanted)
+    return "the anchoring transaction carries another root than the anchor says";
+  bool by_its_own_key = transaction.permission_id == 0;
+  if (by_its_own_key && !tron::signer_key(transaction, call.owner))
+    return "the anchoring transaction is not signed by its sender";
+  bool emitted = std::any_of(logs.begin(), logs.end(), [&](const auto& log) {
+    return tron::anchor_contract::read_anchored(log, *parties.contract) == wanted;
+  });
+  if (!emitted) return "the ledger's anchor contract did not emit this anchor";
   return std::nullopt;
 }
 
@@ -172,28 +195,75 @@ std::string anchor_memo(std::uint64_t size, const Hash& root) {
   return memo;
 }
 
-Proven<ProvenAnchor> check_anchor(const pb::Anchor& anchor, tron::Chain& chain, const tron::Address& owner,
+Proven<AnchorParties> anchor_parties(const codec::GenesisParameters& genesis) {
+  auto owner = tron::address_from_bytes(genesis.anchor_address);
+  if (!owner) return wrong("this ledger's genesis names no address that anchors it");
+  return AnchorParties{*owner, tron::address_from_bytes(genesis.anchor_contract)};
+}
+
+namespace {
+
+// One anchor, looked up at one node.
+class AnchorCheck {
+ public:
+  AnchorCheck(tron::Chain& chain, const AnchorParties& parties, const Hash& txid, const Anchored& wanted,
+              bool& unreachable)
+      : chain_(chain), parties_(parties), txid_(txid), wanted_(wanted), unreachable_(unreachable) {}
+
+  Proven<ProvenAnchor> run() {
+    auto number = chain_.inclusion(txid_, true);
+    if (!number) return node_fault(number.error());
+    if (!*number) return wrong("the chain has no solidified transaction {}", to_hex(txid_));
+    auto block = chain_.solidified_block(**number);
+    if (!block) return node_fault(block.error());
+    if (!*block) return wrong("the chain has no solidified block {}", **number);
+    for (const auto& transaction : (*block)->transactions)
+      if (transaction.txid == txid_) return check(transaction, (*block)->ref);
+    return wrong("block {} does not hold transaction {}", **number, to_hex(txid_));
+  }
+
+ private:
+  tl::unexpected<std::string> node_fault(const tron::ChainError& error) {
+    unreachable_ = error.kind != tron::ChainError::Kind::bad_answer;
+    return tl::unexpected(error.message);
+  }
+
+  Proven<ProvenAnchor> check(const tron::ChainTransaction& transaction, const tron::BlockRef& block) {
+    if (!transaction.succeeded) return wrong("the anchoring transaction failed on the chain");
+    ProvenAnchor proven{{"", wanted_.size, wanted_.root}, txid_, block, {}, {}};
+    std::optional<std::string> fault = "the anchoring transaction neither transfers nor calls a contract";
+    if (const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract)) {
+      fault = memo_fault(transaction, *transfer, wanted_, parties_.owner);
+      proven.sender = transfer->owner;
+    } else if (const auto* call = std::get_if<tron::ContractCall>(&transaction.contract)) {
+      auto execution = chain_.execution(txid_, true);
+      if (!execution) return node_fault(execution.error());
+      fault = call_fault(transaction, *call, wanted_, parties_,
+                         *execution ? (*execution)->logs : std::vector<tron::ContractLog>{});
+      proven.sender = call->owner;
+      proven.contract = call->contract;
+    }
+    if (fault) return tl::unexpected(*fault);
+    return proven;
+  }
+
+  tron::Chain& chain_;
+  const AnchorParties& parties_;
+  const Hash& txid_;
+  const Anchored& wanted_;
+  bool& unreachable_;
+};
+
+}  // namespace
+
+Proven<ProvenAnchor> check_anchor(const pb::Anchor& anchor, tron::Chain& chain, const AnchorParties& parties,
                                   bool& unreachable) {
   unreachable = false;
   auto root = to_array<32>(anchor.root());
   auto txid = to_array<32>(anchor.transaction_id());
   if (!root || !txid) return wrong("the anchor of {} entries is malformed", anchor.size());
-  auto node_fault = [&](const tron::ChainError& error) {
-    unreachable = error.kind != tron::ChainError::Kind::bad_answer;
-    return tl::unexpected(error.message);
-  };
-  auto number = chain.inclusion(*txid, true);
-  if (!number) return node_fault(number.error());
-  if (!*number) return wrong("the chain has no solidified transaction {}", to_hex(*txid));
-  auto block = chain.solidified_block(**number);
-  if (!block) return node_fault(block.error());
-  if (!*block) return wrong("the chain has no solidified block {}", **number);
-  for (const auto& transaction : (*block)->transactions) {
-    if (transaction.txid != *txid) continue;
-    if (auto fault = transaction_fault(transaction, anchor, *root, owner)) return tl::unexpected(*fault);
-    return ProvenAnchor{{"", anchor.size(), *root}, *txid, (*block)->ref};
-  }
-  return wrong("block {} does not hold transaction {}", **number, to_hex(*txid));
+  Anchored wanted{anchor.size(), *root};
+  return AnchorCheck(chain, parties, *txid, wanted, unreachable).run();
 }
 
 Proven<ProvenStatement> check_statement(const pb::Statement& statement, ByteView key) {

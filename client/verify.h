@@ -69,14 +69,27 @@ std::string make_tlog_proof(const pb::InclusionProof& proof);
 
 // --- the chain
 
+// Who may anchor a ledger, as its genesis names them.
+struct AnchorParties {
+  tron::Address owner;
+  std::optional<tron::Address> contract;  // the anchor contract
+};
+Proven<AnchorParties> anchor_parties(const codec::GenesisParameters& genesis);
+
 struct ProvenAnchor {
   log::Checkpoint checkpoint;  // origin empty where the anchor shows no note
   Hash transaction_id{};
-  tron::BlockRef block;  // solidified
+  tron::BlockRef block;                   // solidified
+  tron::Address sender;                   // the owner, but where it gave the contract away
+  std::optional<tron::Address> contract;  // that emitted it; nothing: it is a memo
 };
-// A transaction in a solidified block, sent and signed by `owner`, carries the anchor's size and root.
-// `unreachable` is set when it is the node that does not answer, which proves nothing either way.
-Proven<ProvenAnchor> check_anchor(const pb::Anchor& anchor, tron::Chain& chain, const tron::Address& owner,
+// A successful transaction in a solidified block carries the anchor's size and root: as the memo of a
+// transaction that the owner sent and signed, or as a call anchor(size, root) of the contract, which emitted
+// as much. A call that the owner sent bears its signature; where it is signed under a permission of its, or
+// comes from another whom the contract took for its owner, that rests on the node's word that the contract
+// emitted the event. `unreachable` is set when it is the node that does not answer, which proves nothing
+// either way.
+Proven<ProvenAnchor> check_anchor(const pb::Anchor& anchor, tron::Chain& chain, const AnchorParties& parties,
                                   bool& unreachable);
 // An anchor's memo: u64 size || 32-byte root.
 std::string anchor_memo(std::uint64_t size, const Hash& root);

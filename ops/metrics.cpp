@@ -127,6 +127,10 @@ AnchorMetrics::AnchorMetrics()
     : anchor_balance_sun(gauge(registry_, "anchor_balance_sun", "TRX of the anchoring address, in sun.")),
       anchor_runway_seconds(gauge(registry_, "anchor_runway_seconds",
                                   "How long the anchoring balance lasts at the present pace.")),
+      anchor_cost_sun(gauge(registry_, "anchor_cost_sun",
+                            "What one anchor costs at the chain's present prices, in sun.")),
+      anchor_stopped(gauge(registry_, "anchor_stopped",
+                           "1 when nothing is anchored: too dear, refused by the contract, or failing.")),
       anchor_transactions_(
           counters(registry_, "anchor_transactions_total", "Anchor transactions, by what became of them.")),
       chain_requests_(counters(registry_, "chain_requests_total", "Requests to TRON nodes.")),

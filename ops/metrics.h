@@ -110,6 +110,8 @@ class AnchorMetrics : public Metrics {
 
   Gauge& anchor_balance_sun;
   Gauge& anchor_runway_seconds;  // how long the balance lasts at the present pace
+  Gauge& anchor_cost_sun;        // of one anchor at the chain's present prices
+  Gauge& anchor_stopped;         // 1: too dear, refused by the contract, or failing; the log says which
 
  private:
   prometheus::Family<Counter>&anchor_transactions_, &chain_requests_, &deposits_;

@@ -5,8 +5,21 @@
 #include <map>
 
 #include "anchoring/tron/address.h"
+#include "tron/core.pb.h"
 
 namespace windlass::devchain {
+
+// What the anchor contract stores.
+struct AnchorContract {
+  tron::Address owner;
+  std::optional<tron::Address> pending_owner;
+};
+
+// Who may sign for an account, once it has chosen; before, its own key may.
+struct Permissions {
+  protocol::Permission owner;
+  std::vector<protocol::Permission> actives;
+};
 
 struct Account {
   std::int64_t balance_sun = 0;
@@ -15,6 +28,9 @@ struct Account {
   std::int64_t last_operation_ms = 0;
   std::int64_t free_bandwidth_used = 0;  // as of `free_bandwidth_slot`; it fades over a day
   std::int64_t free_bandwidth_slot = 0;
+  std::int64_t last_energy_ms = 0;         // when it last used energy
+  std::optional<AnchorContract> contract;  // of an account that is one
+  std::optional<Permissions> permissions;
 };
 
 class AccountView {

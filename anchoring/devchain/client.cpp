@@ -4,6 +4,23 @@
 
 namespace windlass::devchain {
 
+namespace {
+
+tron::Execution execution_of(const StoredBlock& block, const Receipt& receipt) {
+  return {.txid = receipt.txid,
+          .block = block.ref.number,
+          .block_ms = block.ref.timestamp_ms,
+          .fee_sun = receipt.fee_sun,
+          .energy = receipt.energy,
+          .result = receipt.contract ? receipt.result : 0,
+          .returned = receipt.returned,
+          .message = receipt.message,
+          .contract = receipt.contract,
+          .logs = receipt.logs};
+}
+
+}  // namespace
+
 using tron::ChainError;
 using tron::ChainResult;
 
@@ -56,6 +73,33 @@ ChainResult<tron::AccountState> DevChainClient::account(const tron::Address& add
 
 ChainResult<tron::ChainParameters> DevChainClient::parameters() {
   return chain_.parameters().all();
+}
+
+ChainResult<std::optional<tron::Execution>> DevChainClient::execution(const Hash& txid, bool solid) {
+  auto place = chain_.find(txid);
+  if (!place || (solid && place->block > chain_.solidified())) return std::nullopt;
+  const StoredBlock& block = *chain_.block(place->block);
+  return execution_of(block, block.receipts[place->index]);
+}
+
+ChainResult<std::vector<tron::Execution>> DevChainClient::executions(std::int64_t number) {
+  std::vector<tron::Execution> out;
+  const StoredBlock* block = number <= chain_.solidified() ? chain_.block(number) : nullptr;
+  if (block)
+    for (const auto& receipt : block->receipts) out.push_back(execution_of(*block, receipt));
+  return out;
+}
+
+ChainResult<tron::ConstantCall> DevChainClient::call_constant(const tron::ContractCall& call) {
+  protocol::TriggerSmartContract request;
+  request.set_owner_address(std::string(view(call.owner.bytes)));
+  if (call.contract != tron::Address{}) request.set_contract_address(std::string(view(call.contract.bytes)));
+  request.set_data(call.data);
+  request.set_call_value(call.value_sun);
+  auto outcome = chain_.constant_call(request);
+  if (!outcome) return tron::ConstantCall{.message = "Contract validate error : " + outcome.error()};
+  return tron::ConstantCall{!outcome->reverted, outcome->energy, outcome->returned,
+                            outcome->reverted ? std::string(revert_message) : "", outcome->logs};
 }
 
 }  // namespace windlass::devchain

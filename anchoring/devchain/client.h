@@ -17,6 +17,9 @@ class DevChainClient final : public tron::Chain {
   tron::ChainResult<tron::BroadcastAnswer> broadcast(ByteView transaction) override;
   tron::ChainResult<tron::AccountState> account(const tron::Address& address) override;
   tron::ChainResult<tron::ChainParameters> parameters() override;
+  tron::ChainResult<std::optional<tron::Execution>> execution(const Hash& txid, bool solid) override;
+  tron::ChainResult<std::vector<tron::Execution>> executions(std::int64_t number) override;
+  tron::ChainResult<tron::ConstantCall> call_constant(const tron::ContractCall& call) override;
 
  private:
   DevChain& chain_;

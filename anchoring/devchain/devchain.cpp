@@ -42,9 +42,9 @@ void add_genesis_payment(protocol::Block& block, const tron::Address& to, const 
   }
 }
 
-void set_success(protocol::Transaction& transaction) {
+void set_result(protocol::Transaction& transaction, int result) {
   transaction.clear_ret();
-  transaction.add_ret()->set_contractret(protocol::Transaction::Result::SUCCESS);
+  transaction.add_ret()->set_contractret(static_cast<protocol::Transaction::Result::contractResult>(result));
 }
 
 std::string root_of(const protocol::Block& block) {
@@ -102,6 +102,9 @@ tl::expected<void, std::string> DevChain::restore(ByteView bytes) {
   for (const auto& transaction : block.transactions()) {
     auto receipt = try_on(after, *parse_candidate(transaction.SerializeAsString()));
     if (!receipt) return tl::unexpected(name + " cannot be carried out again: " + receipt.error().message);
+    if (transaction.ret_size() != 1 || transaction.ret(0).contractret() != receipt->result)
+      return tl::unexpected(name + ": " + to_hex(receipt->txid) +
+                            " has another result when carried out again");
     receipts.push_back(*receipt);
   }
   append(stored(block, std::move(receipts)), after);
@@ -146,7 +149,7 @@ void DevChain::fill_block(std::int64_t timestamp_ms, protocol::Block& block, std
   std::deque<Pooled> left;
   for (auto& pooled : pool_) {
     if (is_stale(pooled, timestamp_ms)) continue;
-    set_success(pooled.candidate.transaction);
+    set_result(pooled.candidate.transaction, protocol::Transaction::Result::SUCCESS);  // all are as long
     auto size = static_cast<std::int64_t>(pooled.candidate.transaction.ByteSizeLong());
     if (size > room) {
       left.push_back(std::move(pooled));
@@ -155,6 +158,7 @@ void DevChain::fill_block(std::int64_t timestamp_ms, protocol::Block& block, std
     auto receipt = try_on(view, pooled.candidate);
     if (!receipt) continue;
     room -= size;
+    set_result(pooled.candidate.transaction, receipt->result);
     receipts.push_back(*receipt);
     *block.add_transactions() = std::move(pooled.candidate.transaction);
   }
@@ -189,9 +193,10 @@ void DevChain::revive_pool() {
   pooled_.clear();
   std::deque<Pooled> left;
   for (auto& pooled : pool_) {
-    if (is_stale(pooled, head().ref.timestamp_ms) || places_.contains(pooled.candidate.txid) ||
-        !try_on(pool_view_, pooled.candidate))
-      continue;
+    if (is_stale(pooled, head().ref.timestamp_ms) || places_.contains(pooled.candidate.txid)) continue;
+    auto receipt = try_on(pool_view_, pooled.candidate);
+    if (!receipt) continue;
+    pooled.result = receipt->result;
     pooled_.insert(pooled.candidate.txid);
     left.push_back(std::move(pooled));
   }
@@ -202,9 +207,10 @@ std::optional<tron::BroadcastAnswer> DevChain::broadcast(ByteView transaction) {
   auto candidate = parse_candidate(transaction);
   if (!candidate) return std::nullopt;
   if (auto refused = refusal(*candidate)) return refused;
-  if (auto receipt = try_on(pool_view_, *candidate); !receipt) return receipt.error();
+  auto receipt = try_on(pool_view_, *candidate);
+  if (!receipt) return receipt.error();
   pooled_.insert(candidate->txid);
-  pool_.push_back({std::move(*candidate), clock_.now_ms()});
+  pool_.push_back({std::move(*candidate), clock_.now_ms(), receipt->result});
   return tron::BroadcastAnswer{true, protocol::Return::SUCCESS, {}};
 }
 
@@ -215,7 +221,7 @@ std::optional<Refusal> DevChain::refusal(const Candidate& candidate) const {
   std::int64_t head_ms = head().ref.timestamp_ms;
   if (auto refused = check_expiration(candidate, head_ms, head_ms + options_.block_interval_ms))
     return refused;
-  if (auto refused = check_signature(candidate)) return refused;
+  if (auto refused = check_signature(candidate, pool_view_)) return refused;
   if (!refers_to_known_block(candidate)) return refuse(protocol::Return::TAPOS_ERROR, "Tapos check error.");
   if (auto refused = check_size(candidate)) return refused;
   if (auto refused = check_one_contract(candidate)) return refused;
@@ -245,7 +251,7 @@ std::int64_t DevChain::fork(std::int64_t depth) {
     for (int i = block.transactions_size(); i-- > 0;) {
       auto candidate = parse_candidate(block.transactions(i).SerializeAsString());
       places_.erase(candidate->txid);
-      returned.push_front({std::move(*candidate), clock_.now_ms()});
+      returned.push_front({std::move(*candidate), clock_.now_ms(), 0});
     }
     for (const auto& [address, before] : undo_.back().before) {
       if (before)
@@ -283,10 +289,23 @@ std::optional<std::string> DevChain::pending(const Hash& txid) const {
   for (const auto& pooled : pool_) {
     if (pooled.candidate.txid != txid) continue;
     protocol::Transaction transaction = pooled.candidate.transaction;
-    set_success(transaction);
+    set_result(transaction, pooled.result);
     return transaction.SerializeAsString();
   }
   return std::nullopt;
+}
+
+AccountView DevChain::solid_accounts() const {
+  AccountView solid(&accounts_);
+  // Newest first, so that what an older block found is what remains; an account that was not there yet is
+  // empty.
+  for (auto undo = undo_.rbegin(); undo != undo_.rend(); ++undo)
+    for (const auto& [address, before] : undo->before) solid.edit(address) = before.value_or(Account{});
+  return solid;
+}
+
+ConstantOutcome DevChain::constant_call(const protocol::TriggerSmartContract& call, bool solid) const {
+  return solid ? call_constant(call, solid_accounts()) : call_constant(call, pool_view_);
 }
 
 std::optional<Account> DevChain::account(const tron::Address& address, bool solid) const {

@@ -75,6 +75,9 @@ class DevChain {
   std::size_t pool_size() const { return pool_.size(); }
   // As the node tells it: with what the pool changes, or as of the newest solidified block.
   std::optional<Account> account(const tron::Address& address, bool solid = false) const;
+  // A call tried, on the state that account() tells.
+  ConstantOutcome constant_call(const protocol::TriggerSmartContract& call, bool solid = false) const;
+  std::int64_t now_ms() const { return clock_.now_ms(); }
   const Parameters& parameters() const { return options_.parameters; }
   Parameters& parameters() { return options_.parameters; }
 
@@ -82,6 +85,7 @@ class DevChain {
   struct Pooled {
     Candidate candidate;
     std::int64_t arrived_ms = 0;
+    int result = 0;  // expected
   };
   struct Undo {
     std::map<tron::Address, std::optional<Account>> before;
@@ -97,6 +101,8 @@ class DevChain {
                   AccountView& view);
   void append(StoredBlock block, const AccountView& view);
   void revive_pool();
+  // The accounts as of the newest solidified block.
+  AccountView solid_accounts() const;
 
   const Clock& clock_;
   Options options_;

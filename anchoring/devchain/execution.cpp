@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "anchoring/contract/anchor_contract.h"
 #include "anchoring/tron/transaction.h"
 #include "tron/api.pb.h"
 #include "tron/contract.pb.h"
@@ -16,7 +17,10 @@ constexpr std::int64_t max_expiration_ms = 24 * 3600 * 1000;
 constexpr std::size_t signature_bytes = 65;  // the node takes longer ones and ignores the rest
 constexpr std::int64_t max_transaction_bytes = 512'000;
 constexpr std::int64_t result_reserve_bytes = 128;  // counted towards it for `ret`
-constexpr int owner_permission = 0, active_permission = 2;
+constexpr int owner_permission = 0, first_active_permission = 2;
+constexpr int max_permission_keys = 5, max_active_permissions = 8;
+constexpr std::size_t max_name_bytes = 32;  // of a contract and of a permission
+constexpr int max_percent = 100;
 
 // The free bandwidth fades over a day, counted in the network's 3-second slots (java-tron's
 // ResourceProcessor).
@@ -33,6 +37,10 @@ Refusal signature_error(std::string what) {
 Refusal validate_error(std::string what) {
   return refuse(protocol::Return::CONTRACT_VALIDATE_ERROR, "Contract validate error : " + std::move(what));
 }
+constexpr std::string_view no_evm =
+    "devchain has no EVM: it creates the anchor contract (anchoring/contract/WindlassAnchor.json) and no "
+    "other";
+
 Refusal bandwidth_error() {
   return refuse(protocol::Return::BANDWITH_ERROR, "Account resource insufficient error.");
 }
@@ -86,6 +94,8 @@ std::string owner_of(const protocol::Transaction::Contract& contract) {
     if (auto m = unpack<protocol::TriggerSmartContract>(contract)) return m->owner_address();
   } else if (contract.type() == ContractType::CreateSmartContract) {
     if (auto m = unpack<protocol::CreateSmartContract>(contract)) return m->owner_address();
+  } else if (contract.type() == ContractType::AccountPermissionUpdateContract) {
+    if (auto m = unpack<protocol::AccountPermissionUpdateContract>(contract)) return m->owner_address();
   }
   return {};
 }
@@ -96,11 +106,76 @@ std::optional<Address> existing(const AccountView& accounts, const std::string& 
   return address;
 }
 
+protocol::Permission default_permission(const std::string& owner, int id) {
+  protocol::Permission permission;
+  permission.set_id(id);
+  permission.set_threshold(1);
+  if (id != owner_permission) {
+    permission.set_type(protocol::Permission::Active);
+    permission.set_operations(std::string(view(active_operations)));
+  }
+  auto& key = *permission.add_keys();
+  key.set_address(owner);
+  key.set_weight(1);
+  return permission;
+}
+
+std::optional<protocol::Permission> permission_of(const std::string& owner, int id,
+                                                  const AccountView& accounts) {
+  auto address = tron::address_from_bytes(owner);
+  const Account* account = address ? accounts.find(*address) : nullptr;
+  if (!account || !account->permissions) {
+    if (id != owner_permission && id != first_active_permission) return std::nullopt;
+    return default_permission(owner, id);
+  }
+  if (id == owner_permission) return account->permissions->owner;
+  for (const auto& active : account->permissions->actives)
+    if (active.id() == id) return active;
+  return std::nullopt;
+}
+
+bool allows(const protocol::Permission& permission, int contract_type) {
+  auto bit = static_cast<std::size_t>(contract_type);
+  const std::string& operations = permission.operations();
+  return bit < operations.size() * 8 &&
+         (static_cast<unsigned char>(operations[bit / 8]) >> (bit % 8) & 1) != 0;
+}
+
+// What speaks against a permission that an account chooses, by the node's order.
+std::optional<Refusal> permission_fault(const protocol::Permission& permission) {
+  if (permission.keys_size() > max_permission_keys)
+    return validate_error("number of keys in permission should not be greater than 5");
+  if (permission.keys().empty()) return validate_error("key's count should be greater than 0");
+  if (permission.threshold() <= 0) return validate_error("permission's threshold should be greater than 0");
+  if (permission.permission_name().size() > max_name_bytes)
+    return validate_error("permission's name is too long");
+  std::set<std::string> seen;
+  std::int64_t weight = 0;
+  for (const auto& key : permission.keys()) {
+    if (!seen.insert(key.address()).second)
+      return validate_error("address should be distinct in permission " +
+                            protocol::Permission::PermissionType_Name(permission.type()));
+    if (!tron::address_from_bytes(key.address())) return validate_error("key is not a validate address");
+    if (key.weight() <= 0) return validate_error("key's weight should be greater than 0");
+    if (__builtin_add_overflow(weight, key.weight(), &weight)) return validate_error("long overflow");
+  }
+  if (weight < permission.threshold())
+    return validate_error("sum of all key's weight should not be less than threshold in permission " +
+                          protocol::Permission::PermissionType_Name(permission.type()));
+  bool is_owner = permission.type() == protocol::Permission::Owner;
+  if (is_owner && !permission.operations().empty())
+    return validate_error("Owner permission needn't operations");
+  if (!is_owner && permission.operations().size() != active_operations.size())
+    return validate_error("operations size must 32");
+  return std::nullopt;
+}
+
 // One transaction on its way through the node.
 class Execution {
  public:
   Execution(const Candidate& candidate, AccountView& accounts, const ExecutionContext& context)
-      : contract_(candidate.transaction.raw_data().contract(0)),
+      : candidate_(candidate),
+        contract_(candidate.transaction.raw_data().contract(0)),
         memo_(candidate.transaction.raw_data().data()),
         movement_(movement_of(contract_)),
         size_bytes_(tron::bandwidth_of(candidate.transaction.SerializeAsString())),
@@ -114,7 +189,11 @@ class Execution {
     auto address = existing(accounts_, owner);
     if (!address) return tl::unexpected(no_account(owner));
     owner_ = *address;
-    for (auto step : {&Execution::take_bandwidth, &Execution::take_memo_fee, &Execution::move})
+    // Who may sign can have changed since it was broadcast.
+    if (accounts_.find(owner_)->permissions)
+      if (auto refusal = check_signature(candidate_, accounts_)) return tl::unexpected(*refusal);
+    for (auto step : {&Execution::take_bandwidth, &Execution::take_multi_sign_fee, &Execution::take_memo_fee,
+                      &Execution::carry_out})
       if (auto refusal = (this->*step)()) return tl::unexpected(*refusal);
     return receipt_;
   }
@@ -158,6 +237,11 @@ class Execution {
     return true;
   }
 
+  std::optional<Refusal> take_multi_sign_fee() {
+    if (candidate_.transaction.signature_size() < 2) return std::nullopt;
+    return pay(context_.parameters[parameter::multi_sign_fee], false);
+  }
+
   std::optional<Refusal> take_memo_fee() {
     if (memo_.empty()) return std::nullopt;
     return pay(context_.parameters[parameter::memo_fee], false);
@@ -173,15 +257,126 @@ class Execution {
     return std::nullopt;
   }
 
-  std::optional<Refusal> move() {
-    if (!movement_) {
-      // Contracts are another machine's: there are none here, and none can be deployed.
-      if (contract_.type() == ContractType::TriggerSmartContract)
-        return validate_error("No contract or not a smart contract");
-      return validate_error("VM work is off, need to be opened by the committee");
-    }
-    return movement_->token ? move_token() : move_trx();
+  std::optional<Refusal> carry_out() {
+    if (movement_) return movement_->token ? move_token() : move_trx();
+    if (contract_.type() == ContractType::TriggerSmartContract)
+      if (auto call = unpack<protocol::TriggerSmartContract>(contract_)) return call_contract(*call);
+    if (contract_.type() == ContractType::CreateSmartContract)
+      if (auto creation = unpack<protocol::CreateSmartContract>(contract_)) return create_contract(*creation);
+    if (contract_.type() == ContractType::AccountPermissionUpdateContract)
+      if (auto update = unpack<protocol::AccountPermissionUpdateContract>(contract_))
+        return update_permissions(*update);
+    return validate_error("devchain does not carry out contracts of type " +
+                          std::to_string(contract_.type()));
   }
+
+  // --- contracts
+
+  std::optional<Refusal> call_contract(const protocol::TriggerSmartContract& call) {
+    auto address = existing(accounts_, call.contract_address());
+    const Account* account = address ? accounts_.find(*address) : nullptr;
+    if (!account || !account->contract) return validate_error("No contract or not a smart contract");
+    if (auto refusal = check_values(call.call_value(), call.call_token_value())) return refusal;
+    AnchorContract state = *account->contract;
+    auto outcome = call_anchor_contract(state, *address, owner_, call.data(), call.call_value());
+    receipt_.contract = *address;
+    if (finish(std::move(outcome))) accounts_.edit(*address).contract = state;
+    return std::nullopt;
+  }
+
+  std::optional<Refusal> create_contract(const protocol::CreateSmartContract& creation) {
+    const auto& made = creation.new_contract();
+    if (creation.owner_address() != made.origin_address())
+      return validate_error("OwnerAddress is not equals OriginAddress");
+    if (made.name().size() > max_name_bytes)
+      return validate_error("contractName's length cannot be greater than 32");
+    if (made.consume_user_resource_percent() < 0 || made.consume_user_resource_percent() > max_percent)
+      return validate_error("percent must be >= 0 and <= 100");
+    if (auto refusal = check_values(made.call_value(), creation.call_token_value())) return refusal;
+    if (made.bytecode() != tron::anchor_contract::creation_code()) return validate_error(std::string(no_evm));
+    Address address = tron::created_address(receipt_.txid, owner_);
+    if (accounts_.find(address))
+      return validate_error("Trying to create a contract with existing contract address: " +
+                            tron::to_base58(address));
+    receipt_.contract = address;
+    bool refused = made.call_value() != 0;  // the constructor takes no money
+    CallOutcome outcome{refused,
+                        tron::anchor_contract::energy(refused ? "value_sent" : "deploy"),
+                        refused ? "" : tron::anchor_contract::runtime_code(),
+                        {}};
+    if (finish(std::move(outcome))) open(address).contract = AnchorContract{owner_, std::nullopt};
+    return std::nullopt;
+  }
+
+  std::optional<Refusal> check_values(std::int64_t sun, std::int64_t token_value) {
+    std::int64_t fee_limit = candidate_.transaction.raw_data().fee_limit(),
+                 max = context_.parameters[parameter::max_fee_limit];
+    if (fee_limit < 0 || fee_limit > max)
+      return validate_error("feeLimit must be >= 0 and <= " + std::to_string(max));
+    if (sun < 0) return validate_error("callValue must be >= 0");
+    if (token_value != 0) return validate_error("devchain sends no TRC-10 tokens along with a call");
+    if (accounts_.find(owner_)->balance_sun < sun)
+      return validate_error("Validate InternalTransfer error, balance is not sufficient.");
+    return std::nullopt;
+  }
+
+  // Has the energy paid for, as far as fee_limit and balance go; whether what it did is to stand.
+  bool finish(CallOutcome outcome) {
+    using Result = protocol::Transaction::Result;
+    std::int64_t price = context_.parameters[parameter::energy_price];
+    std::int64_t most_sun =
+        std::min(candidate_.transaction.raw_data().fee_limit(), accounts_.find(owner_)->balance_sun);
+    std::int64_t limit = price > 0 ? most_sun / price : outcome.energy;
+    bool exhausted = outcome.energy > limit;
+    receipt_.result = exhausted ? Result::OUT_OF_ENERGY : outcome.reverted ? Result::REVERT : Result::SUCCESS;
+    receipt_.energy = exhausted ? limit : outcome.energy;
+    receipt_.energy_fee_sun = receipt_.energy * price;
+    receipt_.fee_sun += receipt_.energy_fee_sun;
+    Account& payer = accounts_.edit(owner_);
+    payer.balance_sun -= receipt_.energy_fee_sun;
+    payer.last_operation_ms = payer.last_energy_ms = context_.head_ms;
+    if (exhausted) {
+      // The node names the operation that came too dear, which only an EVM knows.
+      receipt_.message = "Not enough energy for 'STOP' operation executing: curInvokeEnergyLimit[" +
+                         std::to_string(limit) + "], curOpEnergy[0], usedEnergy[" +
+                         std::to_string(outcome.energy) + "]";
+      return false;
+    }
+    receipt_.returned = std::move(outcome.returned);
+    if (outcome.reverted) receipt_.message = revert_message;
+    receipt_.logs = std::move(outcome.logs);
+    return !outcome.reverted;
+  }
+
+  // --- permissions
+
+  std::optional<Refusal> update_permissions(const protocol::AccountPermissionUpdateContract& update) {
+    if (!update.has_owner()) return validate_error("owner permission is missed");
+    if (update.has_witness()) return validate_error("account isn't witness can't set witness permission");
+    if (update.actives().empty()) return validate_error("active permission is missed");
+    if (update.actives_size() > max_active_permissions)
+      return validate_error("active permission is too many");
+    if (update.owner().type() != protocol::Permission::Owner)
+      return validate_error("owner permission type is error");
+    if (auto fault = permission_fault(update.owner())) return fault;
+    for (const auto& active : update.actives()) {
+      if (active.type() != protocol::Permission::Active)
+        return validate_error("active permission type is error");
+      if (auto fault = permission_fault(active)) return fault;
+    }
+    std::int64_t fee = context_.parameters[parameter::permission_fee];
+    if (accounts_.find(owner_)->balance_sun < fee)
+      return refuse(protocol::Return::CONTRACT_EXE_ERROR,
+                    "Contract execute error : " + tron::to_base58(owner_) + " insufficient balance");
+    Permissions chosen{update.owner(), {update.actives().begin(), update.actives().end()}};
+    chosen.owner.set_id(owner_permission);
+    for (std::size_t i = 0; i < chosen.actives.size(); ++i)
+      chosen.actives[i].set_id(first_active_permission + static_cast<int>(i));
+    accounts_.edit(owner_).permissions = std::move(chosen);
+    return pay(fee, false);
+  }
+
+  // --- transfers
 
   std::optional<Refusal> move_trx() {
     auto to = tron::address_from_bytes(movement_->to);
@@ -239,6 +434,7 @@ class Execution {
     return account;
   }
 
+  const Candidate& candidate_;
   const protocol::Transaction::Contract& contract_;
   const std::string& memo_;
   std::optional<Movement> movement_;
@@ -248,11 +444,6 @@ class Execution {
   Address owner_;
   Receipt receipt_;
 };
-
-bool active_permission_allows(int contract_type) {
-  auto bit = static_cast<unsigned>(contract_type);
-  return bit < active_operations.size() * 8 && (active_operations[bit / 8] >> (bit % 8) & 1) != 0;
-}
 
 }  // namespace
 
@@ -277,28 +468,53 @@ std::optional<Refusal> check_expiration(const Candidate& candidate, std::int64_t
   return std::nullopt;
 }
 
-std::optional<Refusal> check_signature(const Candidate& candidate) {
+std::optional<Refusal> check_signature(const Candidate& candidate, const AccountView& accounts) {
   const auto& signatures = candidate.transaction.signature();
   const auto& contract = candidate.transaction.raw_data().contract(0);
   if (signatures.empty()) return signature_error("miss sig or contract");
-  int permission = contract.permission_id();
-  if (permission != owner_permission && permission != active_permission)
-    return signature_error("permission isn't exit");
-  if (permission == active_permission && !active_permission_allows(contract.type()))
+  auto permission = permission_of(owner_of(contract), contract.permission_id(), accounts);
+  if (!permission) return signature_error("permission isn't exit");
+  if (permission->type() == protocol::Permission::Active && !allows(*permission, contract.type()))
     return signature_error("Permission denied");
-  if (signatures.size() > 1)
-    return signature_error("Signature count is " + std::to_string(signatures.size()) +
-                           " more than key counts of permission : 1");
-  const std::string& signature = signatures[0];
-  if (signature.size() < signature_bytes)
-    return signature_error("Signature size is " + std::to_string(signature.size()));
-  auto key = recover_key(ByteView(signature).substr(0, signature_bytes), candidate.txid);
-  if (!key) return signature_error("java.lang.IllegalArgumentException: Invalid point compression");
-  Address signer = tron::address_of(*key);
-  if (view(signer.bytes) != owner_of(contract))
-    return signature_error(to_hex(signature) + " is signed by " + tron::to_base58(signer) +
-                           " but it is not contained of permission.");
+  if (signatures.size() > permission->keys_size())
+    return signature_error(
+        "Signature count is " + std::to_string(signatures.size()) +
+        " more than key counts of permission : " + std::to_string(permission->keys_size()));
+  std::set<Address> signers;
+  std::int64_t weight = 0;
+  for (const std::string& signature : signatures) {
+    if (signature.size() < signature_bytes)
+      return signature_error("Signature size is " + std::to_string(signature.size()));
+    auto key = recover_key(ByteView(signature).substr(0, signature_bytes), candidate.txid);
+    if (!key) return signature_error("java.lang.IllegalArgumentException: Invalid point compression");
+    Address signer = tron::address_of(*key);
+    const auto& keys = permission->keys();
+    auto known = std::find_if(keys.begin(), keys.end(),
+                              [&](const auto& one) { return one.address() == view(signer.bytes); });
+    if (known == keys.end())
+      return signature_error(to_hex(signature) + " is signed by " + tron::to_base58(signer) +
+                             " but it is not contained of permission.");
+    if (!signers.insert(signer).second)
+      return signature_error(tron::to_base58(signer) + " has signed twice!");
+    weight += known->weight();
+  }
+  if (weight < permission->threshold()) return signature_error("sig error");
   return std::nullopt;
+}
+
+ConstantOutcome call_constant(const protocol::TriggerSmartContract& call, const AccountView& accounts) {
+  if (call.contract_address().empty()) {
+    if (call.data() != tron::anchor_contract::creation_code()) return tl::unexpected(std::string(no_evm));
+    return CallOutcome{
+        false, tron::anchor_contract::energy("deploy"), tron::anchor_contract::runtime_code(), {}};
+  }
+  auto address = existing(accounts, call.contract_address());
+  auto caller = tron::address_from_bytes(call.owner_address());
+  const Account* account = address ? accounts.find(*address) : nullptr;
+  if (!account || !account->contract || !caller)
+    return tl::unexpected<std::string>("Smart contract is not exist.");
+  AnchorContract state = *account->contract;
+  return call_anchor_contract(state, *address, *caller, call.data(), call.call_value());
 }
 
 std::optional<Refusal> check_size(const Candidate& candidate) {

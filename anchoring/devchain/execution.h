@@ -4,8 +4,9 @@
 
 #include <set>
 
-#include "anchoring/devchain/accounts.h"
+#include "anchoring/devchain/anchor_machine.h"
 #include "anchoring/devchain/parameters.h"
+#include "tron/contract.pb.h"
 #include "tron/core.pb.h"
 
 namespace windlass::devchain {
@@ -27,8 +28,9 @@ std::optional<Refusal> check_has_contract(const Candidate& candidate);
 // `next_slot_ms` is the timestamp that the next block has at the earliest.
 std::optional<Refusal> check_expiration(const Candidate& candidate, std::int64_t head_ms,
                                         std::int64_t next_slot_ms);
-// One signature of the owner's key under its owner permission (0) or its default active one (2).
-std::optional<Refusal> check_signature(const Candidate& candidate);
+// Signatures of enough keys of the permission that it names, by the sender's account in `accounts`: without a
+// choice of its own that is the owner's key, under its owner permission (0) or its active one (2).
+std::optional<Refusal> check_signature(const Candidate& candidate, const AccountView& accounts);
 std::optional<Refusal> check_size(const Candidate& candidate);
 std::optional<Refusal> check_one_contract(const Candidate& candidate);
 
@@ -37,7 +39,22 @@ struct Receipt {
   std::int64_t fee_sun = 0;            // all that was paid beside the amount
   std::int64_t bandwidth_fee_sun = 0;  // part of the fee
   std::int64_t free_bandwidth = 0;     // bytes taken from the day's free ones
+  int result = 1;                      // Transaction.Result.contractResult; 1 is SUCCESS
+
+  // Of a contract.
+  std::optional<tron::Address> contract;  // called or created
+  std::int64_t energy = 0, energy_fee_sun = 0;
+  std::string returned, message;
+  std::vector<tron::ContractLog> logs;
 };
+
+// What a call of a contract would do, or why it cannot be.
+using ConstantOutcome = tl::expected<CallOutcome, std::string>;
+// Tries a call, or the creation of a contract where none is named, on `accounts`.
+ConstantOutcome call_constant(const protocol::TriggerSmartContract& call, const AccountView& accounts);
+
+// The text of a reverted call's info.
+constexpr std::string_view revert_message = "REVERT opcode executed";
 
 struct ExecutionContext {
   const Parameters& parameters;

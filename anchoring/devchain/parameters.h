@@ -14,6 +14,10 @@ constexpr std::string_view free_bandwidth = "getFreeNetLimit";  // bytes a day a
 constexpr std::string_view total_bandwidth = "getTotalNetLimit";
 constexpr std::string_view total_energy = "getTotalEnergyLimit";
 constexpr std::string_view memo_fee = "getMemoFee";
+constexpr std::string_view energy_price = "getEnergyFee";  // sun
+constexpr std::string_view max_fee_limit = "getMaxFeeLimit";
+constexpr std::string_view permission_fee = "getUpdateAccountPermissionFee";
+constexpr std::string_view multi_sign_fee = "getMultiSignFee";
 constexpr std::string_view max_create_account_size = "getMaxCreateAccountTxSize";
 }  // namespace parameter
 

@@ -14,6 +14,9 @@ using grpc::Status;
 constexpr std::int64_t max_blocks_per_range = 100;
 constexpr std::int64_t resource_window_ms = 28'800'000;
 constexpr std::int64_t network_slot_ms = 3000;
+constexpr std::int64_t tried_expiration_ms = 60'000;  // of a transaction that the node makes itself
+// How near EstimateEnergy comes to the energy that suffices: it tries fee limits until they are so close.
+constexpr std::int64_t estimate_precision_sun = 1'000'000;
 
 std::string bytes_of(const tron::Address& address) {
   return std::string(view(address.bytes));
@@ -32,18 +35,40 @@ void fill_block(const StoredBlock& stored, protocol::BlockExtention& out) {
   out.set_blockid(std::string(view(stored.ref.id)));
 }
 
+void fill_log(const tron::ContractLog& log, protocol::TransactionInfo::Log& out) {
+  out.set_address(bytes_of(log.address).substr(1));
+  for (const auto& topic : log.topics) out.add_topics(topic);
+  out.set_data(log.data);
+}
+
 void fill_info(const StoredBlock& block, std::size_t index, protocol::TransactionInfo& out) {
   const Receipt& receipt = block.receipts[index];
   out.set_id(std::string(view(receipt.txid)));
   out.set_fee(receipt.fee_sun);
   out.set_blocknumber(block.ref.number);
   out.set_blocktimestamp(block.ref.timestamp_ms);
-  out.add_contractresult();
+  out.add_contractresult(receipt.returned);
   out.mutable_receipt()->set_net_usage(receipt.free_bandwidth);
   out.mutable_receipt()->set_net_fee(receipt.bandwidth_fee_sun);
+  if (!receipt.contract) return;
+  out.set_contract_address(bytes_of(*receipt.contract));
+  out.mutable_receipt()->set_energy_fee(receipt.energy_fee_sun);
+  out.mutable_receipt()->set_energy_usage_total(receipt.energy);
+  out.mutable_receipt()->set_result(
+      static_cast<protocol::Transaction::Result::contractResult>(receipt.result));
+  if (receipt.result != protocol::Transaction::Result::SUCCESS)
+    out.set_result(protocol::TransactionInfo::FAILED);
+  out.set_resmessage(receipt.message);
+  for (const auto& log : receipt.logs) fill_log(log, *out.add_log());
 }
 
-void fill_permissions(const tron::Address& address, protocol::Account& out) {
+void fill_permissions(const tron::Address& address, const Account& account, protocol::Account& out) {
+  if (account.permissions) {
+    *out.mutable_owner_permission() = account.permissions->owner;
+    for (const auto& active : account.permissions->actives) *out.add_active_permission() = active;
+    return;
+  }
+  if (account.created_ms == 0 || account.contract) return;
   auto& owner = *out.mutable_owner_permission();
   owner.set_permission_name("owner");
   owner.set_threshold(1);
@@ -70,9 +95,10 @@ void fill_account(const tron::Address& address, const Account& account, std::int
   out.set_latest_consume_free_time(account.free_bandwidth_slot * network_slot_ms);
   out.set_net_window_size(resource_window_ms);
   out.set_net_window_optimized(true);
+  out.mutable_account_resource()->set_latest_consume_time_for_energy(account.last_energy_ms);
   out.mutable_account_resource()->set_energy_window_size(resource_window_ms);
   out.mutable_account_resource()->set_energy_window_optimized(true);
-  if (account.created_ms > 0) fill_permissions(address, out);
+  fill_permissions(address, account, out);
   for (int type = 0; type < 3; ++type) out.add_frozenv2()->set_type(type);
   for (const auto& [token, amount] : account.tokens) {
     (*out.mutable_assetv2())[token] = amount;
@@ -96,6 +122,40 @@ void fill_resource(const Account& account, const Parameters& parameters, std::in
 void fill_refusal(const std::string& message, protocol::Return& out) {
   out.set_code(protocol::Return::CONTRACT_VALIDATE_ERROR);
   out.set_message("Contract validate error : " + message);
+}
+
+// The transaction that a constant call stands for.
+void fill_tried(const DevChain& chain, const StoredBlock& head, const protocol::TriggerSmartContract& call,
+                protocol::TransactionExtention& out) {
+  auto& raw = *out.mutable_transaction()->mutable_raw_data();
+  ByteView reference = view(head.ref.id);
+  raw.set_ref_block_bytes(std::string(reference.substr(6, 2)));
+  raw.set_ref_block_hash(std::string(reference.substr(8, 8)));
+  raw.set_expiration(head.ref.timestamp_ms + tried_expiration_ms);
+  raw.set_timestamp(chain.now_ms());
+  auto& contract = *raw.add_contract();
+  if (call.contract_address().empty()) {
+    protocol::CreateSmartContract creation;
+    creation.set_owner_address(call.owner_address());
+    creation.mutable_new_contract()->set_origin_address(call.owner_address());
+    creation.mutable_new_contract()->set_bytecode(call.data());
+    creation.mutable_new_contract()->set_consume_user_resource_percent(100);
+    creation.mutable_new_contract()->set_origin_energy_limit(1);
+    contract.set_type(protocol::Transaction::Contract::CreateSmartContract);
+    contract.mutable_parameter()->PackFrom(creation);
+  } else {
+    contract.set_type(protocol::Transaction::Contract::TriggerSmartContract);
+    contract.mutable_parameter()->PackFrom(call);
+  }
+  out.set_txid(std::string(view(sha256(raw.SerializeAsString()))));
+}
+
+// The least energy at whose price as fee limit the node found it to succeed, by halving from twice the true
+// one.
+std::int64_t estimate(std::int64_t energy, std::int64_t price) {
+  std::int64_t low = energy * price, high = 2 * low;
+  while (low + estimate_precision_sun < high) high = (low + high) / 2;
+  return price > 0 ? (high + price - 1) / price : energy;
 }
 
 // The chain and the lock that everybody takes.
@@ -150,6 +210,34 @@ class View {
     auto address = tron::address_from_bytes(id);
     auto account = address ? shared_.chain.account(*address, solid_) : std::nullopt;
     if (account) fill_account(*address, *account, shared_.chain.head().ref.timestamp_ms, out);
+  }
+  void constant_call(const protocol::TriggerSmartContract& call, protocol::TransactionExtention& out) const {
+    std::lock_guard lock(shared_.mutex);
+    auto outcome = shared_.chain.constant_call(call, solid_);
+    if (!outcome) return fill_refusal(outcome.error(), *out.mutable_result());
+    fill_tried(shared_.chain, *shared_.chain.block(newest()), call, out);
+    auto& result = *out.mutable_transaction()->add_ret();
+    out.mutable_result()->set_result(true);
+    if (outcome->reverted) {
+      result.set_ret(protocol::Transaction::Result::FAILED);
+      out.mutable_result()->set_message(std::string(revert_message));
+    }
+    out.add_constant_result(outcome->returned);
+    out.set_energy_used(outcome->energy);
+    for (const auto& log : outcome->logs) fill_log(log, *out.add_logs());
+  }
+  void estimate_energy(const protocol::TriggerSmartContract& call,
+                       protocol::EstimateEnergyMessage& out) const {
+    std::lock_guard lock(shared_.mutex);
+    auto outcome = shared_.chain.constant_call(call, solid_);
+    if (!outcome) return fill_refusal(outcome.error(), *out.mutable_result());
+    if (outcome->reverted) {
+      out.mutable_result()->set_code(protocol::Return::CONTRACT_EXE_ERROR);
+      out.mutable_result()->set_message(std::string(revert_message));
+      return;
+    }
+    out.mutable_result()->set_result(true);
+    out.set_energy_required(estimate(outcome->energy, shared_.chain.parameters()[parameter::energy_price]));
   }
   void resource(const std::string& id, protocol::AccountResourceMessage& out) const {
     std::lock_guard lock(shared_.mutex);
@@ -210,14 +298,14 @@ class Service : public Base {
     view_.account(in->address(), *out);
     return Status::OK;
   }
-  Status TriggerConstantContract(ServerContext*, const protocol::TriggerSmartContract*,
+  Status TriggerConstantContract(ServerContext*, const protocol::TriggerSmartContract* in,
                                  protocol::TransactionExtention* out) override {
-    fill_refusal("Smart contract is not exist.", *out->mutable_result());
+    view_.constant_call(*in, *out);
     return Status::OK;
   }
-  Status EstimateEnergy(ServerContext*, const protocol::TriggerSmartContract*,
+  Status EstimateEnergy(ServerContext*, const protocol::TriggerSmartContract* in,
                         protocol::EstimateEnergyMessage* out) override {
-    fill_refusal("this node does not support estimate energy", *out->mutable_result());
+    view_.estimate_energy(*in, *out);
     return Status::OK;
   }
 

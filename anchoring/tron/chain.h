@@ -26,6 +26,14 @@ struct TransferContract {
   std::int64_t amount = 0;  // sun, or the token's smallest unit
   std::string token_id;
 };
+// A call of a smart contract (TriggerSmartContract).
+struct ContractCall {
+  Address owner, contract;
+  std::string data;
+  std::int64_t value_sun = 0;     // sent along
+  std::int64_t token_value = 0;   // of TRC-10 token `token_id`, likewise
+  std::int64_t token_id = 0;
+};
 struct OtherContract {
   int type = 0;  // protocol.Transaction.Contract.ContractType
 };
@@ -37,7 +45,10 @@ struct ChainTransaction {
   std::string memo;              // raw_data.data
   bool succeeded = false;        // ret[0].contractRet == SUCCESS
   std::int64_t expiration_ms = 0;
-  std::variant<OtherContract, TransferContract> contract;
+  std::variant<OtherContract, TransferContract, ContractCall> contract;
+  int result = 0;                // ret[0].contractRet; 0 before it was carried out
+  std::int64_t fee_limit_sun = 0;
+  int permission_id = 0;         // the sender's permission that it is signed under; 0 is the owner's
 };
 
 struct Block {
@@ -53,11 +64,43 @@ struct BroadcastAnswer {
   std::string message;
 };
 
+// What a contract emitted.
+struct ContractLog {
+  Address address;                  // of the contract, with its 0x41
+  std::vector<std::string> topics;  // 32 bytes each
+  std::string data;
+};
+
+// What became of a transaction in its block (TransactionInfo).
+struct Execution {
+  Hash txid{};
+  std::int64_t block = 0;
+  std::int64_t block_ms = 0;
+  std::int64_t fee_sun = 0;  // all that was paid beside the amount
+  std::int64_t energy = 0;
+  int result = 0;            // of a contract: protocol.Transaction.Result.contractResult, 1 is SUCCESS; else 0
+  std::string returned;      // by a contract
+  std::string message;       // of one that failed
+  std::optional<Address> contract;  // called or created
+  std::vector<ContractLog> logs;
+};
+
+// What a call would do, tried on a node's state without a transaction.
+struct ConstantCall {
+  bool succeeded = false;
+  std::int64_t energy = 0;
+  std::string returned;
+  std::string message;  // why it did not succeed
+  std::vector<ContractLog> logs;
+};
+
 struct AccountState {
   bool exists = false;
   std::int64_t balance_sun = 0;
   std::vector<std::pair<std::string, std::int64_t>> tokens;  // TRC-10 id, amount
   std::int64_t free_bandwidth_left = 0;
+  std::int64_t staked_bandwidth_left = 0;
+  std::int64_t staked_energy_left = 0;
 };
 
 // Chain parameters by the node's own names (getTransactionFee, getMemoFee, ...).
@@ -69,6 +112,9 @@ struct ChainError {
 };
 template <typename T>
 using ChainResult = tl::expected<T, ChainError>;
+
+// The value of a parameter; nothing where the node does not name it.
+std::optional<std::int64_t> parameter(const ChainParameters& parameters, std::string_view name);
 
 // Every call has a deadline; none retries by itself.
 class Chain {
@@ -87,6 +133,14 @@ class Chain {
   virtual ChainResult<BroadcastAnswer> broadcast(ByteView transaction) = 0;
   virtual ChainResult<AccountState> account(const Address& address) = 0;
   virtual ChainResult<ChainParameters> parameters() = 0;
+  // What became of an included transaction, by the full node or the solidified view. Nothing when that view does not
+  // know it as included.
+  virtual ChainResult<std::optional<Execution>> execution(const Hash& txid, bool solid) = 0;
+  // The same of all transactions of a solidified block, in their order. Empty for an empty block and for one that is
+  // not there (yet): ask solidified_block for which.
+  virtual ChainResult<std::vector<Execution>> executions(std::int64_t number) = 0;
+  // Tries a call on the full node's state. Where `contract` is all zero, `data` is creation code to be tried.
+  virtual ChainResult<ConstantCall> call_constant(const ContractCall& call) = 0;
 };
 
 }  // namespace windlass::tron

@@ -57,6 +57,36 @@ protocol::NumberMessage number_message(std::int64_t number) {
   return message;
 }
 
+// Nothing when an address in it is none.
+template <typename Logs>
+std::optional<std::vector<ContractLog>> read_logs(const Logs& logs) {
+  std::vector<ContractLog> out;
+  for (const auto& log : logs) {
+    auto address = address_from_bytes(std::string("\x41") + log.address());
+    if (!address) return std::nullopt;
+    out.push_back({*address, {log.topics().begin(), log.topics().end()}, log.data()});
+  }
+  return out;
+}
+
+// Nothing when the answer is malformed.
+std::optional<Execution> read_execution(const protocol::TransactionInfo& info) {
+  auto txid = to_array<32>(info.id());
+  auto logs = read_logs(info.log());
+  if (!txid || !logs) return std::nullopt;
+  Execution execution{.txid = *txid,
+                      .block = info.blocknumber(),
+                      .block_ms = info.blocktimestamp(),
+                      .fee_sun = info.fee(),
+                      .energy = info.receipt().energy_usage_total(),
+                      .result = static_cast<int>(info.receipt().result()),
+                      .returned = info.contractresult_size() > 0 ? info.contractresult(0) : "",
+                      .message = info.resmessage(),
+                      .contract = address_from_bytes(info.contract_address()),
+                      .logs = *std::move(logs)};
+  return execution;
+}
+
 }  // namespace
 
 class Node::Impl {
@@ -85,14 +115,60 @@ class Node::Impl {
   }
 
   ChainResult<std::optional<std::int64_t>> inclusion(const Hash& txid, bool solid) {
+    auto found = execution(txid, solid);
+    if (!found) return tl::unexpected(found.error());
+    return *found ? std::optional((*found)->block) : std::nullopt;
+  }
+
+  ChainResult<std::optional<Execution>> execution(const Hash& txid, bool solid) {
     constexpr std::string_view method = "GetTransactionInfoById";
     protocol::BytesMessage request;
     request.set_value(std::string(view(txid)));
     auto info = call<protocol::TransactionInfo>(view_of(solid), method, request);
     if (!info) return tl::unexpected(info.error());
     if (info->id().empty()) return std::nullopt;
-    if (info->id() != view(txid)) return bad_answer(view_of(solid), method, "info of another transaction");
-    return info->blocknumber();
+    auto execution = read_execution(*info);
+    if (!execution) return bad_answer(view_of(solid), method, "a malformed info");
+    if (execution->txid != txid) return bad_answer(view_of(solid), method, "info of another transaction");
+    return execution;
+  }
+
+  ChainResult<std::vector<Execution>> executions(std::int64_t number) {
+    constexpr std::string_view method = "GetTransactionInfoByBlockNum";
+    auto infos = call<protocol::TransactionInfoList>(solidity_, method, number_message(number));
+    if (!infos) return tl::unexpected(infos.error());
+    std::vector<Execution> out;
+    for (const auto& info : infos->transactioninfo()) {
+      auto execution = read_execution(info);
+      if (!execution || execution->block != number)
+        return bad_answer(solidity_, method, "an info is malformed or of another block");
+      out.push_back(*std::move(execution));
+    }
+    return out;
+  }
+
+  ChainResult<ConstantCall> call_constant(const ContractCall& wanted) {
+    constexpr std::string_view method = "TriggerConstantContract";
+    protocol::TriggerSmartContract request;
+    request.set_owner_address(std::string(view(wanted.owner.bytes)));
+    if (wanted.contract != Address{}) request.set_contract_address(std::string(view(wanted.contract.bytes)));
+    request.set_call_value(wanted.value_sun);
+    request.set_data(wanted.data);
+    request.set_call_token_value(wanted.token_value);
+    request.set_token_id(wanted.token_id);
+    auto answer = call<protocol::TransactionExtention>(full_, method, request);
+    if (!answer) return tl::unexpected(answer.error());
+    auto logs = read_logs(answer->logs());
+    if (!logs) return bad_answer(full_, method, "a malformed log");
+    ConstantCall out{.energy = answer->energy_used(),
+                     .returned = answer->constant_result_size() > 0 ? answer->constant_result(0) : "",
+                     .message = answer->result().message(),
+                     .logs = *std::move(logs)};
+    // `result` is true of reverted ones too.
+    bool failed = answer->transaction().ret_size() > 0 &&
+                  answer->transaction().ret(0).ret() != protocol::Transaction::Result::SUCESS;
+    out.succeeded = answer->result().result() && !failed && out.message.empty();
+    return out;
   }
 
   ChainResult<BroadcastAnswer> broadcast(ByteView transaction) {
@@ -119,6 +195,8 @@ class Node::Impl {
     state.tokens.assign(account->assetv2().begin(), account->assetv2().end());
     std::sort(state.tokens.begin(), state.tokens.end());
     state.free_bandwidth_left = resource->freenetlimit() - resource->freenetused();
+    state.staked_bandwidth_left = resource->netlimit() - resource->netused();
+    state.staked_energy_left = resource->energylimit() - resource->energyused();
     return state;
   }
 
@@ -219,6 +297,15 @@ ChainResult<AccountState> Node::account(const Address& address) {
 }
 ChainResult<ChainParameters> Node::parameters() {
   return impl_->parameters();
+}
+ChainResult<std::optional<Execution>> Node::execution(const Hash& txid, bool solid) {
+  return impl_->execution(txid, solid);
+}
+ChainResult<std::vector<Execution>> Node::executions(std::int64_t number) {
+  return impl_->executions(number);
+}
+ChainResult<ConstantCall> Node::call_constant(const ContractCall& call) {
+  return impl_->call_constant(call);
 }
 
 }  // namespace windlass::tron

@@ -35,6 +35,9 @@ class Node final : public Chain {
   ChainResult<BroadcastAnswer> broadcast(ByteView transaction) override;
   ChainResult<AccountState> account(const Address& address) override;
   ChainResult<ChainParameters> parameters() override;
+  ChainResult<std::optional<Execution>> execution(const Hash& txid, bool solid) override;
+  ChainResult<std::vector<Execution>> executions(std::int64_t number) override;
+  ChainResult<ConstantCall> call_constant(const ContractCall& call) override;
 
  private:
   class Impl;

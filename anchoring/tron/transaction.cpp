@@ -10,6 +10,7 @@ namespace {
 constexpr std::int64_t result_allowance_bytes = 64;  // java-tron's MAX_RESULT_SIZE_IN_TX
 constexpr std::size_t signature_bytes = 65;          // nodes ignore what follows
 constexpr std::uint8_t v_offset = 27;                // how wallets write the recovery id
+constexpr std::size_t operations_bytes = 32;         // a permission's bit mask of contract types
 
 template <typename Message>
 bool parse(Message& message, ByteView bytes) {
@@ -50,20 +51,36 @@ std::optional<TransferContract> read_transfer(const google::protobuf::Any& param
   return TransferContract{*owner, *to, message.amount(), std::move(token_id)};
 }
 
-std::variant<OtherContract, TransferContract> read_contract(const protocol::Transaction::Contract& contract) {
+std::optional<ContractCall> read_call(const google::protobuf::Any& parameter) {
+  protocol::TriggerSmartContract message;
+  if (!parameter.UnpackTo(&message)) return std::nullopt;
+  auto owner = address_from_bytes(message.owner_address());
+  auto contract = address_from_bytes(message.contract_address());
+  if (!owner || !contract) return std::nullopt;
+  return ContractCall{*owner,
+                      *contract,
+                      message.data(),
+                      message.call_value(),
+                      message.call_token_value(),
+                      message.token_id()};
+}
+
+std::variant<OtherContract, TransferContract, ContractCall> read_contract(
+    const protocol::Transaction::Contract& contract) {
   std::optional<TransferContract> transfer;
   if (contract.type() == protocol::Transaction::Contract::TransferContract)
     transfer = read_transfer<protocol::TransferContract>(contract.parameter(), {});
   else if (contract.type() == protocol::Transaction::Contract::TransferAssetContract)
     transfer = read_transfer<protocol::TransferAssetContract>(contract.parameter(), {});
   if (transfer) return *transfer;
+  if (contract.type() == protocol::Transaction::Contract::TriggerSmartContract)
+    if (auto call = read_call(contract.parameter())) return *call;
   return OtherContract{static_cast<int>(contract.type())};
 }
 
-}  // namespace
-
-SignedTransaction sign_transfer(const TransferContract& transfer, const TransactionFrame& frame,
-                                const SecretKey& key) {
+// `set` fills in type and parameter of the one contract.
+template <typename Set>
+SignedTransaction sign_contract(const TransactionFrame& frame, const SecretKey& key, Set set) {
   protocol::Transaction transaction;
   auto& raw = *transaction.mutable_raw_data();
   ByteView reference = view(frame.reference.id);
@@ -71,14 +88,106 @@ SignedTransaction sign_transfer(const TransferContract& transfer, const Transact
   raw.set_ref_block_hash(std::string(reference.substr(8, 8)));
   raw.set_expiration(frame.expiration_ms);
   raw.set_data(frame.memo);
-  set_contract(*raw.add_contract(), transfer);
+  auto& contract = *raw.add_contract();
+  set(contract);
+  contract.set_permission_id(frame.permission_id);
   raw.set_timestamp(frame.timestamp_ms);
+  raw.set_fee_limit(frame.fee_limit_sun);
 
   Hash txid = sha256(raw.SerializeAsString());
   RecoverableSignature signature = key.sign_recoverable(txid);
   if (signature[64] < v_offset) signature[64] = static_cast<std::uint8_t>(signature[64] + v_offset);
   transaction.add_signature(std::string(view(signature)));
   return {transaction.SerializeAsString(), txid, frame.expiration_ms};
+}
+
+void add_keys(protocol::Permission& permission, const std::vector<PermissionUpdate::Key>& keys) {
+  for (const auto& key : keys) {
+    auto& added = *permission.add_keys();
+    added.set_address(bytes_of(key.address));
+    added.set_weight(key.weight);
+  }
+}
+
+// A bit for each contract type, lowest first.
+std::string operations_mask(const std::vector<int>& types) {
+  std::string mask(operations_bytes, '\0');
+  for (int type : types) {
+    auto bit = static_cast<std::size_t>(type);
+    mask.at(bit / 8) = static_cast<char>(static_cast<unsigned char>(mask[bit / 8]) | 1u << (bit % 8));
+  }
+  return mask;
+}
+
+}  // namespace
+
+std::optional<std::int64_t> parameter(const ChainParameters& parameters, std::string_view name) {
+  for (const auto& [key, value] : parameters)
+    if (key == name) return value;
+  return std::nullopt;
+}
+
+SignedTransaction sign_transfer(const TransferContract& transfer, const TransactionFrame& frame,
+                                const SecretKey& key) {
+  return sign_contract(frame, key, [&](auto& contract) { set_contract(contract, transfer); });
+}
+
+SignedTransaction sign_call(const ContractCall& call, const TransactionFrame& frame, const SecretKey& key) {
+  protocol::TriggerSmartContract message;
+  message.set_owner_address(bytes_of(call.owner));
+  message.set_contract_address(bytes_of(call.contract));
+  message.set_call_value(call.value_sun);
+  message.set_data(call.data);
+  message.set_call_token_value(call.token_value);
+  message.set_token_id(call.token_id);
+  return sign_contract(frame, key, [&](auto& contract) {
+    contract.set_type(protocol::Transaction::Contract::TriggerSmartContract);
+    contract.mutable_parameter()->PackFrom(message);
+  });
+}
+
+SignedTransaction sign_creation(const ContractCreation& creation, const TransactionFrame& frame,
+                                const SecretKey& key) {
+  protocol::CreateSmartContract message;
+  message.set_owner_address(bytes_of(creation.owner));
+  auto& contract = *message.mutable_new_contract();
+  contract.set_origin_address(bytes_of(creation.owner));
+  contract.set_abi(creation.abi);
+  contract.set_bytecode(creation.code);
+  contract.set_consume_user_resource_percent(creation.consume_user_resource_percent);
+  contract.set_name(creation.name);
+  contract.set_origin_energy_limit(creation.origin_energy_limit);
+  return sign_contract(frame, key, [&](auto& made) {
+    made.set_type(protocol::Transaction::Contract::CreateSmartContract);
+    made.mutable_parameter()->PackFrom(message);
+  });
+}
+
+SignedTransaction sign_permission_update(const PermissionUpdate& update, const TransactionFrame& frame,
+                                         const SecretKey& key) {
+  protocol::AccountPermissionUpdateContract message;
+  message.set_owner_address(bytes_of(update.account));
+  auto& owner = *message.mutable_owner();
+  owner.set_permission_name("owner");
+  owner.set_threshold(1);
+  add_keys(owner, update.owner_keys);
+  auto& active = *message.add_actives();
+  active.set_type(protocol::Permission::Active);
+  active.set_permission_name(update.active_name);
+  active.set_threshold(update.active_threshold);
+  active.set_operations(operations_mask(update.active_operations));
+  add_keys(active, update.active_keys);
+  return sign_contract(frame, key, [&](auto& contract) {
+    contract.set_type(protocol::Transaction::Contract::AccountPermissionUpdateContract);
+    contract.mutable_parameter()->PackFrom(message);
+  });
+}
+
+Address created_address(const Hash& txid, const Address& owner) {
+  Hash hash = keccak256(std::string(view(txid)) + std::string(view(owner.bytes)));
+  Address address = owner;  // keeps the prefix
+  std::copy(hash.begin() + 12, hash.end(), address.bytes.begin() + 1);
+  return address;
 }
 
 std::optional<ChainTransaction> parse_transaction(ByteView transaction) {
@@ -94,9 +203,12 @@ std::optional<ChainTransaction> parse_transaction(ByteView transaction) {
   out.memo = raw.data();
   out.expiration_ms = raw.expiration();
   out.contract = read_contract(raw.contract(0));
+  out.fee_limit_sun = raw.fee_limit();
+  out.permission_id = raw.contract(0).permission_id();
   if (outer.ret_size() > 0) {
     protocol::Transaction::Result result;
     if (!parse(result, outer.ret(0))) return std::nullopt;
+    out.result = static_cast<int>(result.contractret());
     out.succeeded = result.contractret() == protocol::Transaction::Result::SUCCESS;
   }
   return out;
@@ -110,10 +222,13 @@ std::int64_t bandwidth_of(ByteView transaction) {
   return static_cast<std::int64_t>(parsed.ByteSizeLong()) + result_allowance_bytes;
 }
 
-std::optional<PublicKey> signer_key(const ChainTransaction& transaction, const Address& owner) {
+std::optional<PublicKey> any_signer_key(const ChainTransaction& transaction) {
   if (transaction.signatures.size() != 1) return std::nullopt;
-  auto key =
-      recover_key(ByteView(transaction.signatures.front()).substr(0, signature_bytes), transaction.txid);
+  return recover_key(ByteView(transaction.signatures.front()).substr(0, signature_bytes), transaction.txid);
+}
+
+std::optional<PublicKey> signer_key(const ChainTransaction& transaction, const Address& owner) {
+  auto key = any_signer_key(transaction);
   if (!key || address_of(*key) != owner) return std::nullopt;
   return key;
 }

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "anchoring/tron/transaction.h"
+#include "anchoring/contract/anchor_contract.h"
 
 namespace windlass::anchoring {
 namespace {
@@ -13,13 +13,25 @@ using tl::unexpected;
 constexpr int dup_transaction_error = 5;
 constexpr int not_enough_effective_connection = 11;
 
-// A serialized anchor transaction before the first one was signed: 242 bytes and the 64 that the chain adds,
-// and one for the difference in lengths.
-constexpr std::int64_t usual_bandwidth = 307;
-
 bool may_be_in_pool(const tron::BroadcastAnswer& answer) {
   return answer.result || answer.code == dup_transaction_error ||
          (answer.code == not_enough_effective_connection && answer.message.find("P2P") != std::string::npos);
+}
+
+// protocol.Transaction.Result.contractResult, of those that a call can end with.
+std::string result_name(int result) {
+  switch (result) {
+    case 2:
+      return "REVERT";
+    case 8:
+      return "ILLEGAL_OPERATION";
+    case 10:
+      return "OUT_OF_ENERGY";
+    case 11:
+      return "OUT_OF_TIME";
+    default:
+      return fmt::format("result {}", result);
+  }
 }
 
 std::string describe(const Anchor& anchor) {
@@ -39,7 +51,7 @@ Worker::Worker(WorkerOptions options, SecretKey key, const Clock& clock, tron::C
                LedgerClient& ledger, Store& store)
     : options_(options),
       key_(std::move(key)),
-      address_(tron::address_of(key_.public_key())),
+      address_(options_.account.value_or(tron::address_of(key_.public_key()))),
       clock_(clock),
       chain_(chain),
       ledger_(ledger),
@@ -74,6 +86,7 @@ Worker::StepResult Worker::seal_if_due() {
   auto due = is_due(*info, last);
   if (!due) return unexpected(due.error());
   if (!*due) return Step{};
+  if (auto may = may_anchor(*info); !may) return unexpected(may.error());
   auto anchor = take_checkpoint(*info, last);
   if (!anchor) return unexpected(anchor.error());
   anchor->id = store_.add_anchor(*anchor);
@@ -159,10 +172,135 @@ tl::expected<void, std::string> Worker::check_consistent(const Anchor& last, con
   return {};
 }
 
+// --- what it costs
+
+tl::unexpected<std::string> Worker::stop(std::string why) {
+  status_.stopped = why;
+  return unexpected(std::move(why));
+}
+
+tl::expected<void, std::string> Worker::may_anchor(const LedgerInfo& info) {
+  if (options_.contract && info.anchor_contract != options_.contract)
+    return stop(fmt::format(
+        "anchor.contract is {}, but the ledger's genesis names {}: nobody would look for anchors there",
+        tron::to_base58(*options_.contract),
+        info.anchor_contract ? tron::to_base58(*info.anchor_contract) : "none"));
+  if (auto pause = check_pause(); !pause) return pause;
+  auto cost = price(info.size, Hash{});
+  if (!cost) return unexpected(cost.error());
+  return {};
+}
+
+// After anchors that failed in their blocks, each of which has cost its fee.
+tl::expected<void, std::string> Worker::check_pause() {
+  std::int64_t now_ms = clock_.now_ms();
+  int failures = 0;
+  std::int64_t last_ms = 0;
+  for (const auto& anchor : store_.newest_anchors((now_ms - heartbeat_ms) * 1000, failures_counted)) {
+    bool failed = anchor.state == AnchorState::expired && anchor.block != 0;
+    if (!failed) break;
+    if (failures++ == 0) last_ms = anchor.block_ms;
+  }
+  if (failures == 0) return {};
+  std::int64_t pause_ms = std::min(longest_failure_pause_ms, failure_pause_ms << (failures - 1));
+  if (now_ms >= last_ms + pause_ms) return {};
+  return stop(
+      fmt::format("the last {} anchors failed in their blocks and cost their fees; the next is tried {} s "
+                  "after the last",
+                  failures, pause_ms / 1000));
+}
+
+tron::SignedTransaction Worker::make_transaction(std::uint64_t size, const Hash& root,
+                                                 tron::TransactionFrame frame) const {
+  frame.permission_id = options_.permission_id;
+  if (options_.contract)
+    return tron::sign_call({address_, *options_.contract, tron::anchor_contract::anchor_call(size, root)},
+                           frame, key_);
+  frame.memo = anchor_memo(size, root);
+  return tron::sign_transfer({address_, options_.to, 1, ""}, frame, key_);
+}
+
+tl::expected<AnchorCost, std::string> Worker::price(std::uint64_t size, const Hash& root) {
+  auto parameters = chain_.parameters();
+  if (!parameters) return unexpected(parameters.error().message);
+  auto cost = price_at(*parameters, size, root);
+  if (!cost) return cost;
+  if (auto within = check_ceilings(*parameters, *cost); !within) return unexpected(within.error());
+  status_.stopped.clear();
+  return cost;
+}
+
+tl::expected<AnchorCost, std::string> Worker::price_at(const tron::ChainParameters& parameters,
+                                                       std::uint64_t size, const Hash& root) {
+  auto sun_a_byte = tron::parameter(parameters, "getTransactionFee"),
+       sun_an_energy = tron::parameter(parameters, "getEnergyFee"),
+       memo_sun = tron::parameter(parameters, "getMemoFee");
+  if (!sun_a_byte || !sun_an_energy || !memo_sun)
+    return unexpected(std::string("the node does not say what bandwidth, energy and memos cost"));
+  AnchorCost cost;
+  if (options_.contract) {
+    auto tried =
+        chain_.call_constant({address_, *options_.contract, tron::anchor_contract::anchor_call(size, root)});
+    if (!tried) return unexpected(tried.error().message);
+    if (!tried->succeeded)
+      return stop(fmt::format("the anchor contract {} would refuse {}: {} {}",
+                              tron::to_base58(*options_.contract), tron::to_base58(address_), tried->message,
+                              tron::anchor_contract::revert_reason(tried->returned)));
+    cost.energy = tried->energy;
+    cost.energy_sun = tried->energy * *sun_an_energy;
+    cost.fee_limit_sun = cost.energy_sun + cost.energy_sun * energy_headroom_percent / 100;
+  }
+  std::int64_t now_ms = clock_.now_ms();
+  tron::TransactionFrame frame{{}, now_ms, now_ms + expiration_ahead_ms, {}, cost.fee_limit_sun};
+  cost.bandwidth = tron::bandwidth_of(make_transaction(size, root, frame).bytes);
+  cost.total_sun = cost.energy_sun + cost.bandwidth * *sun_a_byte;
+  if (!options_.contract) cost.total_sun += *memo_sun + 1;  // and what is transferred
+  return cost;
+}
+
+tl::expected<void, std::string> Worker::check_ceilings(const tron::ChainParameters& parameters,
+                                                       AnchorCost& cost) {
+  if (options_.max_fee_sun > 0) {
+    if (cost.total_sun > options_.max_fee_sun)
+      return stop(
+          fmt::format("an anchor costs {} sun now, more than anchor.max_fee_sun ({}); nothing is anchored",
+                      cost.total_sun, options_.max_fee_sun));
+    std::int64_t room = options_.max_fee_sun - (cost.total_sun - cost.energy_sun);
+    cost.fee_limit_sun = std::min(cost.fee_limit_sun, room);
+  }
+  if (options_.max_fee_sun_per_day > 0) {
+    auto spent = spent_in_a_day(parameters);
+    if (!spent) return unexpected(spent.error());
+    if (*spent + cost.total_sun > options_.max_fee_sun_per_day)
+      return stop(fmt::format(
+          "anchors of the last 24 hours took up to {} sun, and one more costs {}: together more than "
+          "anchor.max_fee_sun_per_day ({}); nothing is anchored",
+          *spent, cost.total_sun, options_.max_fee_sun_per_day));
+  }
+  return {};
+}
+
+// At most, by what was signed; one that never landed cost nothing.
+tl::expected<std::int64_t, std::string> Worker::spent_in_a_day(const tron::ChainParameters& parameters) {
+  std::int64_t sun = 0, since_us = (clock_.now_ms() - heartbeat_ms) * 1000;
+  for (const auto& anchor : store_.newest_anchors(since_us, anchors_a_day)) {
+    bool never_landed = anchor.state == AnchorState::expired && anchor.block == 0;
+    if (anchor.transaction.empty() || never_landed) continue;
+    auto transaction = tron::parse_transaction(anchor.transaction);
+    if (!transaction) return unexpected(describe(anchor) + ": its stored transaction does not parse");
+    sun += transaction->fee_limit_sun +
+           tron::bandwidth_of(anchor.transaction) * *tron::parameter(parameters, "getTransactionFee");
+    if (!transaction->memo.empty()) sun += *tron::parameter(parameters, "getMemoFee") + 1;
+  }
+  return sun;
+}
+
 // --- signing and sending
 
 Worker::StepResult Worker::sign(Anchor anchor) {
   std::int64_t now_ms = clock_.now_ms();
+  auto cost = price(anchor.size, anchor.root);
+  if (!cost) return unexpected(cost.error());
   if (now_ms - anchor.sealed_us / 1000 > unsigned_checkpoint_life_ms) {
     auto info = ledger_.info();
     if (!info) return unexpected(info.error().message);
@@ -176,9 +314,9 @@ Worker::StepResult Worker::sign(Anchor anchor) {
   auto reference = chain_.solidified_head();
   if (!reference) return unexpected(reference.error().message);
   // Expirations are held against the chain's time, not against the clock of this machine.
-  tron::TransactionFrame frame{*reference, now_ms, head->timestamp_ms + expiration_ahead_ms,
-                               anchor_memo(anchor.size, anchor.root)};
-  auto transaction = tron::sign_transfer({address_, options_.to, 1, ""}, frame, key_);
+  tron::TransactionFrame frame{
+      *reference, now_ms, head->timestamp_ms + expiration_ahead_ms, {}, cost->fee_limit_sun};
+  auto transaction = make_transaction(anchor.size, anchor.root, frame);
   anchor.transaction = std::move(transaction.bytes);
   anchor.transaction_id = transaction.txid;
   anchor.expiration_ms = transaction.expiration_ms;
@@ -259,10 +397,34 @@ Worker::StepResult Worker::settle(Anchor anchor, std::int64_t number) {
                                   to_hex(anchor.transaction_id)));
   anchor.block = number;
   anchor.block_ms = (*block)->ref.timestamp_ms;
-  if (!found->succeeded)
-    return move(std::move(anchor), AnchorState::expired, "failed", "failed in its block");
+  auto failure = failure_of(*found, number);
+  if (!failure) return unexpected(failure.error());
+  if (!failure->empty())
+    return move(std::move(anchor), AnchorState::expired, "failed", "failed in its block: " + *failure);
   anchor.solidified_us = clock_.now_ms() * 1000;
   return move(std::move(anchor), AnchorState::solidified, "solidified", fmt::format("in block {}", number));
+}
+
+tl::expected<std::string, std::string> Worker::failure_of(const tron::ChainTransaction& transaction,
+                                                          std::int64_t block) {
+  const auto* call = std::get_if<tron::ContractCall>(&transaction.contract);
+  if (!call) return std::string(transaction.succeeded ? "" : result_name(transaction.result));
+  auto executions = chain_.executions(block);
+  if (!executions) return unexpected(executions.error().message);
+  auto execution = std::find_if(executions->begin(), executions->end(),
+                                [&](const auto& one) { return one.txid == transaction.txid; });
+  if (execution == executions->end())
+    return unexpected(fmt::format("the node does not say what became of {} in solidified block {}",
+                                  to_hex(transaction.txid), block));
+  if (!transaction.succeeded)
+    return fmt::format("{} {} {}, after {} energy for {} sun", result_name(transaction.result),
+                       execution->message, tron::anchor_contract::revert_reason(execution->returned),
+                       execution->energy, execution->fee_sun);
+  // A contract that takes any call is not the anchor contract.
+  auto wanted = tron::anchor_contract::read_anchor_call(call->data);
+  for (const auto& log : execution->logs)
+    if (wanted && tron::anchor_contract::read_anchored(log, call->contract) == wanted) return std::string();
+  return std::string("the contract did not emit Anchored");
 }
 
 Worker::StepResult Worker::move(Anchor anchor, AnchorState to, std::string_view outcome,
@@ -289,21 +451,21 @@ tl::expected<void, std::string> Worker::refresh_status() {
   auto oldest = oldest_new(status_.solidified_size, std::max(info->size, status_.solidified_size));
   if (!oldest) return unexpected(oldest.error());
   status_.oldest_unanchored_us = *oldest ? std::max<std::int64_t>(0, clock_.now_ms() * 1000 - **oldest) : 0;
+  // What stands in the way is told by `stopped`.
+  static_cast<void>(may_anchor(*info));
   return refresh_balance();
 }
 
 tl::expected<void, std::string> Worker::refresh_balance() {
   auto account = chain_.account(address_);
   if (!account) return unexpected(account.error().message);
+  status_.balance_sun = account->balance_sun;
   auto parameters = chain_.parameters();
   if (!parameters) return unexpected(parameters.error().message);
-  auto parameter = [&](std::string_view wanted) -> std::int64_t {
-    for (const auto& [key, value] : *parameters)
-      if (key == wanted) return value;
-    return 0;
-  };
-  status_.balance_sun = account->balance_sun;
-  status_.anchor_cost_sun = usual_bandwidth * parameter("getTransactionFee") + parameter("getMemoFee") + 1;
+  auto cost = price_at(*parameters, status_.solidified_size, Hash{});
+  if (!cost && cost.error() == status_.stopped) return {};  // told already: none can be made
+  if (!cost) return unexpected(cost.error());
+  status_.anchor_cost_sun = cost->total_sun;
   status_.runway_ms = status_.balance_sun / status_.anchor_cost_sun * options_.interval_ms;
   return {};
 }

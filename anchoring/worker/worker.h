@@ -1,6 +1,6 @@
-// Anchors the log: has it sealed, and puts the sealed checkpoint's size and root into a TRON transaction (the
-// memo of a transfer of 1 sun). One anchor is under way at a time; the next covers everything newer, so one
-// transaction catches up after an outage.
+// Anchors the log: has it sealed, and puts the sealed checkpoint's size and root into a TRON transaction: a
+// call of the anchor contract, or the memo of a transfer of 1 sun. One anchor is under way at a time; the
+// next covers everything newer, so one transaction catches up after an outage.
 //
 //              seal requested,        transaction       a node has it
 //   (is due) ── checkpoint ──> sealed ── saved ──> signed ──────────> broadcast <───────┐
@@ -11,18 +11,23 @@
 //                                                    v solidified block up to then            │ the block is
 //                                                    solid,
 //                                                 expired <───────────────────────────────────┘ but it failed
-//                                                 in it
+//                                                 in it (REVERT, OUT_OF_ENERGY)
 //
 // TRON knows no account nonces: two variants of a transfer can both land. So what is signed is saved before
 // it is sent (a crash in between loses nothing and signs nothing twice), only identical bytes are ever sent
 // again, and a new anchor begins only when the last is in a final state: solidified, or `expired` by the
 // proof of absence_scan.h.
 //
+// What an anchor costs is tried and priced before it is sealed, and again before it is signed: above the
+// operator's ceilings, or where the contract would refuse it, nothing is anchored and step() says why. One
+// that failed in its block has cost its fee: the next waits, longer each time.
+//
 // step() looks at what is stored and at the chain, does at most one transition, and saves it: it may be
 // killed anywhere.
 #pragma once
 
 #include "anchoring/ledger_client.h"
+#include "anchoring/tron/transaction.h"
 #include "anchoring/worker/absence_scan.h"
 
 namespace windlass::anchoring {
@@ -45,10 +50,35 @@ constexpr std::uint64_t max_new_seals = 64;
 // Blocks read in one step of an absence scan: it takes no longer than one call may.
 constexpr int scan_blocks_per_step = 50;
 
+// A transaction's energy is limited to what it was found to need and so much more: the network raises the
+// price of a contract that is called very often, by a fifth at a time.
+constexpr std::int64_t energy_headroom_percent = 30;
+// After the first anchor that failed in its block; doubled for each further one.
+constexpr std::int64_t failure_pause_ms = 60'000, longest_failure_pause_ms = 6LL * 60 * 60 * 1000;
+// Anchors looked at for failures in a row; the pause does not grow any more long before.
+constexpr std::size_t failures_counted = 16;
+// Anchors of a day whose fees are summed up: at the shortest interval there are so many.
+constexpr std::size_t anchors_a_day = 86'400;
+
 struct WorkerOptions {
-  tron::Address to;  // the transfer's other end: any existing account but the anchor's own
+  tron::Address
+      to;  // the transfer's other end: any existing account but the anchor's own; only without a contract
   std::int64_t interval_ms = anchor_interval_default_ms;
-  std::uint64_t every_entries = 0;  // anchors earlier when so many are new; 0: by time only
+  std::uint64_t every_entries = 0;        // anchors earlier when so many are new; 0: by time only
+  std::optional<tron::Address> contract;  // anchors are calls of it
+  std::optional<tron::Address>
+      account;                   // that sends them, where the key is not its owner's but of a permission
+  int permission_id = 0;         // of that permission
+  std::int64_t max_fee_sun = 0;  // ceiling for one anchor; 0: none
+  std::int64_t max_fee_sun_per_day = 0;  // for those of 24 hours; 0: none
+};
+
+// What one anchor costs at the chain's present prices, with nothing staked and no free bandwidth left.
+struct AnchorCost {
+  std::int64_t bandwidth = 0, energy = 0;
+  std::int64_t energy_sun = 0;     // part of the total
+  std::int64_t fee_limit_sun = 0;  // for the energy
+  std::int64_t total_sun = 0;
 };
 
 // u64 big-endian size || 32-byte root
@@ -62,8 +92,10 @@ struct WorkerStatus {
   std::int64_t oldest_unanchored_us =
       0;                             // age of the oldest entry (but seals) in no solidified anchor; 0: none
   std::int64_t balance_sun = 0;      // of the anchor's address
-  std::int64_t anchor_cost_sun = 0;  // of one anchor, without free bandwidth
+  std::int64_t anchor_cost_sun = 0;  // of one anchor, without free bandwidth and nothing staked
   std::int64_t runway_ms = 0;        // how long the balance lasts at one anchor an interval
+  // Why nothing is anchored until somebody does something about it; empty: nothing is in the way.
+  std::string stopped;
 };
 
 class Worker {
@@ -98,6 +130,22 @@ class Worker {
   tl::expected<void, std::string> check_consistent(const Anchor& last, const Anchor& next);
   // The time of the first entry at or after `size` that is no seal.
   tl::expected<std::optional<core::TimeUs>, std::string> oldest_new(std::uint64_t from, std::uint64_t size);
+
+  // What speaks against anchoring now, but for the chain and the ledger not answering.
+  tl::expected<void, std::string> may_anchor(const LedgerInfo& info);
+  tl::expected<void, std::string> check_pause();
+  // Of an anchor of that size and root; an error where it is not to be made.
+  tl::expected<AnchorCost, std::string> price(std::uint64_t size, const Hash& root);
+  tl::expected<AnchorCost, std::string> price_at(const tron::ChainParameters& parameters, std::uint64_t size,
+                                                 const Hash& root);
+  tl::expected<void, std::string> check_ceilings(const tron::ChainParameters& parameters, AnchorCost& cost);
+  tl::expected<std::int64_t, std::string> spent_in_a_day(const tron::ChainParameters& parameters);
+  tron::SignedTransaction make_transaction(std::uint64_t size, const Hash& root,
+                                           tron::TransactionFrame frame) const;
+  tl::unexpected<std::string> stop(std::string why);
+  // Why a transaction in a solidified block does not anchor; nothing where it does.
+  tl::expected<std::string, std::string> failure_of(const tron::ChainTransaction& transaction,
+                                                    std::int64_t block);
 
   StepResult sign(Anchor anchor);
   StepResult pursue(Anchor anchor);  // signed or broadcast

@@ -216,13 +216,16 @@ std::string verified_json(const Verified& verified) {
       .add("chains", verified.chains)
       .add("checkpoint_size", verified.checkpoint.size)
       .add("anchored_entries", verified.anchored_entries);
-  if (verified.anchor)
-    object.add("anchored_by", tron::to_base58(verified.anchored_by))
-        .add("transaction", to_hex(verified.anchor->transaction_id))
+  if (verified.anchor) {
+    object.add("anchored_by", tron::to_base58(verified.anchor->sender));
+    if (verified.anchor->contract)
+      object.add("anchor_contract", tron::to_base58(*verified.anchor->contract));
+    object.add("transaction", to_hex(verified.anchor->transaction_id))
         .add("block", verified.anchor->block.number)
         .add("anchored_size", verified.anchor->checkpoint.size);
-  else
+  } else {
     object.add("not_anchored_because", verified.not_anchored_because);
+  }
   object.add("complete", verified.snapshot.has_value());
   if (const auto& snapshot = verified.snapshot) {
     object.add("snapshot_sequence", snapshot->sequence.value)

@@ -14,7 +14,12 @@
 #include <iostream>
 #include <thread>
 
+#include "anchoring/clock.h"
+#include "anchoring/contract/deployment.h"
 #include "client/connection.h"
+#include "client/dev/deposit.h"
+#include "client/dev/faucet.h"
+#include "ops/key_file.h"
 #include "ops/stop_signal.h"
 
 namespace windlass::dev {
@@ -89,8 +94,8 @@ class System {
     auto postgres = start_postgres(settings_.cluster(), settings_.logs());
     if (!postgres) return tl::unexpected(postgres.error());
     parts_.push_back(*std::move(postgres));
-    for (auto step :
-         {&System::start_devchain, &System::migrate, &System::start_server, &System::start_anchor})
+    for (auto step : {&System::start_devchain, &System::deploy_contract, &System::migrate,
+                      &System::start_server, &System::start_anchor})
       if (auto done = (this->*step)(); !done) return done;
     return {};
   }
@@ -101,6 +106,8 @@ class System {
       if (auto dead = first_dead()) return dead;
     return std::nullopt;
   }
+
+  const Settings& settings() const { return settings_; }
 
   void stop_all(std::chrono::milliseconds patience = fault_patience) {
     while (!parts_.empty()) {
@@ -119,6 +126,23 @@ class System {
          "--genesis", (settings_.dir / genesis_file).string()},
         settings_.logs() / "devchain.log"};
     return launch(spec, [&] { return accepts(settings_.ports.tron); });
+  }
+  // Of a new system: before its ledger's genesis is made, which names the contract for good.
+  tl::expected<void, std::string> deploy_contract() {
+    if (settings_.anchor_contract != Settings::to_be_deployed) return {};
+    auto key = ops::read_key_file(settings_.key_file("anchor"));
+    if (!key) return tl::unexpected(key.error());
+    tron::Node chain = connect_node(settings_);
+    auto prepared = tron::prepare_anchor_contract(chain, *key, SystemClock().now_ms());
+    if (!prepared) return tl::unexpected("the anchor contract: " + prepared.error());
+    auto until = std::chrono::steady_clock::now() + credit_patience(settings_);
+    auto wait = [&] {
+      return !stop_.wait(poll_interval) && std::chrono::steady_clock::now() < until && !first_dead();
+    };
+    auto done = tron::send_until_solid(chain, prepared->transaction, wait);
+    if (!done) return tl::unexpected("the anchor contract: " + done.error());
+    settings_.anchor_contract = tron::to_base58(*done->contract);
+    return save(settings_);
   }
   tl::expected<void, std::string> migrate() {
     ProcessSpec spec{"windlassd --migrate",
@@ -191,12 +215,14 @@ std::string summary(const Settings& settings) {
       "  ledger    {}  (gRPC)\n"
       "  explorer  {}/\n"
       "  TRON      {}  (devchain: a block every {} ms, solid after {})\n"
+      "  anchored  {}\n"
       "  database  {}\n"
       "  logs      {}\n"
       "For other shells: eval \"$(windlass dev env --dir {})\"\n",
       settings.grpc_address(), settings.http_url(), settings.tron_address(), settings.block_interval_ms,
-      settings.solid_after, database_url(settings.cluster(), owner_role), settings.logs().string(),
-      settings.dir.string());
+      settings.solid_after,
+      settings.anchors_by_contract() ? "through contract " + settings.anchor_contract : "by memo",
+      database_url(settings.cluster(), owner_role), settings.logs().string(), settings.dir.string());
 }
 
 // `ready` hears the summary once everything answers.
@@ -225,7 +251,7 @@ int run_system(const Options& options, const std::function<void(const std::strin
     if (stop.wait(0ms)) return exit_done;
     return complain(started.error());
   }
-  ready(summary(*settings));
+  ready(summary(system.settings()));
   auto fault = system.supervise();
   system.stop_all(fault ? fault_patience : stop_patience);
   fs::remove(settings->dir / pid_file, ignored);

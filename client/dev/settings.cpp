@@ -91,7 +91,10 @@ bool write_file(const fs::path& path, const std::string& text) {
 std::string conf_text(const Settings& settings) {
   std::string text = "# Of a Windlass development system: what `windlass dev` keeps between runs.\n";
   for (const auto& field : fields) text += fmt::format("{} = {}\n", field.name, field.get(settings));
-  return text + fmt::format("log_vkey = {}\ncustody = {}\n", settings.log_vkey, settings.custody);
+  text += fmt::format("log_vkey = {}\ncustody = {}\n", settings.log_vkey, settings.custody);
+  if (!settings.anchor_contract.empty())
+    text += fmt::format("anchor_contract = {}\n", settings.anchor_contract);
+  return text;
 }
 
 tl::expected<tron::Address, std::string> address_in(const fs::path& key_file) {
@@ -180,11 +183,17 @@ operator_key = "{}"
 gateway_key = "{}"
 anchor_key = "{}"
 anchor_address = "{}"
-custody_address = "{}"
+{}custody_address = "{}"
 )",
       database_url(settings.cluster(), "windlass_server"), settings.grpc_address(), settings.ports.http,
       settings.ports.metrics, (settings.dir / "log").string(), settings.key_file("log").string(),
-      key["operator"], key["gateway"], key["anchor"], tron::to_base58(*anchor), settings.custody);
+      key["operator"], key["gateway"], key["anchor"], tron::to_base58(*anchor),
+      settings.anchors_by_contract() ? fmt::format("anchor_contract = \"{}\"\n", settings.anchor_contract)
+                                     : "",
+      settings.custody);
+  std::string where = settings.anchors_by_contract()
+                          ? fmt::format("contract = \"{}\"", settings.anchor_contract)
+                          : fmt::format("to = \"{}\"", tron::to_base58(*to));
   std::string worker = fmt::format(
       R"([ledger]
 address = "{0}"
@@ -199,7 +208,7 @@ poll_interval_ms = {9}
 
 [anchor]
 key_file = "{3}"
-to = "{4}"
+{4}
 interval_ms = {5}
 
 [gateway]
@@ -211,7 +220,7 @@ start_block = 1
 listen = "127.0.0.1:{8}"
 )",
       settings.grpc_address(), database_url(settings.cluster(), "windlass_anchor"), settings.tron_address(),
-      settings.key_file("anchor").string(), tron::to_base58(*to), settings.anchor_interval_ms,
+      settings.key_file("anchor").string(), where, settings.anchor_interval_ms,
       settings.key_file("gateway").string(), settings.custody, settings.ports.anchor_metrics,
       std::clamp<std::int64_t>(settings.block_interval_ms / 2, 50, 1000));
   if (!write_file(settings.dir / server_conf, server))
@@ -244,6 +253,7 @@ tl::expected<Settings, std::string> make_system(const fs::path& dir, const Optio
         fmt::format("{} holds something else; name an empty or a new folder with --dir", dir.string()));
   fs::remove_all(dir / "keys", failed);  // of a start that was interrupted: nothing was made with them
   Settings settings{.dir = dir, .ports = choose_ports()};
+  settings.anchor_contract = Settings::to_be_deployed;
   override_with(settings, options);
   if (auto made = make_keys(settings); !made) return tl::unexpected(made.error());
   if (auto made = make_chain_genesis(settings); !made) return tl::unexpected(made.error());
@@ -283,6 +293,7 @@ tl::expected<Settings, std::string> load_settings(const fs::path& given) {
       }
     if (name == "log_vkey") settings.log_vkey = value;
     if (name == "custody") settings.custody = value;
+    if (name == "anchor_contract") settings.anchor_contract = value;
   }
   return settings;
 }
@@ -298,9 +309,14 @@ tl::expected<Settings, std::string> prepare(const Options& options) {
     if (failed) return error("cannot make", folder);
   }
   // Where Postgres' user, another one than ours, writes nothing but its own folder: its log is opened by us.
-  if (auto written = write_program_confs(*settings); !written) return tl::unexpected(written.error());
-  if (!write_file(settings->conf(), conf_text(*settings))) return error("cannot write", settings->conf());
+  if (auto saved = save(*settings); !saved) return tl::unexpected(saved.error());
   return settings;
+}
+
+tl::expected<void, std::string> save(const Settings& settings) {
+  if (auto written = write_program_confs(settings); !written) return written;
+  if (!write_file(settings.conf(), conf_text(settings))) return error("cannot write", settings.conf());
+  return {};
 }
 
 tl::expected<void, std::string> remove_system(const fs::path& given) {
@@ -324,7 +340,7 @@ std::vector<std::pair<std::string, std::string>> environment(const Settings& set
           {"WINDLASS_TRON_GRPC", settings.tron_address()},
           {"WINDLASS_TRON_HTTP", ""},  // the devchain speaks gRPC alone
           {"WINDLASS_LOG_VKEY", settings.log_vkey},
-          {"WINDLASS_ANCHOR_CONTRACT", ""},  // anchored by memo
+          {"WINDLASS_ANCHOR_CONTRACT", settings.anchors_by_contract() ? settings.anchor_contract : ""},
           {"WINDLASS_CUSTODY", settings.custody}};
 }
 

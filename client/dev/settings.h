@@ -40,6 +40,11 @@ struct Settings {
   std::int64_t anchor_interval_ms = 10'000;
   std::string log_vkey;
   std::string custody;  // base58
+  // Base58; empty: the system is older than the contract, or was made without one, and anchors by memo.
+  // `to_be_deployed`: it is new, and its ledger's genesis waits for one.
+  std::string anchor_contract;
+  bool anchors_by_contract() const { return !anchor_contract.empty() && anchor_contract != to_be_deployed; }
+  static constexpr std::string_view to_be_deployed = "to be deployed";
 
   std::filesystem::path key_file(std::string_view name) const;  // operator, gateway, anchor, faucet, ...
   std::filesystem::path logs() const { return dir / "logs"; }
@@ -54,6 +59,8 @@ struct Settings {
 tl::expected<Settings, std::string> load_settings(const std::filesystem::path& dir);
 // Likewise, or makes its folder, keys and configuration; options that are given replace what was kept.
 tl::expected<Settings, std::string> prepare(const Options& options);
+// Writes what has changed since, for the next start and for the programs.
+tl::expected<void, std::string> save(const Settings& settings);
 // Removes a system's folder and database; refuses a folder that is none.
 tl::expected<void, std::string> remove_system(const std::filesystem::path& dir);
 

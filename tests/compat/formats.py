@@ -19,9 +19,12 @@ TOP_UP_CHANNEL, CLOSE_CHANNEL, ROTATE_KEY, CREDIT, SET_ROLES, SET_ASSET = range(
 # Keys, signatures, digests
 
 
+def keccak256(data):
+    return keccak.new(digest_bits=256, data=data).digest()
+
+
 def tron_address(key):
-    point = coincurve.PublicKey(key).format(compressed=False)[1:]
-    return b"\x41" + keccak.new(digest_bits=256, data=point).digest()[-20:]
+    return b"\x41" + keccak256(coincurve.PublicKey(key).format(compressed=False)[1:])[-20:]
 
 
 def signing_tag(origin, genesis_leaf_hash):

@@ -6,7 +6,7 @@ import coincurve
 import grpc
 
 import stubs  # noqa: F401  (makes the generated modules importable)
-from formats import sha256, tron_address
+from formats import anchor_memo, keccak256, sha256, tron_address
 from tron import api_pb2, api_pb2_grpc, contract_pb2, core_pb2
 
 DEADLINE_S = 10
@@ -68,6 +68,9 @@ class Node:
     def solid_info(self, txid):
         return self._solid.GetTransactionInfoById(api_pb2.BytesMessage(value=txid), timeout=DEADLINE_S)
 
+    def solid_account(self, address):
+        return self._solid.GetAccount(core_pb2.Account(address=address), timeout=DEADLINE_S)
+
     def transfer(self, signer, to, sun, memo):
         """Sends TRX -> the transaction's id"""
         contract = core_pb2.Transaction.Contract(type=core_pb2.Transaction.Contract.TransferContract)
@@ -91,6 +94,43 @@ class Node:
         answer = self._full.BroadcastTransaction(transaction, timeout=DEADLINE_S)
         assert answer.result, answer
         return txid
+
+
+ANCHOR_CALL = keccak256(b"anchor(uint64,bytes32)")[:4]
+ANCHORED = keccak256(b"Anchored(uint64,bytes32)")
+
+
+def two_words(size, root):
+    return size.to_bytes(32, "big") + root
+
+
+def anchor_call(size, root):
+    return ANCHOR_CALL + two_words(size, root)
+
+
+def call_of(transaction):
+    [contract] = transaction.raw_data.contract
+    assert contract.type == core_pb2.Transaction.Contract.TriggerSmartContract
+    return contract_pb2.TriggerSmartContract.FromString(contract.parameter.value)
+
+
+def check_anchor(node, genesis, anchor):
+    """The anchor stands on the chain, in either form (docs/formats.md, "On TRON")."""
+    transaction, info = node.solid_transaction(anchor.transaction_id), node.solid_info(anchor.transaction_id)
+    assert transaction_id(transaction) == anchor.transaction_id == info.id
+    assert transaction.ret[0].contractRet == core_pb2.Transaction.Result.SUCCESS
+    if transaction.raw_data.contract[0].type == core_pb2.Transaction.Contract.TransferContract:
+        assert transfer_of(transaction).owner_address == sender(transaction) == genesis.anchor_address
+        assert transaction.raw_data.data == anchor_memo(anchor.size, anchor.root)
+        return "memo"
+    call = call_of(transaction)
+    assert call.contract_address == genesis.anchor_contract
+    assert call.owner_address == sender(transaction) == genesis.anchor_address
+    assert call.data == anchor_call(anchor.size, anchor.root)
+    [log] = info.log
+    assert (log.address, list(log.topics)) == (genesis.anchor_contract[1:], [ANCHORED])
+    assert log.data == two_words(anchor.size, anchor.root)
+    return "contract"
 
 
 def transfer_of(transaction):

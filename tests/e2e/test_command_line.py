@@ -197,6 +197,7 @@ def test_a_history_is_proven_back_to_its_first_entry(system, alice, bob):
     wait_until(anchored, "all of the history to be anchored")
     verified = anchored()
     assert verified["holds"] and len(verified["transaction"]) == 64
+    assert verified["anchor_contract"] == system.environment["WINDLASS_ANCHOR_CONTRACT"]
     table = system.run("history", alice, "--csv").out.splitlines()
     assert table[0].startswith("sequence,time_us,kind")
     sequences = [int(line.split(",")[0]) for line in table[1:]]

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import signal
 import stat
 import subprocess
@@ -43,6 +44,7 @@ def children_of(process_id):
 def test_gives_every_variable_that_others_find_it_by(system):
     system.start()
     assert set(system.environment) == VARIABLES
+    assert re.fullmatch(r"T\w{33}", system.environment["WINDLASS_ANCHOR_CONTRACT"])
     exports = run("dev", "env", "--dir", system.directory).out
     shell = subprocess.run(["bash", "-c", f"{exports}\nenv"], env={}, capture_output=True, text=True, check=True)
     assert f"WINDLASS_DATABASE_URL={system.environment['WINDLASS_DATABASE_URL']}\n" in shell.stdout
@@ -69,6 +71,38 @@ def test_keeps_its_state_until_it_is_reset(system):
     system.start("--reset")
     assert system.environment["WINDLASS_LOG_VKEY"] != before["WINDLASS_LOG_VKEY"]
     system.run("account", key, expect=REFUSED)
+
+
+def anchored_by(system, key):
+    """What proves all of its history; None while it is not anchored yet."""
+    verified = system.run("history", key, "--verify", "--quiet", "--json").json["verified"]
+    return verified if verified["anchored_entries"] == verified["entries"] else None
+
+
+def test_anchors_through_its_contract_and_a_folder_without_one_by_memo(system):
+    system.start()
+    contract = system.environment["WINDLASS_ANCHOR_CONTRACT"]
+    key = system.new_key("anchored.key")
+    system.fund(key, "3", "BTT")
+    wait_until(lambda: anchored_by(system, key), "an anchor by the contract", PATIENCE_S)
+    assert anchored_by(system, key)["anchor_contract"] == contract
+    system.stop()
+    # As a folder was before there were contracts.
+    conf = system.directory / "dev.conf"
+    lines = [line for line in conf.read_text().splitlines() if not line.startswith("anchor_contract")]
+    conf.write_text("\n".join(lines) + "\n")
+    system.start()
+    assert system.environment["WINDLASS_ANCHOR_CONTRACT"] == ""
+    system.fund(key, "3", "BTT")
+
+    def by_memo():
+        verified = anchored_by(system, key)
+        return verified and "anchor_contract" not in verified
+
+    wait_until(by_memo, "an anchor by memo", PATIENCE_S)
+    # Both forms stand, side by side, on the chain.
+    report = system.run("audit", "--json").json
+    assert report["holds"] and int(report["anchors_on_chain"]) == int(report["anchors"]) >= 2
 
 
 def test_one_system_a_folder(system):

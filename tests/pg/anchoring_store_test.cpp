@@ -126,6 +126,25 @@ TEST_F(AnchoringStore, HoldsOneOpenAnchorAtMost) {
   EXPECT_FALSE(store.newest_solidified());
 }
 
+TEST_F(AnchoringStore, GivesTheNewestAnchorsOfAWhileBack) {
+  std::vector<Anchor> made;
+  for (int i = 0; i < 4; ++i) {
+    Anchor anchor = sealed_anchor();
+    anchor.sealed_us += i * 1000;
+    anchor = signed_anchor(added(anchor));
+    anchor.transaction_id = hash_of(std::to_string(i));
+    anchor.state = AnchorState::expired;
+    anchor.block = i;
+    store.save_anchor(anchor);
+    made.push_back(anchor);
+  }
+  auto since = [&](std::size_t i) { return made[i].sealed_us; };
+  EXPECT_EQ(store.newest_anchors(since(0), 10), (std::vector{made[3], made[2], made[1], made[0]}));
+  EXPECT_EQ(store.newest_anchors(since(2), 10), (std::vector{made[3], made[2]}));
+  EXPECT_EQ(store.newest_anchors(since(0), 2), (std::vector{made[3], made[2]}));
+  EXPECT_TRUE(store.newest_anchors(since(3) + 1, 10).empty());
+}
+
 TEST_F(AnchoringStore, NeverReplacesASignedTransaction) {
   Anchor anchor = signed_anchor(added(sealed_anchor()));
   store.save_anchor(anchor);

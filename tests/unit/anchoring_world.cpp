@@ -13,8 +13,6 @@ devchain::Options chain_options() {
   return options;
 }
 
-constexpr std::int64_t plenty = 1'000'000'000'000;
-
 }  // namespace
 
 // --- the ledger
@@ -104,7 +102,7 @@ LedgerResult<Sequence> TestLedger::apply(const codec::Decoded& decoded) {
 
 LedgerResult<anchoring::LedgerInfo> TestLedger::info() {
   if (!reachable) return tl::unexpected(anchoring::LedgerError{true, "", "GetLedger: unreachable"});
-  return anchoring::LedgerInfo{*tag_, origin, log_key_, {}, size()};
+  return anchoring::LedgerInfo{*tag_, origin, log_key_, {}, size(), anchor_contract};
 }
 
 LedgerResult<anchoring::EntryInfo> TestLedger::entry(Sequence sequence) {
@@ -239,6 +237,45 @@ std::vector<std::string> World::landed_memos() const {
     }
   }
   return memos;
+}
+
+void World::deploy_contract() {
+  const auto& head = chain.head().ref;
+  tron::TransactionFrame frame{head, clock.now_ms(), head.timestamp_ms + 300'000, {}, 100'000'000};
+  auto anchor_address = tron::address_of(ledger.anchor_key.public_key());
+  auto deployment =
+      tron::sign_creation({anchor_address, tron::anchor_contract::creation_code(), "WindlassAnchor", {}},
+                          frame, ledger.anchor_key);
+  ASSERT_TRUE(chain.broadcast(deployment.bytes)->result);
+  for (std::int64_t i = 0; i <= solid_after; ++i) {
+    clock.advance(block_ms);
+    chain.produce_block();
+  }
+  worker_options.contract = tron::created_address(deployment.txid, anchor_address);
+  worker_options.to = {};
+  ledger.anchor_contract = worker_options.contract;
+  start();
+}
+
+Hash World::call(const SecretKey& from, std::string data) {
+  const auto& head = chain.head().ref;
+  tron::TransactionFrame frame{
+      head, clock.now_ms() + ++payments_, head.timestamp_ms + 300'000, {}, 100'000'000};
+  auto made = tron::sign_call({tron::address_of(from.public_key()), *ledger.anchor_contract, std::move(data)},
+                              frame, from);
+  auto answer = chain.broadcast(made.bytes);
+  EXPECT_TRUE(answer && answer->result) << (answer ? answer->message : "malformed");
+  return made.txid;
+}
+
+std::vector<tron::anchor_contract::Anchored> World::landed_events() const {
+  std::vector<tron::anchor_contract::Anchored> events;
+  for (std::int64_t number = 1; number <= chain.head().ref.number; ++number)
+    for (const auto& receipt : chain.block(number)->receipts)
+      for (const auto& log : receipt.logs)
+        if (auto anchored = tron::anchor_contract::read_anchored(log, *ledger.anchor_contract))
+          events.push_back(*anchored);
+  return events;
 }
 
 tron::SignedTransaction World::pay(const SecretKey& from, const tron::Address& to, std::int64_t amount,

@@ -7,6 +7,7 @@
 
 #include <set>
 
+#include "anchoring/contract/anchor_contract.h"
 #include "anchoring/devchain/client.h"
 #include "anchoring/gateway/scanner.h"
 #include "anchoring/memory_store.h"
@@ -64,9 +65,10 @@ class TestLedger final : public anchoring::LedgerClient {
   void forge(std::uint64_t sequence) { leaves_[sequence][0] ^= 1; }
 
   bool reachable = true;
-  bool refuses_commands = false;  // is overloaded
-  bool loses_answers = false;     // applies what it is sent, but the answer never comes
-  log::NoteSigner signer;         // of checkpoints; a test may give it another key
+  bool refuses_commands = false;                 // is overloaded
+  bool loses_answers = false;                    // applies what it is sent, but the answer never comes
+  log::NoteSigner signer;                        // of checkpoints; a test may give it another key
+  std::optional<tron::Address> anchor_contract;  // as its genesis names it
   const SecretKey operator_key, anchor_key, gateway_key;
 
  private:
@@ -123,12 +125,30 @@ class TestChain final : public tron::Chain {
     return reach([&] { return client_.account(address); });
   }
   tron::ChainResult<tron::ChainParameters> parameters() override { return client_.parameters(); }
+  tron::ChainResult<std::optional<tron::Execution>> execution(const Hash& txid, bool solid) override {
+    return reach([&]() -> tron::ChainResult<std::optional<tron::Execution>> {
+      if (hides_transactions) return std::nullopt;
+      return client_.execution(txid, solid);
+    });
+  }
+  tron::ChainResult<std::vector<tron::Execution>> executions(std::int64_t number) override {
+    return reach([&]() -> tron::ChainResult<std::vector<tron::Execution>> {
+      auto executions = client_.executions(number);
+      if (executions && change_execution)
+        for (auto& execution : *executions) change_execution(execution);
+      return executions;
+    });
+  }
+  tron::ChainResult<tron::ConstantCall> call_constant(const tron::ContractCall& call) override {
+    return reach([&] { return client_.call_constant(call); });
+  }
 
   bool reachable = true;
   bool hides_transactions = false;  // finds none by its id
   // Instead of the chain's answer; the transaction goes no further.
   std::optional<tron::BroadcastAnswer> swallow;
   std::function<void(tron::Block&)> change_block;
+  std::function<void(tron::Execution&)> change_execution;
   std::vector<std::string> sent;  // every transaction that left the process, in order
   std::function<void(ByteView transaction)> on_send;
 
@@ -147,7 +167,8 @@ class TestChain final : public tron::Chain {
 constexpr std::int64_t start_ms = 1'790'000'001'000;
 constexpr std::int64_t block_ms = 3000;
 constexpr std::int64_t solid_after = 19;
-constexpr std::uint32_t btt = 1, trx = 2;  // asset numbers
+constexpr std::uint32_t btt = 1, trx = 2;           // asset numbers
+constexpr std::int64_t plenty = 1'000'000'000'000;  // sun of those who pay
 
 class World {
  public:
@@ -183,6 +204,15 @@ class World {
   std::size_t solidified_anchors() const;
   // The memos of all transactions to the anchor's second address in blocks up to now.
   std::vector<std::string> landed_memos() const;
+
+  // Has the anchor's key deploy the anchor contract, genesis name it, and a new process anchor through it.
+  void deploy_contract();
+  // A call of the contract that will be in the next block.
+  Hash call(const SecretKey& from, std::string data);
+  // What the contract emitted in all blocks up to now.
+  std::vector<tron::anchor_contract::Anchored> landed_events() const;
+  // What the anchor's address has paid since the world began.
+  std::int64_t paid_sun() const { return plenty - chain.account(worker->address())->balance_sun; }
 
   // A transfer that will be in the next block.
   tron::SignedTransaction pay(const SecretKey& from, const tron::Address& to, std::int64_t amount,

@@ -1,5 +1,8 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "anchoring/contract/anchor_contract.h"
+#include "crypto/hash.h"
 #include "tests/unit/client_ledger.h"
 
 namespace windlass::client {
@@ -132,6 +135,7 @@ TEST(TlogProof, WithoutALeafAsksForIt) {
 class OneBlock final : public tron::Chain {
  public:
   tron::Block only;
+  std::optional<tron::Execution> executed;  // what became of its transaction
   bool down = false;
 
   tron::ChainResult<tron::BlockRef> head() override { return only.ref; }
@@ -151,6 +155,16 @@ class OneBlock final : public tron::Chain {
     return tron::AccountState{};
   }
   tron::ChainResult<tron::ChainParameters> parameters() override { return tron::ChainParameters{}; }
+  tron::ChainResult<std::optional<tron::Execution>> execution(const Hash&, bool) override {
+    if (down) return tl::unexpected(tron::ChainError{tron::ChainError::Kind::unreachable, "node: down"});
+    return executed;
+  }
+  tron::ChainResult<std::vector<tron::Execution>> executions(std::int64_t) override {
+    return std::vector<tron::Execution>{};
+  }
+  tron::ChainResult<tron::ConstantCall> call_constant(const tron::ContractCall&) override {
+    return tron::ConstantCall{};
+  }
 };
 
 class Anchored : public testing::Test {
@@ -172,11 +186,12 @@ class Anchored : public testing::Test {
     anchor.set_root(std::string(view(ledger.checkpoint(ledger.size()).root)));
     anchor.set_transaction_id(std::string(view(transaction->txid)));
   }
-  Proven<ProvenAnchor> check() { return check_anchor(anchor, chain, ledger.anchor_address(), unreachable); }
+  Proven<ProvenAnchor> check() { return check_anchor(anchor, chain, parties, unreachable); }
 
   TinyLedger ledger;
   OneBlock chain;
   pb::Anchor anchor;
+  AnchorParties parties{ledger.anchor_address(), std::nullopt};
   bool unreachable = false;
 };
 
@@ -189,7 +204,7 @@ TEST_F(Anchored, HoldsWithItsTransaction) {
 
 TEST_F(Anchored, FailsWhicheverFieldIsChanged) {
   for_each_tampered<pb::Anchor>(anchor, [&](const std::string& field, const auto& changed) {
-    EXPECT_FALSE(check_anchor(changed, chain, ledger.anchor_address(), unreachable)) << field;
+    EXPECT_FALSE(check_anchor(changed, chain, parties, unreachable)) << field;
   });
 }
 
@@ -206,6 +221,109 @@ TEST_F(Anchored, FailsWhenSomebodyElseSentIt) {
 TEST_F(Anchored, FailsWhenTheSignatureIsNotTheSenders) {
   chain.only.transactions[0].signatures[0][3] ^= 1;
   EXPECT_FALSE(check());
+}
+
+// The same through the anchor contract that genesis names.
+class AnchoredByContract : public Anchored {
+ protected:
+  AnchoredByContract() {
+    parties.contract = contract;
+    call(ledger.anchor_key, contract, ledger.size(), root());
+  }
+  Hash root() { return ledger.checkpoint(ledger.size()).root; }
+  // Puts a call of `to`, signed by `key`, into the block, and what the contract would have emitted for it.
+  void call(const SecretKey& key, const tron::Address& to, std::uint64_t size, const Hash& called_root,
+            int permission_id = 0) {
+    tron::TransactionFrame frame{{7, {}, 0}, 1'000, 61'000, {}, 300'000, permission_id};
+    auto sender = permission_id == 0 ? tron::address_of(key.public_key()) : ledger.anchor_address();
+    auto made =
+        tron::sign_call({sender, to, tron::anchor_contract::anchor_call(size, called_root)}, frame, key);
+    auto transaction = tron::parse_transaction(made.bytes);
+    transaction->succeeded = true;
+    chain.only = {{7, {}, 0}, {}, {*transaction}};
+    chain.executed =
+        tron::Execution{.txid = made.txid,
+                        .block = 7,
+                        .result = 1,
+                        .contract = to,
+                        .logs = {{to,
+                                  {std::string(view(keccak256("Anchored(uint64,bytes32)")))},
+                                  tron::anchor_contract::word(size) + std::string(view(called_root))}}};
+    anchor.set_transaction_id(std::string(view(made.txid)));
+  }
+  std::string fault() {
+    auto proven = check();
+    return proven ? "" : proven.error();
+  }
+
+  tron::Address contract{{0x41, 7, 7, 7}};
+};
+
+TEST_F(AnchoredByContract, HoldsWithItsCallAndEvent) {
+  auto proven = check();
+  ASSERT_TRUE(proven) << proven.error();
+  EXPECT_EQ(proven->contract, contract);
+  EXPECT_EQ(proven->sender, ledger.anchor_address());
+}
+
+TEST_F(AnchoredByContract, HoldsStillAsAMemo) {
+  send(ledger.anchor_key, anchor_memo(ledger.size(), root()));
+  auto proven = check();
+  ASSERT_TRUE(proven) << proven.error();
+  EXPECT_FALSE(proven->contract);
+}
+
+TEST_F(AnchoredByContract, HoldsUnderAPermissionAndForAnotherOwnerOfTheContract) {
+  call(ledger.recipient, contract, ledger.size(), root(), 2);
+  EXPECT_TRUE(check()) << "a key that the owner allowed to";
+  call(ledger.recipient, contract, ledger.size(), root());
+  auto proven = check();
+  ASSERT_TRUE(proven) << "the contract was given away";
+  EXPECT_EQ(proven->sender, tron::address_of(ledger.recipient.public_key()));
+}
+
+TEST_F(AnchoredByContract, FailsWhicheverFieldIsChanged) {
+  for_each_tampered<pb::Anchor>(anchor, [&](const std::string& field, const auto& changed) {
+    EXPECT_FALSE(check_anchor(changed, chain, parties, unreachable)) << field;
+  });
+}
+
+TEST_F(AnchoredByContract, FailsForAnotherContract) {
+  call(ledger.anchor_key, tron::Address{{0x41, 7, 7, 8}}, ledger.size(), root());
+  EXPECT_THAT(fault(), testing::HasSubstr("another contract"));
+}
+
+TEST_F(AnchoredByContract, FailsWhereGenesisNamesNoContract) {
+  parties.contract.reset();
+  EXPECT_THAT(fault(), testing::HasSubstr("names none"));
+}
+
+TEST_F(AnchoredByContract, FailsForAnotherRootOrSize) {
+  Hash other = root();
+  other[0] ^= 1;
+  call(ledger.anchor_key, contract, ledger.size(), other);
+  EXPECT_THAT(fault(), testing::HasSubstr("another root"));
+  call(ledger.anchor_key, contract, ledger.size() + 1, root());
+  EXPECT_THAT(fault(), testing::HasSubstr("another root"));
+}
+
+TEST_F(AnchoredByContract, FailsWhenTheCallReverted) {
+  chain.only.transactions[0].succeeded = false;
+  EXPECT_THAT(fault(), testing::HasSubstr("failed on the chain"));
+}
+
+TEST_F(AnchoredByContract, FailsWithoutTheContractsEvent) {
+  chain.executed->logs[0].topics[0][0] ^= 1;
+  EXPECT_THAT(fault(), testing::HasSubstr("did not emit"));
+  chain.executed->logs.clear();
+  EXPECT_THAT(fault(), testing::HasSubstr("did not emit"));
+  chain.executed.reset();
+  EXPECT_THAT(fault(), testing::HasSubstr("did not emit"));
+}
+
+TEST_F(AnchoredByContract, FailsWhenTheSignatureIsNotTheSenders) {
+  chain.only.transactions[0].signatures[0][3] ^= 1;
+  EXPECT_THAT(fault(), testing::HasSubstr("not signed by its sender"));
 }
 
 TEST_F(Anchored, FailsWithAnotherRootInTheMemo) {

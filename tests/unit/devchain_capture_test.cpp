@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include "anchoring/contract/anchor_contract.h"
 #include "anchoring/devchain/server.h"
 #include "tests/unit/devchain_fixture.h"
 #include "tests/unit/tron_vectors.h"
@@ -13,6 +14,7 @@
 namespace windlass::devchain {
 namespace {
 
+namespace contract = tron::anchor_contract;
 using nlohmann::json;
 using test::load_file;
 using test::unhex;
@@ -90,6 +92,11 @@ class Replay {
   // Two transfers: the day's free bandwidth has no room for a third.
   void use_free_bandwidth(const std::string& name) {
     for (std::int64_t amount : {1, 2}) send(pay(*chain_, key(name), address_of(funder_), amount));
+  }
+
+  void produce_block() {
+    clock_.advance(slot_ms);
+    server_->produce_block();
   }
 
   void advance_to(std::int64_t at_ms) {
@@ -232,15 +239,25 @@ class Replay {
       mine.mutable_raw_data()->set_ref_block_hash(std::string(head.substr(8, 8)));
       rebased_[original_raw] = mine.raw_data();
     }
-    for (auto& signature : *mine.mutable_signature()) signature = sign_like(signature, mine.raw_data());
+    for (auto& signature : *mine.mutable_signature())
+      signature = sign_like(signature, original_raw, mine.raw_data());
     txids_[std::string(view(sha256(original_raw)))] =
         std::string(view(sha256(mine.raw_data().SerializeAsString())));
     return mine;
   }
 
-  std::string sign_like(const std::string& form, const protocol::Transaction::raw& raw) const {
+  // By the key that signed the original, where it was signed as it should be.
+  const SecretKey& signer_of(const std::string& form, const std::string& original_raw,
+                             const protocol::Transaction::raw& raw) const {
+    auto key = recover_key(ByteView(form).substr(0, 65), sha256(original_raw));
+    auto known = key ? keys_.find(std::string(view(tron::address_of(*key).bytes))) : keys_.end();
+    return known != keys_.end() ? known->second : keys_.at(owner_of(raw.contract(0)));
+  }
+
+  std::string sign_like(const std::string& form, const std::string& original_raw,
+                        const protocol::Transaction::raw& raw) const {
     auto digest = sha256(raw.SerializeAsString());
-    auto made = keys_.at(owner_of(raw.contract(0))).sign_recoverable(digest);
+    auto made = signer_of(form, original_raw, raw).sign_recoverable(digest);
     std::string signature(view(made));
     if (signature[64] < 27) signature[64] = static_cast<char>(signature[64] + 27);
     if (static_cast<std::uint8_t>(form[32]) >= 0x80) signature = high_s_twin(signature);
@@ -300,6 +317,183 @@ TEST(DevChainAgainstJavaTron, RefusalsHaveTheSameCodesAndTexts) {
   replay.create("bob", 100'000 * trx);
   replay.create("poor", 1 * trx);
   EXPECT_EQ(replay.run(), 62);
+}
+
+TEST(DevChainAgainstJavaTron, PermissionsAreCheckedAndChargedAlike) {
+  constexpr std::int64_t shortly_before = 1795255073000;
+  Replay replay("permissions.json");
+  replay.create("bob", 1'000 * trx);
+  replay.create("carol", 1'000 * trx);
+  replay.produce_block();
+  replay.advance_to(shortly_before);
+  replay.use_free_bandwidth("alice");
+  replay.use_free_bandwidth("zion");
+  EXPECT_EQ(replay.run(), 17);
+}
+
+// Another anchoring contract was captured than the one that devchain carries out: what differs by its code is
+// put right, and all else is to be the same.
+class ContractReplay : public testing::Test {
+ protected:
+  ContractReplay() {
+    for (const auto& capture : captures_["captures"]) by_name_[capture["name"]] = capture;
+    int port = server_.start("127.0.0.1:0", std::chrono::milliseconds(0)).value();
+    auto channel =
+        grpc::CreateChannel("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials());
+    full_ = protocol::Wallet::NewStub(channel);
+    produce();
+    // The captures were taken when the free bandwidth was used up.
+    for (const auto* from : {&owner_, &bob_})
+      for (std::int64_t amount : {1, 2})
+        chain_.broadcast(pay(chain_, *from, address_of(*payee()), amount).bytes);
+    produce();
+    deployment_ = deploy();
+    contract_ = tron::created_address(deployment_.txid, address_of(owner_));
+  }
+  static const SecretKey* payee() {
+    static const SecretKey key = SecretKey::generate();
+    return &key;
+  }
+  void produce() {
+    clock_.advance(slot_ms);
+    server_.produce_block();
+  }
+  tron::TransactionFrame frame(std::int64_t fee_limit_sun) {
+    const auto& head = chain_.head().ref;
+    return {head, head.timestamp_ms + ++made_, head.timestamp_ms + 300'000, {}, fee_limit_sun};
+  }
+  tron::SignedTransaction deploy() {
+    return tron::sign_creation({address_of(owner_), contract::creation_code(), "AnchorS", {}},
+                               frame(2'000 * trx), owner_);
+  }
+  tron::SignedTransaction call(const SecretKey& from, std::int64_t fee_limit_sun,
+                               std::int64_t value_sun = 0) {
+    return tron::sign_call({address_of(from), contract_, contract::anchor_call(1, root_), value_sun},
+                           frame(fee_limit_sun), from);
+  }
+
+  // What the node says of `mine` once it is in a block, against the capture of `name` with `way`'s energy.
+  void expect_alike(const std::string& name, const tron::SignedTransaction& mine, std::int64_t energy) {
+    SCOPED_TRACE(name);
+    EXPECT_TRUE(chain_.broadcast(mine.bytes)->result);
+    produce();
+    auto expected = captured<protocol::TransactionInfo>(name + "/included/GetTransactionInfoById");
+    grpc::ClientContext context;
+    protocol::BytesMessage request;
+    request.set_value(std::string(view(mine.txid)));
+    protocol::TransactionInfo answer;
+    ASSERT_TRUE(full_->GetTransactionInfoById(&context, request, &answer).ok());
+    put_right(expected, answer, tron::bandwidth_of(mine.bytes), energy);
+    EXPECT_EQ(answer.ShortDebugString(), expected.ShortDebugString());
+
+    grpc::ClientContext again;
+    protocol::Transaction transaction;
+    ASSERT_TRUE(full_->GetTransactionById(&again, request, &transaction).ok());
+    EXPECT_EQ(
+        transaction.ret(0).ShortDebugString(),
+        captured<protocol::Transaction>(name + "/included/GetTransactionById").ret(0).ShortDebugString());
+  }
+
+  void put_right(protocol::TransactionInfo& expected, const protocol::TransactionInfo& answer,
+                 std::int64_t bandwidth, std::int64_t energy) {
+    expected.set_id(answer.id());
+    expected.set_blocknumber(answer.blocknumber());
+    expected.set_blocktimestamp(answer.blocktimestamp());
+    expected.set_contract_address(std::string(view(contract_.bytes)));
+    if (expected.contractresult(0).size() > 100) expected.set_contractresult(0, contract::runtime_code());
+    expected.mutable_receipt()->set_net_fee(bandwidth * 1000);
+    expected.mutable_receipt()->set_energy_usage_total(energy);
+    expected.mutable_receipt()->set_energy_fee(energy * 100);
+    expected.set_fee(bandwidth * 1000 + energy * 100);
+    for (auto& log : *expected.mutable_log()) put_right(log);
+    // Which operation came too dear, only an EVM knows.
+    if (expected.resmessage().starts_with("Not enough energy for '"))
+      expected.set_resmessage(answer.resmessage());
+  }
+  // Theirs indexes the size; ours has it in the data.
+  void put_right(protocol::TransactionInfo::Log& log) {
+    log.set_address(std::string(view(contract_.bytes).substr(1)));
+    log.set_data(log.topics(1) + log.data());
+    log.mutable_topics()->RemoveLast();
+  }
+  template <typename Message>
+  Message captured(const std::string& name) {
+    return parse<Message>(unhex(by_name_.at(name)["response_hex"]));
+  }
+
+  json captures_ = load_file("contract.json");
+  std::map<std::string, json> by_name_;
+  TestClock clock_{network_start_ms};
+  SecretKey owner_ = *SecretKey::from_bytes(unhex(captures_["keys"]["owner"])),
+            bob_ = *SecretKey::from_bytes(unhex(captures_["keys"]["bob"]));
+  std::vector<GenesisAccount> genesis_{{address_of(owner_), 100'000 * trx, {}},
+                                       {address_of(bob_), 100'000 * trx, {}},
+                                       {address_of(*payee()), trx, {}}};
+  DevChain chain_{clock_, {}, genesis_, SecretKey::generate()};
+  Server server_{chain_, nullptr, nullptr};
+  std::unique_ptr<protocol::Wallet::Stub> full_;
+  std::int64_t made_ = 0;
+  tron::SignedTransaction deployment_;
+  tron::Address contract_;
+  const Hash root_ = [] {
+    Hash root;
+    root.fill(0xab);
+    return root;
+  }();
+};
+
+TEST_F(ContractReplay, CallsAreAnsweredAndChargedAlike) {
+  expect_alike("deploy-anchorS", deployment_, contract::energy("deploy"));
+  expect_alike("anchor", call(owner_, 100 * trx), contract::energy("anchor"));
+  expect_alike("not-owner", call(bob_, 100 * trx), contract::energy("anchor_not_owner"));
+  expect_alike("anchor-with-call-value", call(owner_, 100 * trx, 1), contract::energy("value_sent"));
+  expect_alike("burn-5trx", call(owner_, 50'000), 500);
+}
+
+TEST_F(ContractReplay, TriedCallsAreAnsweredAlike) {
+  chain_.broadcast(deployment_.bytes);
+  produce();
+  auto request = [&](const SecretKey& from) {
+    protocol::TriggerSmartContract call;
+    call.set_owner_address(std::string(view(address_of(from).bytes)));
+    call.set_contract_address(std::string(view(contract_.bytes)));
+    call.set_data(contract::anchor_call(0x63, root_));
+    return call;
+  };
+  auto compare = [&](const std::string& name, const protocol::TriggerSmartContract& call,
+                     std::int64_t energy) {
+    SCOPED_TRACE(name);
+    auto expected = captured<protocol::TransactionExtention>("constant/" + name);
+    grpc::ClientContext context, again;
+    protocol::TransactionExtention answer;
+    ASSERT_TRUE(full_->TriggerConstantContract(&context, call, &answer).ok());
+    if (expected.has_transaction()) {
+      // Of the transaction only what became of it, and its kind: head, time and call are our own.
+      expected.set_txid(answer.txid());
+      auto& raw = *expected.mutable_transaction()->mutable_raw_data();
+      EXPECT_EQ(answer.transaction().raw_data().contract(0).type(), raw.contract(0).type());
+      raw = answer.transaction().raw_data();
+      expected.set_energy_used(energy);
+      if (expected.constant_result(0).size() > 100) expected.set_constant_result(0, contract::runtime_code());
+      for (auto& log : *expected.mutable_logs()) put_right(log);
+    }
+    EXPECT_EQ(answer.ShortDebugString(), expected.ShortDebugString());
+    auto estimate = captured<protocol::EstimateEnergyMessage>("estimate/" + name);
+    protocol::EstimateEnergyMessage estimated;
+    ASSERT_TRUE(full_->EstimateEnergy(&again, call, &estimated).ok());
+    EXPECT_EQ(estimated.result().ShortDebugString(), estimate.result().ShortDebugString());
+    EXPECT_EQ(estimated.energy_required() > 0, estimate.energy_required() > 0);
+    EXPECT_GE(estimated.energy_required(), estimate.energy_required() > 0 ? energy : 0);
+  };
+  compare("anchor-dry", request(owner_), contract::energy("anchor"));
+  compare("anchor-dry-not-owner", request(bob_), contract::energy("anchor_not_owner"));
+  auto nowhere = request(owner_);
+  nowhere.set_contract_address(std::string(view(address_of(*payee()).bytes)));
+  compare("no-contract", nowhere, 0);
+  protocol::TriggerSmartContract creation;
+  creation.set_owner_address(std::string(view(address_of(owner_).bytes)));
+  creation.set_data(contract::creation_code());
+  compare("deploy", creation, contract::energy("deploy"));
 }
 
 TEST(DevChainAgainstJavaTron, FullPoolIsBusyForEverybody) {

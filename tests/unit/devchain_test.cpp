@@ -485,17 +485,17 @@ TEST_F(DevChainServer, RangesAndInfosAreThoseOfTheService) {
   EXPECT_EQ(infos(solid).transactioninfo_size(), 1);
 }
 
-TEST_F(DevChainServer, ContractsAreAnsweredAsByANodeWithoutThem) {
+TEST_F(DevChainServer, AddressesWithoutAContractAreAnsweredSo) {
   auto wallet = protocol::Wallet::NewStub(grpc::CreateChannel(endpoint_, grpc::InsecureChannelCredentials()));
   protocol::TriggerSmartContract call;
+  call.set_contract_address(std::string(view(address_of(witness_).bytes)));
   grpc::ClientContext first, second;
   protocol::TransactionExtention constant;
   ASSERT_TRUE(wallet->TriggerConstantContract(&first, call, &constant).ok());
   EXPECT_EQ(constant.result().message(), "Contract validate error : Smart contract is not exist.");
   protocol::EstimateEnergyMessage estimate;
   ASSERT_TRUE(wallet->EstimateEnergy(&second, call, &estimate).ok());
-  EXPECT_EQ(estimate.result().message(),
-            "Contract validate error : this node does not support estimate energy");
+  EXPECT_EQ(estimate.result().message(), "Contract validate error : Smart contract is not exist.");
 }
 
 TEST_F(DevChainServer, UnreachableNodeIsAnErrorThatNamesItAndTheMethod) {

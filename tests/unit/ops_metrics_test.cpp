@@ -65,7 +65,9 @@ TEST(MetricsText, NamesWhatTheServerPromises) {
 TEST(MetricsText, NamesWhatTheAnchorPromises) {
   std::set<std::string> names = {"windlass_anchor_transactions_total counter",
                                  "windlass_anchor_balance_sun gauge",
+                                 "windlass_anchor_cost_sun gauge",
                                  "windlass_anchor_runway_seconds gauge",
+                                 "windlass_anchor_stopped gauge",
                                  "windlass_chain_requests_total counter",
                                  "windlass_deposits_total counter",
                                  "windlass_withdrawals gauge",
