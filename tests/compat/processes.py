@@ -150,9 +150,9 @@ def write_secret(path, text):
 
 
 class Server:
-    """windlassd on a migrated database, ready to serve."""
+    """windlassd on a migrated database, ready to serve. A setting `log__witnesses` is the option log.witnesses."""
 
-    def __init__(self, postgres, directory, log_key, genesis, database="windlass", public_contents=True):
+    def __init__(self, postgres, directory, log_key, genesis, database="windlass", public_contents=True, **settings):
         directory.mkdir()
         postgres.create_database(database)
         windlassd = BIN_DIR / "windlassd"
@@ -170,6 +170,7 @@ class Server:
             "log.key_file": key_file,
             "server.public_contents": str(public_contents).lower(),
             **{f"genesis.{name}": value for name, value in genesis.items()},
+            **{name.replace("__", "."): value for name, value in settings.items()},
         }
         self._process = Process(
             [windlassd, *(f"--{name}={value}" for name, value in options.items())], directory / "windlassd.log"

@@ -10,16 +10,11 @@ import pytest
 
 from client import DEADLINE_S
 from formats import Signer, open_checkpoint
-from gotools import build_go_programs, run_go
+from gotools import run_go
 from merkle import TILE_WIDTH, tile_path
 
 BATCH = 300
 FULL_TILES = 4
-
-
-@pytest.fixture(scope="session")
-def go_programs():
-    return build_go_programs()
 
 
 @pytest.fixture(scope="module")
