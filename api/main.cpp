@@ -334,16 +334,13 @@ int run(int argc, char** argv) {
   std::vector<const char*> arguments(argv, argv + argc);
   bool migrates =
       std::erase_if(arguments, [](const char* a) { return std::string_view(a) == "--migrate"; }) > 0;
-  auto config = ops::configure(
-      {"windlassd", "the ledger server (--migrate: bring the database up to date and exit)", options},
-      static_cast<int>(arguments.size()), arguments.data());
+  auto config =
+      ops::configure({"windlassd", "the ledger server (--migrate: bring the database up to date and exit)",
+                      options, migrates ? nullptr : faults},
+                     static_cast<int>(arguments.size()), arguments.data());
   if (!config) return config.error();
   ops::set_log_level(ops::parse_log_level(config->text("log.level")));
   if (migrates) return migrate(*config);
-  if (auto found = faults(*config); !found.empty()) {
-    for (const auto& fault : found) std::cerr << "windlassd: " << fault << '\n';
-    return 2;
-  }
   return serve(*config);
 }
 

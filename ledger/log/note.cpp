@@ -15,7 +15,6 @@ constexpr std::string_view signature_prefix = "\xe2\x80\x94 ";  // an em dash an
 constexpr std::string_view cosignature_header = "cosignature/v1\ntime ";
 constexpr std::string_view promise_header = "windlass/promise/v1";
 constexpr std::string_view audit_header = "windlass/audit/v1";
-constexpr std::string_view proof_header = "c2sp.org/tlog-proof@v1";
 constexpr std::string_view reserved_origins = "windlass/";  // begins the texts of other notes
 // Both as golang.org/x/mod/sumdb/note has them: a note that others would refuse is refused here too.
 constexpr std::size_t max_note_bytes = 1'000'000;
@@ -379,7 +378,7 @@ std::optional<AuditStatement> AuditStatement::parse(std::string_view text) {
 }
 
 std::string TlogProof::text() const {
-  std::string out = to_lines({proof_header});
+  std::string out = to_lines({tlog_proof_header});
   if (!extra.empty()) out += join({"extra ", to_base64(extra), "\n"});
   out += join({"index ", std::to_string(index), "\n"});
   for (const Hash& hash : hashes) out += to_lines({to_base64(view(hash))});
@@ -393,7 +392,7 @@ std::optional<TlogProof> TlogProof::parse(std::string_view text) {
   TlogProof proof;
   proof.checkpoint = text.substr(end_of_head + 2);
   auto line = lines.begin();
-  if (*line != proof_header || ++line == lines.end()) return std::nullopt;
+  if (*line != tlog_proof_header || ++line == lines.end()) return std::nullopt;
   if (consume_prefix(*line, "extra ")) {
     auto extra = from_base64(*line);
     if (!extra || extra->empty() || ++line == lines.end()) return std::nullopt;

@@ -6,12 +6,16 @@ import pwd
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
 SOURCE_DIR = Path(os.environ.get("WINDLASS_SOURCE_DIR") or Path(__file__).resolve().parents[2])
 BIN_DIR = Path(os.environ.get("WINDLASS_BIN_DIR") or SOURCE_DIR / "build" / "bin")
+# Where the command line remembers what it saw: not in the home of whoever runs the tests.
+STATE_DIR = tempfile.TemporaryDirectory(prefix="windlass-state-")
+os.environ["XDG_STATE_HOME"] = STATE_DIR.name
 START_DEADLINE_S = 30
 STOP_DEADLINE_S = 15
 POLL_S = 0.02
