@@ -5,6 +5,7 @@ import http.server
 import ipaddress
 import json
 import ssl
+import subprocess
 import threading
 import time
 import urllib.error
@@ -28,7 +29,7 @@ from formats import (
     witness_key_of_seed,
 )
 from gotools import run_go
-from processes import SOURCE_DIR, Process, free_address, http_get, wait_until, write_secret
+from processes import BIN_DIR, SOURCE_DIR, Process, free_address, http_get, wait_until, write_secret
 
 INTERVAL_MS = 200  # of the rounds
 
@@ -239,3 +240,19 @@ def test_neither_a_dead_witness_nor_an_untrusted_certificate_stops_the_server(st
         wait_until(unreachable, "both are reported")
         with pytest.raises(urllib.error.HTTPError):
             http_get(server.http + "/checkpoint/cosigned")
+
+
+def test_a_witness_that_cannot_be_right_is_named_before_the_start(log_vkey, tmp_path):
+    """Its URL, its key (a log's is not a witness's), and one that stands there twice."""
+    required = ("--database.url=x", f"--log.directory={tmp_path}", f"--log.key_file={tmp_path / 'key'}")
+    good = "https://witness.test " + witness_key_of_seed("witness.test", sha256(b"w"))
+
+    def check(witnesses):
+        command = [BIN_DIR / "windlassd", "--check-config", *required, f"--log.witnesses={witnesses}"]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+        return ran.returncode, ran.stderr
+
+    assert check(good) == (0, "")
+    for bad in (f"witness.test {good.split()[1]}", f"https://witness.test {log_vkey}", f"{good},{good}", "https://w"):
+        code, words = check(bad)
+        assert code == 2 and "log.witnesses: " in words, words
