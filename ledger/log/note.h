@@ -118,8 +118,8 @@ struct AuditStatement {
   static std::optional<AuditStatement> parse(std::string_view text);
   bool operator==(const AuditStatement&) const = default;
 };
-constexpr std::string_view tlog_proof_header = "c2sp.org/tlog-proof@v1";  // its first line
 
+constexpr std::string_view tlog_proof_header = "c2sp.org/tlog-proof@v1";  // its first line
 
 // tlog-proof (C2SP): an inclusion proof and its checkpoint in one text.
 struct TlogProof {
