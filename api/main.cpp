@@ -7,6 +7,7 @@
 
 #include "api/grpc/server.h"
 #include "api/http/routes.h"
+#include "api/witnesses.h"
 #include "crypto/base58.h"
 #include "ops/key_file.h"
 #include "ops/log.h"
@@ -27,6 +28,12 @@ constexpr ops::Option options[] = {
     ops::address("metrics.listen", "127.0.0.1:7382", "where Prometheus scrapes"),
     ops::path("log.directory", "", "tiles and the newest checkpoint; keep it apart from the database"),
     ops::path("log.key_file", "", "the log's signer key, mode 0600; its name is the log's origin"),
+    ops::list("log.witnesses", "",
+              "that cosign checkpoints (C2SP tlog-witness), at most 16; each \"URL VERIFIER-KEY\""),
+    ops::path("log.witness_ca_file", "",
+              "PEM certificates to trust for https witnesses; default: the system's"),
+    ops::integer("log.witness_interval_ms", 10'000, {100, 3'600'000, "ms"},
+                 "between two checkpoints that witnesses are asked to cosign, at least"),
     ops::choice("log.level", "info", ops::log_levels, "of the lines on stderr"),
     ops::boolean("server.public_contents", false,
                  "anybody may read the contents of all entries, not only auditors"),
@@ -79,6 +86,8 @@ std::vector<std::string> faults(const ops::Config& config) {
   for (const char* key : {"genesis.anchor_address", "genesis.anchor_contract", "genesis.custody_address"})
     if (config.is_set(key) && !tron_address_bytes(config.text(key)))
       found.push_back(fmt::format("{} is not a TRON address: T and 33 more characters", key));
+  if (auto witnesses = api::parse_witnesses(config.list("log.witnesses")); !witnesses)
+    found.push_back("log.witnesses: " + witnesses.error());
   bool tls = config.is_set("grpc.certificate");
   if (tls != config.is_set("grpc.key"))
     found.push_back("grpc.certificate and grpc.key belong together: set both or none");
@@ -162,6 +171,22 @@ class Reporter final : public sequencer::Observer {
   ops::ServerMetrics& metrics_;
 };
 
+void report_witness(ops::ServerMetrics& metrics, const std::string& name, api::WitnessOutcome outcome,
+                    std::uint64_t size) {
+  constexpr std::string_view outcomes[] = {"cosigned", "behind", "refused", "unreachable"};
+  metrics.witness_requests(name, outcomes[static_cast<int>(outcome)]).Increment();
+  metrics.set_witness_size(name, size);
+}
+
+api::WitnessOptions witness_options(const ops::Config& config) {
+  api::WitnessOptions out;
+  out.witnesses = api::parse_witnesses(config.list("log.witnesses")).value();  // faults() has looked
+  out.ca_file = config.path("log.witness_ca_file");
+  out.file = config.path("log.directory") / "cosigned";
+  out.interval = std::chrono::milliseconds(config.integer("log.witness_interval_ms"));
+  return out;
+}
+
 // What a scrape reads that nobody counts as it happens.
 void refresh(ops::ServerMetrics& metrics, const sequencer::Sequencer& sequencer,
              const sequencer::LogKeeper& log, api::Queries& queries) {
@@ -219,6 +244,14 @@ int serve(const ops::Config& config) {
                                             {"seconds", seconds}});
        }},
       sessions);
+  api::Witnesses witnesses(
+      witness_options(config),
+      {log.signer(), log.tiles(),
+       [&](std::uint64_t size, auto deadline) { return log.wait_for_checkpoint(size, deadline); },
+       [&](std::uint64_t size, const std::string& line) { log.add_cosignature(size, line); }},
+      [&](const std::string& name, api::WitnessOutcome outcome, std::uint64_t size) {
+        report_witness(metrics, name, outcome, size);
+      });
 
   // Set once it listens; batches committed before that have nobody watching.
   std::atomic<api::GrpcServer*> watched{nullptr};
@@ -230,7 +263,10 @@ int serve(const ops::Config& config) {
   sequencing.limits.verifier_threads = static_cast<std::size_t>(config.integer("sequencer.verifier_threads"));
   sequencing.clock = now_us;
   sequencing.genesis = genesis(config, *signer);
-  sequencing.journal_found = [&](core::Sequence end) { log.catch_up(end); };
+  sequencing.journal_found = [&](core::Sequence end) {
+    log.catch_up(end);
+    witnesses.start(end.value);
+  };
   sequencing.snapshot = [&]() -> codec::SealedSnapshot {
     auto newest = snapshots.newest();
     return newest ? codec::SealedSnapshot{newest->sequence, newest->root} : codec::SealedSnapshot();
@@ -261,7 +297,8 @@ int serve(const ops::Config& config) {
                                }));
   api::HttpServer public_http(
       config.address("http.listen"),
-      api::public_handler({reader, log.tiles(), [&] { return log.checkpoint(); }, why_not_ready}));
+      api::public_handler({reader, log.tiles(), [&] { return log.checkpoint(); }, why_not_ready,
+                           [&] { return log.signed_size(); }, [&] { return witnesses.cosigned(); }}));
   api::GrpcServer grpc({config.address("grpc.listen"), config.boolean("server.public_contents"),
                         config.text("grpc.certificate"), config.text("grpc.key")},
                        sequencer, log, queries);
@@ -297,16 +334,13 @@ int run(int argc, char** argv) {
   std::vector<const char*> arguments(argv, argv + argc);
   bool migrates =
       std::erase_if(arguments, [](const char* a) { return std::string_view(a) == "--migrate"; }) > 0;
-  auto config = ops::configure(
-      {"windlassd", "the ledger server (--migrate: bring the database up to date and exit)", options},
-      static_cast<int>(arguments.size()), arguments.data());
+  auto config =
+      ops::configure({"windlassd", "the ledger server (--migrate: bring the database up to date and exit)",
+                      options, migrates ? nullptr : faults},
+                     static_cast<int>(arguments.size()), arguments.data());
   if (!config) return config.error();
   ops::set_log_level(ops::parse_log_level(config->text("log.level")));
   if (migrates) return migrate(*config);
-  if (auto found = faults(*config); !found.empty()) {
-    for (const auto& fault : found) std::cerr << "windlassd: " << fault << '\n';
-    return 2;
-  }
   return serve(*config);
 }
 

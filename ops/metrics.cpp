@@ -85,7 +85,10 @@ ServerMetrics::ServerMetrics()
       ledger_amount_(
           gauges(registry_, "ledger_amount",
                  "The ledger's totals in the asset's ledger unit; available, locked, held, unassigned and "
-                 "dust add up to credited less paid.")) {
+                 "dust add up to credited less paid.")),
+      witness_size_(gauges(registry_, "witness_size", "Leaves of the newest checkpoint that a witness has.")),
+      witness_requests_(counters(registry_, "witness_requests_total",
+                                 "Checkpoints sent to a witness, by what came of it.")) {
   auto& commands = counters(registry_, "commands_total", "Commands answered, by kind and outcome.");
   for (std::size_t kind = 0; kind < kind_count; ++kind)
     for (std::size_t outcome = 0; outcome < std::size(command_outcomes); ++outcome)
@@ -108,6 +111,13 @@ Counter& ServerMetrics::rejections(core::Error reason) {
 }
 Counter& ServerMetrics::signatures(SignatureCheck result) {
   return *signatures_.at(static_cast<std::size_t>(result));
+}
+
+Counter& ServerMetrics::witness_requests(std::string_view witness, std::string_view outcome) {
+  return witness_requests_.Add({{"witness", std::string(witness)}, {"outcome", std::string(outcome)}});
+}
+void ServerMetrics::set_witness_size(std::string_view witness, std::uint64_t leaves) {
+  witness_size_.Add({{"witness", std::string(witness)}}).Set(static_cast<double>(leaves));
 }
 
 void ServerMetrics::set_ledger_amounts(const core::Asset& asset, const core::AssetTotals& totals) {

@@ -74,6 +74,11 @@ class ServerMetrics : public Metrics {
   Counter& rejections(core::Error reason);
   // signatures_total{result}: checked
   Counter& signatures(SignatureCheck result);
+  // witness_requests_total{witness,outcome}: checkpoints sent; by the witness's name, and cosigned, behind,
+  // refused or unreachable
+  Counter& witness_requests(std::string_view witness, std::string_view outcome);
+  // witness_size{witness}: leaves of the newest checkpoint that it has
+  void set_witness_size(std::string_view witness, std::uint64_t leaves);
   // ledger_amount{asset,part}: all parts in the ledger unit, chain units as its fractions
   void set_ledger_amounts(const core::Asset& asset, const core::AssetTotals& totals);
 
@@ -88,7 +93,8 @@ class ServerMetrics : public Metrics {
   Gauge& is_writer;  // 1 or 0
 
  private:
-  prometheus::Family<Gauge>& ledger_amount_;
+  prometheus::Family<Gauge>&ledger_amount_, &witness_size_;
+  prometheus::Family<Counter>& witness_requests_;
 };
 
 // windlass-anchor.

@@ -22,6 +22,8 @@ struct GlobalOptions {
   std::string ca_file;   // --ca
   std::string vkey;      // --vkey; WINDLASS_LOG_VKEY; empty: what the ledger says
   std::string tron;      // --tron; WINDLASS_TRON_GRPC
+  // --checkpoints; WINDLASS_CHECKPOINTS: where the newest checkpoint seen is remembered. "off": nowhere.
+  std::string checkpoints;
   int deadline_ms = 10'000;
   bool json = false;
 };

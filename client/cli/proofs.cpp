@@ -3,6 +3,7 @@
 #include "client/audit.h"
 #include "client/cli/progress.h"
 #include "client/cli/table.h"
+#include "client/cli/views.h"
 #include "client/history.h"
 #include "ops/key_file.h"
 
@@ -89,6 +90,8 @@ Run proof(CLI::App& app) {
     auto checkpoint = check_checkpoint(found->checkpoint(), key->vkey);
     if (!checkpoint) return false_proof(checkpoint.error());
     if (auto included = check_inclusion(*found, *checkpoint); !included) return false_proof(included.error());
+    if (auto seen = watch_for_split_view(context, key->vkey, found->checkpoint()); !seen)
+      return tl::unexpected(seen.error());
     if (context.json())
       fmt::print("{}\n", to_json(*found));
     else
@@ -179,15 +182,18 @@ Result<int> verify_statement(Context& context, const pb::StatementFile& file, co
 
 Run verify(CLI::App& app) {
   struct Options {
-    std::string file, leaf, auditor;
+    std::string file, leaf, auditor, evidence;
   };
   auto options = std::make_shared<Options>();
   app.add_option("file", options->file,
-                 "an acknowledgement (`pay --json`), a tlog-proof (`proof`) or a statement (`statement`); "
+                 "an acknowledgement (`pay --json`), a tlog-proof (`proof`), a statement (`statement`), a "
+                 "checkpoint (a peer's: it is held against the ledger's), or evidence of a split view; "
                  "- is standard input")
       ->required();
   app.add_option("--auditor", options->auditor, "whose signature a statement must carry besides, as a vkey");
   app.add_option("--leaf", options->leaf, "the leaf, hex, of a tlog-proof that does not carry it");
+  app.add_option("--evidence", options->evidence,
+                 "where evidence of a split view goes; default: split-view-*.txt here");
   return [=](Context& context) -> Result<int> {
     if (context.options().vkey.empty())
       return usage_error(
@@ -203,7 +209,10 @@ Run verify(CLI::App& app) {
                                 file.ParseFromString(*text) && file.format() == statement_format)
       return verify_statement(context, file, key->vkey, *auditor);
     if (text->starts_with("{")) return verify_acknowledgement(context, *text, key->vkey);
-    return verify_tlog_proof(context, *text, options->leaf, key->vkey);
+    if (text->starts_with(split_view_header)) return verify_evidence(context, *text, key->vkey);
+    if (text->starts_with(log::tlog_proof_header))
+      return verify_tlog_proof(context, *text, options->leaf, key->vkey);
+    return verify_checkpoint_note(context, *text, options->evidence, key->vkey);
   };
 }
 
@@ -308,6 +317,9 @@ Run history(CLI::App& app) {
       LedgerEvidence evidence(context.connection());
       auto held = verify_against_log(context, evidence, *read, options->auditor, &trusted);
       if (!held) return tl::unexpected(held.error());
+      if (auto key_of_log = context.log_key())
+        if (auto seen = watch_for_split_view(context, key_of_log->vkey); !seen)
+          return tl::unexpected(seen.error());
       verified = *std::move(held);
     }
     auto entries = options->quiet ? std::vector<pb::Entry>() : read->merged();
@@ -455,6 +467,7 @@ Run audit_command(CLI::App& app) {
                         [&](std::uint64_t done, std::uint64_t of) { progress.show(done, of); });
     progress.finish();
     if (!report) return tl::unexpected(report.error());
+    if (auto seen = watch_for_split_view(context, key->vkey); !seen) return tl::unexpected(seen.error());
     print_report(context, *report, options->full);
     if (options->cosign.empty()) return 0;
     if (auto signed_it = cosign(context, *report, options->cosign, audit_options.auditor_key); !signed_it)
@@ -471,7 +484,7 @@ Commands proof_commands() {
       {"statement", "writes a file that proves a key's history, without the ledger", statement},
       {"entry", "shows an entry", entry},
       {"proof", "prints the proof that an entry is in the log (C2SP tlog-proof)", proof},
-      {"verify", "checks a file without asking anybody", verify},
+      {"verify", "checks a file: offline, but for a peer's checkpoint", verify},
       {"audit", "checks the whole ledger", audit_command},
   };
 }

@@ -26,6 +26,7 @@ void define_globals(CLI::App& app, GlobalOptions& options) {
   options.address = environment_or("WINDLASS_ADDRESS", "127.0.0.1:7380");
   options.vkey = environment_or("WINDLASS_LOG_VKEY", "");
   options.tron = environment_or("WINDLASS_TRON_GRPC", "");
+  options.checkpoints = environment_or("WINDLASS_CHECKPOINTS", "");
   app.add_option("--key", options.key_file,
                  "key file of the signer (WINDLASS_KEY; else ~/.config/windlass/key)");
   app.add_option("--address", options.address, "the ledger, host:port (WINDLASS_ADDRESS)")
@@ -35,6 +36,10 @@ void define_globals(CLI::App& app, GlobalOptions& options) {
       "--vkey", options.vkey,
       "the log's verifier key (WINDLASS_LOG_VKEY; else what the ledger says, which then is believed)");
   app.add_option("--tron", options.tron, "a TRON node, host:port, to look anchors up (WINDLASS_TRON_GRPC)");
+  app.add_option(
+      "--checkpoints", options.checkpoints,
+      "folder that remembers the newest checkpoint seen of each log, or off (WINDLASS_CHECKPOINTS; else "
+      "$XDG_STATE_HOME/windlass/checkpoints or ~/.config/windlass/checkpoints)");
   app.add_option("--deadline-ms", options.deadline_ms, "of each call")
       ->capture_default_str()
       ->check(CLI::Range(1, 3'600'000));

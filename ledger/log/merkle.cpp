@@ -129,6 +129,17 @@ bool verify_consistency(std::uint64_t old_size, const Hash& old_root, std::uint6
          climb_border(climb_inner(start, inner, index), border) == root;
 }
 
+std::optional<Hash> claimed_old_root(std::uint64_t old_size, std::uint64_t size, const Proof& proof) {
+  if (old_size == 0 || old_size >= size || std::has_single_bit(old_size)) return std::nullopt;
+  int level = std::countr_zero(old_size);
+  PathShape shape = path_shape(old_size - 1, size);
+  shape.inner -= static_cast<std::uint64_t>(level);
+  if (proof.size() != shape.inner + shape.border + 1) return std::nullopt;
+  Hashes path = Hashes(proof).subspan(1);
+  return climb_border(climb_inner_left(proof[0], path.first(shape.inner), (old_size - 1) >> level),
+                      path.subspan(shape.inner));
+}
+
 Hash root_at(const NodeReader& nodes, std::uint64_t size) {
   return size == 0 ? empty_root() : range_root(nodes, 0, size);
 }

@@ -2,6 +2,7 @@
 // hashes.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "crypto/hash.h"
@@ -24,6 +25,11 @@ bool verify_inclusion(const Hash& leaf, std::uint64_t index, std::uint64_t size,
                       const Hash& root);
 bool verify_consistency(std::uint64_t old_size, const Hash& old_root, std::uint64_t size, const Hash& root,
                         const Proof& proof);
+
+// The root of the first `old_size` leaves as a consistency proof itself has it; whether the proof holds is
+// verify_consistency's to say. Nothing where the proof does not name it (`old_size` is a power of two, 0 or
+// not below `size`), or has another length.
+std::optional<Hash> claimed_old_root(std::uint64_t old_size, std::uint64_t size, const Proof& proof);
 
 // Where stored nodes come from. A node (level, index) covers leaves [index << level, (index + 1) << level),
 // all present.

@@ -1,5 +1,6 @@
 #include "ledger/log/note.h"
 
+#include <algorithm>
 #include <cassert>
 #include <charconv>
 #include <limits>
@@ -7,16 +8,18 @@
 namespace windlass::log {
 namespace {
 
-constexpr char ed25519_type = 0x01;
+// What a key signs, the first byte of its text form and part of its id.
+enum class KeyType : char { note = 0x01, cosignature_v1 = 0x04 };
 constexpr std::string_view secret_prefix = "PRIVATE+KEY+";
 constexpr std::string_view signature_prefix = "\xe2\x80\x94 ";  // an em dash and a space
+constexpr std::string_view cosignature_header = "cosignature/v1\ntime ";
 constexpr std::string_view promise_header = "windlass/promise/v1";
 constexpr std::string_view audit_header = "windlass/audit/v1";
-constexpr std::string_view proof_header = "c2sp.org/tlog-proof@v1";
 constexpr std::string_view reserved_origins = "windlass/";  // begins the texts of other notes
 // Both as golang.org/x/mod/sumdb/note has them: a note that others would refuse is refused here too.
 constexpr std::size_t max_note_bytes = 1'000'000;
 constexpr std::size_t max_signatures = 100;
+constexpr std::uint64_t max_cosignature_time_s = std::numeric_limits<std::int64_t>::max();
 constexpr std::size_t max_proof_hashes = 64;  // a path in a tree of 2^64 leaves
 
 // Takes one character off the front of UTF-8 text; nothing when it is not well-formed.
@@ -121,14 +124,14 @@ std::uint32_t key_id_of(std::string_view name, ByteView typed_key) {
   return ByteReader(view(sha256({name, "\n", typed_key}))).be<std::uint32_t>();
 }
 
-std::string typed(const ByteArray<32>& key) {
-  return join({{&ed25519_type, 1}, view(key)});
+std::string typed(KeyType type, const ByteArray<32>& key) {
+  return join({std::string(1, static_cast<char>(type)), view(key)});
 }
 
-std::string key_text(const VerifierKey& verifier, const ByteArray<32>& key) {
+std::string key_text(std::string_view name, std::uint32_t key_id, std::string_view typed_key) {
   std::string id;
-  append_be(id, verifier.key_id);
-  return join({verifier.name, "+", to_hex(id), "+", to_base64(typed(key))});
+  append_be(id, key_id);
+  return join({name, "+", to_hex(id), "+", to_base64(typed_key)});
 }
 
 struct KeyFields {
@@ -136,13 +139,22 @@ struct KeyFields {
   ByteArray<32> key;
 };
 
-// `name+hex8+base64(0x01 || key)`.
-std::optional<KeyFields> parse_key(std::string_view text) {
+// `name+hex8+base64(type || key)`.
+std::optional<KeyFields> parse_key(std::string_view text, KeyType type) {
   auto parts = split(text, '+', 3);
   if (parts.size() != 3 || !is_note_name(parts[0])) return std::nullopt;
   auto bytes = from_base64(parts[2]);
-  if (!bytes || bytes->size() != 33 || bytes->front() != ed25519_type) return std::nullopt;
+  if (!bytes || bytes->size() != 33 || bytes->front() != static_cast<char>(type)) return std::nullopt;
   return KeyFields{parts[0], *to_array<32>(ByteView(*bytes).substr(1))};
+}
+
+// The one spelling: the key id is right and in lower case.
+template <typename Key>
+std::optional<Key> parse_verifier(std::string_view vkey, KeyType type) {
+  auto fields = parse_key(vkey, type);
+  if (!fields) return std::nullopt;
+  Key out = Key::of(fields->name, fields->key);
+  return out.text() == vkey ? std::optional(out) : std::nullopt;
 }
 
 struct NoteParts {
@@ -171,6 +183,42 @@ std::optional<SignatureLine> parse_signature(std::string_view line) {
   return SignatureLine{fields[0], ByteReader(*bytes).be<std::uint32_t>(), bytes->substr(4)};
 }
 
+std::string line_of(std::string_view name, std::uint32_t key_id, std::string_view signature) {
+  std::string bytes;
+  append_be(bytes, key_id);
+  return join({signature_prefix, name, " ", to_base64(join({bytes, signature})), "\n"});
+}
+
+// The first signature line of a whole note under that name and key id.
+template <typename Key>
+tl::expected<SignatureLine, std::string> find_signature(std::string_view signatures, const Key& key) {
+  auto lines = lines_of(signatures);
+  if (lines.size() > max_signatures)
+    return tl::unexpected<std::string>("the note has more than " + std::to_string(max_signatures) +
+                                       " signatures");
+  std::optional<SignatureLine> found;
+  for (std::string_view line : lines) {
+    auto signature = parse_signature(line);
+    if (!signature) return tl::unexpected<std::string>("a signature line of the note is malformed");
+    if (!found && signature->name == key.name && signature->key_id == key.key_id)
+      found = std::move(signature);
+  }
+  if (!found) return tl::unexpected<std::string>("the note carries no signature of " + key.text());
+  return *std::move(found);
+}
+
+tl::expected<NoteParts, std::string> parts_of(std::string_view note) {
+  auto parts = split_note(note);
+  if (!parts)
+    return tl::unexpected<std::string>(
+        "this is not a signed note: text, a blank line and signature lines are wanted");
+  return *parts;
+}
+
+std::string cosigned_message(std::string_view text, std::uint64_t time_s) {
+  return join({cosignature_header, std::to_string(time_s), "\n", text});
+}
+
 }  // namespace
 
 bool is_note_name(std::string_view name) {
@@ -179,18 +227,27 @@ bool is_note_name(std::string_view name) {
 }
 
 std::optional<VerifierKey> VerifierKey::parse(std::string_view vkey) {
-  auto fields = parse_key(vkey);
-  if (!fields) return std::nullopt;
-  VerifierKey out = of(fields->name, fields->key);
-  return out.text() == vkey ? std::optional(out) : std::nullopt;  // the key id is right and in lower case
+  return parse_verifier<VerifierKey>(vkey, KeyType::note);
 }
 
 VerifierKey VerifierKey::of(std::string_view name, const Ed25519PublicKey& key) {
-  return {std::string(name), key_id_of(name, typed(key)), key};
+  return {std::string(name), key_id_of(name, typed(KeyType::note, key)), key};
 }
 
 std::string VerifierKey::text() const {
-  return key_text(*this, key);
+  return key_text(name, key_id, typed(KeyType::note, key));
+}
+
+std::optional<WitnessKey> WitnessKey::parse(std::string_view vkey) {
+  return parse_verifier<WitnessKey>(vkey, KeyType::cosignature_v1);
+}
+
+WitnessKey WitnessKey::of(std::string_view name, const Ed25519PublicKey& key) {
+  return {std::string(name), key_id_of(name, typed(KeyType::cosignature_v1, key)), key};
+}
+
+std::string WitnessKey::text() const {
+  return key_text(name, key_id, typed(KeyType::cosignature_v1, key));
 }
 
 NoteSigner::NoteSigner(const std::string& name, const Ed25519SecretKey& key)
@@ -200,15 +257,16 @@ NoteSigner::NoteSigner(const std::string& name, const Ed25519SecretKey& key)
 
 std::optional<NoteSigner> NoteSigner::parse(std::string_view skey) {
   if (!consume_prefix(skey, secret_prefix)) return std::nullopt;
-  auto fields = parse_key(skey);
+  auto fields = parse_key(skey, KeyType::note);
   if (!fields) return std::nullopt;
   NoteSigner out(std::string(fields->name), Ed25519SecretKey::from_seed(fields->key));
-  if (key_text(out.verifier_, fields->key) != skey) return std::nullopt;
+  if (join({secret_prefix, skey}) != out.secret_text()) return std::nullopt;
   return out;
 }
 
 std::string NoteSigner::secret_text() const {
-  return join({secret_prefix, key_text(verifier_, key_.reveal_seed())});
+  return join(
+      {secret_prefix, key_text(verifier_.name, verifier_.key_id, typed(KeyType::note, key_.reveal_seed()))});
 }
 
 std::string NoteSigner::sign(std::string_view text) const {
@@ -223,32 +281,54 @@ std::string NoteSigner::cosign(std::string_view note) const {
 }
 
 std::string NoteSigner::signature_line(std::string_view text) const {
+  return line_of(verifier_.name, verifier_.key_id, view(key_.sign(text)));
+}
+
+WitnessSigner::WitnessSigner(const std::string& name, const Ed25519SecretKey& key)
+    : key_(key), verifier_(WitnessKey::of(name, key_.public_key())) {
+  assert(is_note_name(name));
+}
+
+std::string WitnessSigner::cosign(std::string_view text, std::uint64_t time_s) const {
   std::string signature;
-  append_be(signature, verifier_.key_id);
-  signature += view(key_.sign(text));
-  return join({signature_prefix, verifier_.name, " ", to_base64(signature), "\n"});
+  append_be(signature, time_s);
+  signature += view(key_.sign(cosigned_message(text, time_s)));
+  return line_of(verifier_.name, verifier_.key_id, signature);
 }
 
 tl::expected<std::string, std::string> open_note(std::string_view note, const VerifierKey& key) {
-  auto parts = split_note(note);
-  if (!parts)
-    return tl::unexpected<std::string>(
-        "this is not a signed note: text, a blank line and signature lines are wanted");
-  auto lines = lines_of(parts->signatures);
-  if (lines.size() > max_signatures)
-    return tl::unexpected<std::string>("the note has more than " + std::to_string(max_signatures) +
-                                       " signatures");
-  std::optional<SignatureLine> found;
-  for (std::string_view line : lines) {
-    auto signature = parse_signature(line);
-    if (!signature) return tl::unexpected<std::string>("a signature line of the note is malformed");
-    if (!found && signature->name == key.name && signature->key_id == key.key_id)
-      found = std::move(signature);
-  }
-  if (!found) return tl::unexpected<std::string>("the note carries no signature of " + key.text());
+  auto parts = parts_of(note);
+  if (!parts) return tl::unexpected(parts.error());
+  auto found = find_signature(parts->signatures, key);
+  if (!found) return tl::unexpected(found.error());
   if (!verify_ed25519(key.key, parts->text, found->signature))
     return tl::unexpected<std::string>("the note's signature of " + key.text() + " is wrong");
   return std::string(parts->text);
+}
+
+tl::expected<Cosignature, std::string> open_cosignature(std::string_view note, const WitnessKey& key) {
+  auto parts = parts_of(note);
+  if (!parts) return tl::unexpected(parts.error());
+  auto found = find_signature(parts->signatures, key);
+  if (!found) return tl::unexpected(found.error());
+  constexpr std::size_t size = sizeof(std::uint64_t) + sizeof(Ed25519Signature);
+  auto time_s = found->signature.size() == size ? ByteReader(found->signature).be<std::uint64_t>() : 0;
+  ByteView signature = ByteView(found->signature).substr(std::min(found->signature.size(), sizeof time_s));
+  bool is_dated = time_s > 0 && time_s <= max_cosignature_time_s;
+  if (!is_dated || !verify_ed25519(key.key, cosigned_message(parts->text, time_s), signature))
+    return tl::unexpected<std::string>("the note's cosignature of " + key.text() + " is wrong");
+  return Cosignature{time_s, line_of(key.name, key.key_id, found->signature)};
+}
+
+std::string add_checkpoint_body(std::uint64_t old_size, const Proof& proof, std::string_view note) {
+  std::string body = join({"old ", std::to_string(old_size), "\n"});
+  for (const Hash& hash : proof) body += to_lines({to_base64(view(hash))});
+  return join({body, "\n", note});
+}
+
+std::optional<std::uint64_t> parse_witness_size(std::string_view body) {
+  auto lines = lines_of(body);
+  return lines.size() == 1 ? parse_decimal<std::uint64_t>(lines[0]) : std::nullopt;
 }
 
 std::string Checkpoint::text() const {
@@ -298,7 +378,7 @@ std::optional<AuditStatement> AuditStatement::parse(std::string_view text) {
 }
 
 std::string TlogProof::text() const {
-  std::string out = to_lines({proof_header});
+  std::string out = to_lines({tlog_proof_header});
   if (!extra.empty()) out += join({"extra ", to_base64(extra), "\n"});
   out += join({"index ", std::to_string(index), "\n"});
   for (const Hash& hash : hashes) out += to_lines({to_base64(view(hash))});
@@ -312,7 +392,7 @@ std::optional<TlogProof> TlogProof::parse(std::string_view text) {
   TlogProof proof;
   proof.checkpoint = text.substr(end_of_head + 2);
   auto line = lines.begin();
-  if (*line != proof_header || ++line == lines.end()) return std::nullopt;
+  if (*line != tlog_proof_header || ++line == lines.end()) return std::nullopt;
   if (consume_prefix(*line, "extra ")) {
     auto extra = from_base64(*line);
     if (!extra || extra->empty() || ++line == lines.end()) return std::nullopt;

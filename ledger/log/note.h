@@ -1,5 +1,6 @@
 // Signed notes (C2SP signed-note): text, a blank line, signature lines. Ed25519 only. A checkpoint, a promise
-// and an auditor's statement are notes whose text has one field a line.
+// and an auditor's statement are notes whose text has one field a line. A witness signs a checkpoint together
+// with the time (C2SP tlog-cosignature, v1).
 #pragma once
 
 #include <tl/expected.hpp>
@@ -45,6 +46,42 @@ bool is_note_name(std::string_view name);
 // otherwise a sentence that says what is wrong.
 tl::expected<std::string, std::string> open_note(std::string_view note, const VerifierKey& key);
 
+// A witness's verifier key, text form `name+hex8(key id)+base64(0x04 || public key)`.
+struct WitnessKey {
+  std::string name;
+  std::uint32_t key_id = 0;
+  Ed25519PublicKey key{};
+  static std::optional<WitnessKey> parse(std::string_view vkey);
+  static WitnessKey of(std::string_view name, const Ed25519PublicKey& key);
+  std::string text() const;
+};
+
+struct Cosignature {
+  std::uint64_t time_s = 0;  // Unix time at which the witness saw nothing newer
+  std::string line;          // the signature line, with its newline: it may be added to the note
+};
+// `key`'s cosignature/v1 on `note`, a whole note whose other signatures are not looked at.
+tl::expected<Cosignature, std::string> open_cosignature(std::string_view note, const WitnessKey& key);
+
+// What a witness does; the ledger itself never cosigns.
+class WitnessSigner {
+ public:
+  WitnessSigner(const std::string& name, const Ed25519SecretKey& key);  // a name that is_note_name
+  const WitnessKey& verifier() const { return verifier_; }
+  // The signature line for a note's text.
+  std::string cosign(std::string_view text, std::uint64_t time_s) const;
+
+ private:
+  Ed25519SecretKey key_;
+  WitnessKey verifier_;
+};
+
+// The body of POST add-checkpoint (C2SP tlog-witness): the size that the witness has, the proof from there,
+// the signed checkpoint.
+std::string add_checkpoint_body(std::uint64_t old_size, const Proof& proof, std::string_view note);
+// Its answer 409: the size that the witness has.
+std::optional<std::uint64_t> parse_witness_size(std::string_view body);
+
 // checkpoint: `origin\nsize\nbase64(root)\n`
 struct Checkpoint {
   std::string origin;
@@ -81,6 +118,8 @@ struct AuditStatement {
   static std::optional<AuditStatement> parse(std::string_view text);
   bool operator==(const AuditStatement&) const = default;
 };
+
+constexpr std::string_view tlog_proof_header = "c2sp.org/tlog-proof@v1";  // its first line
 
 // tlog-proof (C2SP): an inclusion proof and its checkpoint in one text.
 struct TlogProof {

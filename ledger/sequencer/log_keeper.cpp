@@ -110,6 +110,11 @@ std::string LogKeeper::checkpoint() const {
   return checkpoint_;
 }
 
+void LogKeeper::add_cosignature(std::uint64_t size, const std::string& line) {
+  std::lock_guard lock(mutex_);
+  if (size == signed_size_) checkpoint_ += line;
+}
+
 std::uint64_t LogKeeper::signed_size() const {
   std::lock_guard lock(mutex_);
   return signed_size_;

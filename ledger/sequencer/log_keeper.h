@@ -28,8 +28,10 @@ class LogKeeper {
   void catch_up(core::Sequence end);
   void append(const CommittedBatch& batch);
 
-  // The newest signed note; empty before the first.
+  // The newest signed note, with the cosignatures that it has; empty before the first.
   std::string checkpoint() const;
+  // A witness's signature line, for the checkpoint of `size`: dropped where there is a newer one.
+  void add_cosignature(std::uint64_t size, const std::string& line);
   std::uint64_t signed_size() const;
   std::uint64_t size() const { return tiles_.size(); }
   // The newest checkpoint, once it covers `size` entries, or nothing by `deadline`.

@@ -10,6 +10,7 @@ import pytest
 
 from client import Ledger
 from formats import Signer, sha256, signer_key, verifier_key_of_seed
+from gotools import build_go_programs
 from processes import Postgres, Server
 
 ORIGIN = "compat.windlass.test/log"
@@ -66,6 +67,12 @@ def start_server(postgres, directory, roles):
 @pytest.fixture(scope="session")
 def server(start_server):
     return start_server("windlass")
+
+
+@pytest.fixture(scope="session")
+def go_programs():
+    """Directory of the programs in tests/compat/go."""
+    return build_go_programs()
 
 
 @pytest.fixture(scope="session")

@@ -221,13 +221,16 @@ class Histories:
 # Notes: C2SP signed notes with Ed25519 keys
 
 
-def _note_key_id(name, key):
-    return sha256(name.encode(), b"\n\x01", key)[:4]
+NOTE_KEY, COSIGNATURE_KEY = 1, 4
 
 
-def verifier_key(name, key):
+def _note_key_id(name, key, kind=NOTE_KEY):
+    return sha256(name.encode(), b"\n", bytes([kind]), key)[:4]
+
+
+def verifier_key(name, key, kind=NOTE_KEY):
     """`name+id+base64`: the text that stands in genesis. Key: 32 bytes."""
-    return f"{name}+{_note_key_id(name, key).hex()}+{base64.b64encode(bytes([1]) + key).decode()}"
+    return f"{name}+{_note_key_id(name, key, kind).hex()}+{base64.b64encode(bytes([kind]) + key).decode()}"
 
 
 def _public_key(seed):
@@ -236,6 +239,28 @@ def _public_key(seed):
 
 def verifier_key_of_seed(name, seed):
     return verifier_key(name, _public_key(seed))
+
+
+def witness_key_of_seed(name, seed):
+    return verifier_key(name, _public_key(seed), COSIGNATURE_KEY)
+
+
+def open_cosignature(note, vkey):
+    """The time of the cosignature/v1 that vkey's owner has put on a note; ValueError or InvalidSignature for none."""
+    name, key_id, encoded = vkey.split("+", 2)
+    key = base64.b64decode(encoded, validate=True)[1:]
+    if _note_key_id(name, key, COSIGNATURE_KEY).hex() != key_id:
+        raise ValueError("not a witness's key")
+    text, _, signatures = note.rpartition("\n\n")
+    for line in signatures.splitlines():
+        _, signer, encoded = line.split(" ")
+        signature = base64.b64decode(encoded, validate=True)
+        if signer == name and signature[:4].hex() == key_id:
+            seconds = int.from_bytes(signature[4:12], "big")
+            message = f"cosignature/v1\ntime {seconds}\n{text}\n"
+            ed25519.Ed25519PublicKey.from_public_bytes(key).verify(signature[12:], message.encode())
+            return seconds
+    raise ValueError("no cosignature of this key")
 
 
 def signer_key(name, seed):

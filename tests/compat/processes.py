@@ -6,12 +6,16 @@ import pwd
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
 SOURCE_DIR = Path(os.environ.get("WINDLASS_SOURCE_DIR") or Path(__file__).resolve().parents[2])
 BIN_DIR = Path(os.environ.get("WINDLASS_BIN_DIR") or SOURCE_DIR / "build" / "bin")
+# Where the command line remembers what it saw: not in the home of whoever runs the tests.
+STATE_DIR = tempfile.TemporaryDirectory(prefix="windlass-state-")
+os.environ["XDG_STATE_HOME"] = STATE_DIR.name
 START_DEADLINE_S = 30
 STOP_DEADLINE_S = 15
 POLL_S = 0.02
@@ -150,9 +154,9 @@ def write_secret(path, text):
 
 
 class Server:
-    """windlassd on a migrated database, ready to serve."""
+    """windlassd on a migrated database, ready to serve. A setting `log__witnesses` is the option log.witnesses."""
 
-    def __init__(self, postgres, directory, log_key, genesis, database="windlass", public_contents=True):
+    def __init__(self, postgres, directory, log_key, genesis, database="windlass", public_contents=True, **settings):
         directory.mkdir()
         postgres.create_database(database)
         windlassd = BIN_DIR / "windlassd"
@@ -170,6 +174,7 @@ class Server:
             "log.key_file": key_file,
             "server.public_contents": str(public_contents).lower(),
             **{f"genesis.{name}": value for name, value in genesis.items()},
+            **{name.replace("__", "."): value for name, value in settings.items()},
         }
         self._process = Process(
             [windlassd, *(f"--{name}={value}" for name, value in options.items())], directory / "windlassd.log"

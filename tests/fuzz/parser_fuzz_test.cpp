@@ -136,6 +136,19 @@ TEST(ParserFuzz, Promise) {
        [](const std::string& text) { return text_of(Promise::parse(text)); });
 }
 
+TEST(ParserFuzz, WitnessKey) {
+  fuzz({WitnessKey::of("witness.example", {}).text(), WitnessKey::of("a", {}).text()},
+       [](const std::string& text) { return text_of(WitnessKey::parse(text)); });
+}
+
+TEST(ParserFuzz, WitnessSize) {
+  fuzz({"0\n", "18446744073709551615\n"}, [](const std::string& text) -> std::optional<std::string> {
+    auto size = parse_witness_size(text);
+    if (!size) return std::nullopt;
+    return std::to_string(*size) + "\n";
+  });
+}
+
 TEST(ParserFuzz, TlogProof) {
   std::string note = signer().sign(Checkpoint{"example.org/ledger", 7, some_hash()}.text());
   fuzz({TlogProof{"", 0, {}, note}.text(),

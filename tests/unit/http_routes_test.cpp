@@ -154,8 +154,8 @@ class RoutesTest : public testing::Test {
     tiles_.append(leaves, hashes);
     log::NoteSigner signer("ledger.example", Ed25519SecretKey::generate());
     checkpoint_ = signer.sign(log::Checkpoint{"ledger.example", 250, log::root_at(tiles_, 250)}.text());
-    handler_ =
-        public_handler({ledger_, tiles_, [this] { return checkpoint_; }, [this] { return not_ready_; }});
+    handler_ = public_handler({ledger_, tiles_, [this] { return checkpoint_; }, [this] { return not_ready_; },
+                               [this] { return signed_size_; }, [this] { return cosigned_; }});
   }
   ~RoutesTest() override { std::filesystem::remove_all(directory_); }
 
@@ -183,7 +183,8 @@ class RoutesTest : public testing::Test {
   std::filesystem::path directory_;
   log::TileStore tiles_;
   InventedLedger ledger_;
-  std::string checkpoint_;
+  std::string checkpoint_, cosigned_;
+  std::uint64_t signed_size_ = 300;
   std::optional<std::string> not_ready_;
   HttpHandler handler_;
 };
@@ -220,6 +221,42 @@ TEST_F(RoutesTest, NoCacheKeepsThatThereIsNoCheckpointYet) {
   HttpResponse response = get("/checkpoint");
   EXPECT_EQ(response.status, 404);
   EXPECT_EQ(header(response, "Cache-Control"), "no-store");
+}
+
+TEST_F(RoutesTest, ServesTheCosignedCheckpointOnceThereIsOne) {
+  EXPECT_EQ(get("/checkpoint/cosigned").status, 404);
+  EXPECT_EQ(header(get("/checkpoint/cosigned"), "Cache-Control"), "no-store");
+  cosigned_ = "a note\n";
+  HttpResponse response = get("/checkpoint/cosigned");
+  EXPECT_EQ(response.body, cosigned_);
+  EXPECT_EQ(response.content_type, "text/plain; charset=utf-8");
+  EXPECT_EQ(header(response, "Access-Control-Allow-Origin"), "*");
+  EXPECT_THAT(header(response, "Cache-Control"), Not(HasSubstr("immutable")));
+}
+
+TEST_F(RoutesTest, ShowsNothingBeyondTheSignedCheckpoint) {
+  signed_size_ = 266;
+  for (std::string path : {"/tile/0/000", "/tile/0/001.p/10", "/tile/entries/001.p/10", "/tile/1/000.p/1"})
+    EXPECT_EQ(get(path).status, 200) << path;
+  for (std::string path :
+       {"/tile/0/001.p/11", "/tile/entries/001.p/11", "/tile/1/000.p/2", "/tile/2/000.p/1"}) {
+    EXPECT_EQ(get(path).status, 404) << path;
+    EXPECT_EQ(header(get(path), "Cache-Control"), "no-store") << path;
+  }
+  signed_size_ = 255;
+  EXPECT_EQ(get("/tile/0/000").status, 404);
+  EXPECT_EQ(get("/tile/1/000.p/1").status, 404);
+  signed_size_ = 256;
+  EXPECT_EQ(get("/tile/0/000").status, 200);
+  EXPECT_EQ(get("/tile/1/000.p/1").status, 200);
+}
+
+TEST_F(RoutesTest, CachesKeepPartialTilesAShorterTime) {
+  std::string full = header(get("/tile/0/000"), "Cache-Control");
+  std::string partial = header(get("/tile/0/001.p/10"), "Cache-Control");
+  EXPECT_THAT(full, HasSubstr("max-age=31536000"));
+  EXPECT_THAT(partial, HasSubstr("immutable"));
+  EXPECT_THAT(partial, HasSubstr("max-age=3600"));
 }
 
 TEST_F(RoutesTest, ServesTilesForEver) {

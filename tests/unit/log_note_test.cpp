@@ -1,6 +1,5 @@
-// Signed notes and the texts in them, against what golang.org/x/mod/sumdb/note and transparency-dev/formats
-// made. The vectors' cosignature keys and lines (type 04) are witnesses' business: here they are signatures
-// of others.
+// Signed notes, the texts in them and witnesses' cosignatures, against what golang.org/x/mod/sumdb/note and
+// transparency-dev/formats made.
 #include "ledger/log/note.h"
 #include "tests/unit/log_vectors.h"
 
@@ -41,6 +40,7 @@ TEST(NoteKey, ReadsAndWritesTheReferencesKeys) {
       EXPECT_FALSE(key) << "a witness's key verifies no plain note: " << v;
       continue;
     }
+    EXPECT_FALSE(WitnessKey::parse(vkey)) << "a log's key verifies no cosignature: " << v;
     ASSERT_TRUE(key) << v;
     EXPECT_EQ(key->name, v["name"]);
     EXPECT_EQ(view(key->key), test::bytes_of(v["public_key_hex"]));
@@ -112,6 +112,80 @@ TEST(Note, OpensACosignedCheckpointWithTheLogsKey) {
     auto key = VerifierKey::parse(v["log_vkey"].get<std::string>()).value();
     EXPECT_TRUE(open_note(v["checkpoint"].get<std::string>(), key)) << v;
   }
+}
+
+TEST(Cosignature, ReadsAndWritesTheReferencesKeys) {
+  int witnesses = 0;
+  for (const auto& v : tlog_vectors("notes.json", "key")) {
+    if (v["type"] != 4) continue;
+    ++witnesses;
+    std::string vkey = v["vkey"];
+    auto key = WitnessKey::parse(vkey);
+    ASSERT_TRUE(key) << v;
+    EXPECT_EQ(key->text(), vkey);
+    EXPECT_EQ(key->name, v["name"]);
+    EXPECT_EQ(key->key_id, std::stoul(v["key_id_hex"].get<std::string>(), nullptr, 16));
+    EXPECT_EQ(view(key->key), test::bytes_of(v["public_key_hex"]));
+    EXPECT_FALSE(WitnessKey::parse(vkey + "=")) << vkey;
+    EXPECT_FALSE(WitnessKey::parse(vkey.substr(1))) << vkey;
+  }
+  EXPECT_EQ(witnesses, 2);
+}
+
+// The vectors' witness of this verifier key.
+WitnessSigner vector_witness(const std::string& vkey) {
+  for (const auto& v : tlog_vectors("notes.json", "key"))
+    if (v["vkey"] == vkey)
+      return {v["name"].get<std::string>(), Ed25519SecretKey::from_seed(hash_of(v["seed_hex"]))};
+  throw std::runtime_error("no seed for " + vkey);
+}
+
+TEST(Cosignature, SignsByteForByteAsTheReferenceDoes) {
+  for (const auto& v : tlog_vectors("notes.json", "cosignature/v1")) {
+    auto witness = vector_witness(v["vkey"]);
+    std::string message = v["signed_message"];
+    std::string text = message.substr(message.find("\n", message.find("\ntime ") + 1) + 1);
+    EXPECT_EQ(witness.verifier().text(), v["vkey"]);
+    EXPECT_EQ(witness.cosign(text, v["time"].get<std::uint64_t>()), v["note_line"]);
+  }
+}
+
+TEST(Cosignature, OpensTheReferencesCosignedCheckpoints) {
+  for (const auto& v : tlog_vectors("notes.json", "cosigned-checkpoint")) {
+    std::string note = v["checkpoint"];
+    for (std::size_t i = 0; i < v["witness_vkeys"].size(); ++i) {
+      auto key = WitnessKey::parse(v["witness_vkeys"][i].get<std::string>()).value();
+      auto cosignature = open_cosignature(note, key);
+      ASSERT_TRUE(cosignature) << cosignature.error();
+      EXPECT_EQ(cosignature->time_s, v["times"][i].get<std::uint64_t>());
+      EXPECT_NE(note.find("\n" + cosignature->line), std::string::npos);
+    }
+  }
+}
+
+TEST(Cosignature, IsOfOneTextOneTimeAndOneWitness) {
+  auto log = signer();
+  WitnessSigner witness("witness", Ed25519SecretKey::from_seed({1}));
+  WitnessSigner other("witness", Ed25519SecretKey::from_seed({2}));
+  std::string note = log.sign("text\n"), line = witness.cosign("text\n", 7);
+  ASSERT_EQ(open_cosignature(note + line, witness.verifier()).value().time_s, 7U);
+  EXPECT_EQ(open_note(note + line, log.verifier()), "text\n");
+  EXPECT_FALSE(open_cosignature(note, witness.verifier()));
+  EXPECT_FALSE(open_cosignature(note + line, other.verifier()));
+  EXPECT_FALSE(open_cosignature(log.sign("other\n") + line, witness.verifier()));
+  EXPECT_FALSE(open_cosignature(note + witness.cosign("text\n", 0), witness.verifier())) << "no time";
+  EXPECT_FALSE(open_cosignature(note + witness.cosign("text\n", 1ULL << 63), witness.verifier()));
+  auto bytes = from_base64(line.substr(dash.size() + 8, line.size() - dash.size() - 9)).value();
+  for (std::size_t bit = 32; bit < bytes.size() * 8; ++bit) {
+    std::string bad = bytes;
+    bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << bit % 8));
+    EXPECT_FALSE(open_cosignature(note + dash + "witness " + to_base64(bad) + "\n", witness.verifier()))
+        << bit;
+  }
+  for (std::size_t size : {std::size_t{12}, bytes.size() - 1})
+    EXPECT_FALSE(open_cosignature(note + dash + "witness " + to_base64(bytes.substr(0, size)) + "\n",
+                                  witness.verifier()))
+        << size;
 }
 
 TEST(Note, TakesTheSignaturesOfSeveral) {
@@ -282,13 +356,18 @@ TEST(AddCheckpoint, TheLogMakesTheHashesThatAWitnessExpects) {
   auto key = VerifierKey::parse(tlog_vectors("notes.json", "key")[0]["vkey"].get<std::string>()).value();
   for (const auto& v : tlog_vectors("notes.json", "add-checkpoint")) {
     auto old_size = v["old_size"].get<std::uint64_t>(), new_size = v["new_size"].get<std::uint64_t>();
-    std::string body = v["request_body"], expected = "old " + std::to_string(old_size) + "\n";
-    for (const Hash& hash : consistency_proof(tree.store, old_size, new_size))
-      expected += to_base64(view(hash)) + "\n";
-    std::string note = body.substr(body.find("\n\n") + 2);
-    EXPECT_EQ(expected + "\n" + note, body);
+    std::string body = v["request_body"], note = body.substr(body.find("\n\n") + 2);
+    EXPECT_EQ(add_checkpoint_body(old_size, consistency_proof(tree.store, old_size, new_size), note), body);
     EXPECT_EQ(Checkpoint::parse(open_note(note, key).value())->root, root_at(tree.store, new_size));
   }
+}
+
+TEST(AddCheckpoint, AWitnesssSizeIsOneDecimalLine) {
+  EXPECT_EQ(parse_witness_size("20852014\n"), 20852014U);
+  EXPECT_EQ(parse_witness_size("0\n"), 0U);
+  for (const char* bad :
+       {"", "\n", "7", "07\n", "-7\n", "7\n\n", " 7\n", "18446744073709551616\n", "seven\n"})
+    EXPECT_FALSE(parse_witness_size(bad)) << bad;
 }
 
 }  // namespace

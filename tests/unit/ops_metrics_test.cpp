@@ -32,6 +32,8 @@ std::string server_text() {
   ServerMetrics metrics;
   touch(metrics);
   metrics.set_ledger_amounts({.number = {1}, .symbol = "BTT", .chain_units = 1}, {});
+  metrics.witness_requests("witness.example", "cosigned").Increment();
+  metrics.set_witness_size("witness.example", 7);
   return metrics.render();
 }
 std::string anchor_text() {
@@ -50,14 +52,21 @@ const std::set<std::string> common = {"windlass_build_info gauge", "windlass_log
                                       "windlass_last_anchor_timestamp_seconds gauge"};
 
 TEST(MetricsText, NamesWhatTheServerPromises) {
-  std::set<std::string> names = {
-      "windlass_commands_total counter",   "windlass_rejections_total counter",
-      "windlass_signatures_total counter", "windlass_commit_seconds histogram",
-      "windlass_batch_entries histogram",  "windlass_queue_depth gauge",
-      "windlass_verify_seconds histogram", "windlass_entries_committed_total counter",
-      "windlass_unflushed_entries gauge",  "windlass_ledger_amount gauge",
-      "windlass_writer_epoch gauge",       "windlass_is_writer gauge",
-      "windlass_cache_bytes gauge"};
+  std::set<std::string> names = {"windlass_commands_total counter",
+                                 "windlass_rejections_total counter",
+                                 "windlass_signatures_total counter",
+                                 "windlass_commit_seconds histogram",
+                                 "windlass_batch_entries histogram",
+                                 "windlass_queue_depth gauge",
+                                 "windlass_verify_seconds histogram",
+                                 "windlass_entries_committed_total counter",
+                                 "windlass_unflushed_entries gauge",
+                                 "windlass_ledger_amount gauge",
+                                 "windlass_writer_epoch gauge",
+                                 "windlass_is_writer gauge",
+                                 "windlass_cache_bytes gauge",
+                                 "windlass_witness_size gauge",
+                                 "windlass_witness_requests_total counter"};
   names.insert(common.begin(), common.end());
   EXPECT_EQ(types(server_text()), names);
 }

@@ -1,0 +1,40 @@
+"""The Go programs of tests/compat/go, built with pinned modules; caches stay in build/, so only the first build is slow."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from processes import SOURCE_DIR
+
+SOURCES = SOURCE_DIR / "tests" / "compat" / "go"
+BUILD = SOURCE_DIR / "build" / "go"
+BUILD_DEADLINE_S = 900  # downloads included
+RUN_DEADLINE_S = 60
+
+
+def build_go_programs():
+    """-> the directory of the binaries. No other Go, module or sum than those that go.mod and go.sum name."""
+    environment = {
+        **os.environ,
+        "GOTOOLCHAIN": "local",
+        "GOFLAGS": "-mod=readonly -modcacherw",
+        "GOWORK": "off",
+        "CGO_ENABLED": "0",
+        "GOMODCACHE": str(BUILD / "modules"),
+        "GOCACHE": str(BUILD / "cache"),
+    }
+    go = Path(sys.executable).parent / "go"
+    built = subprocess.run(
+        [go, "build", "-trimpath", "-o", f"{BUILD / 'bin'}/", "./..."],
+        cwd=SOURCES, env=environment, capture_output=True, text=True, timeout=BUILD_DEADLINE_S, check=False,
+    )  # fmt: skip
+    assert built.returncode == 0, built.stderr
+    return BUILD / "bin"
+
+
+def run_go(program, **options):
+    """-> (exit code, stdout, stderr)"""
+    arguments = [f"-{name}={value}" for name, value in options.items()]
+    ran = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=RUN_DEADLINE_S, check=False)
+    return ran.returncode, ran.stdout, ran.stderr
