@@ -290,13 +290,22 @@ void Endpoints::agreed(const BlockRef& ref) {
 
 ChainResult<std::optional<std::int64_t>> Endpoints::inclusion(const Hash& txid, bool solid) {
   ChainResult<std::optional<std::int64_t>> answer = nobody();
+  std::size_t claims = 0;
+  std::optional<std::int64_t> first;
   for (std::size_t index : order()) {
     auto said = ask(index, [&](Chain& chain) { return chain.inclusion(txid, solid); });
     if (!said || !*said) {
       if (said || !answer) answer = std::move(said);
       continue;  // somebody else may know it
     }
-    if (!solid) return said;
+    if (!solid) {
+      // No block can be held against it yet. Were one node believed, it could keep every transaction from
+      // being sent.
+      if (!first) first = **said;
+      if (++claims >= options_.min_agreeing) return first;
+      answer = std::optional<std::int64_t>();
+      continue;
+    }
     auto block = solidified_block(**said);
     if (!block) return tl::unexpected(block.error());
     if (*block && holds(**block, txid)) return said;

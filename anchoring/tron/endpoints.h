@@ -1,14 +1,13 @@
 // Several TRON nodes as one: nodes that may be gone, lag, or be wrong about what they say is solidified.
 //
-//   solidified blocks   read from one node at a time (reading_from), and given on only when `min_agreeing`
-//   nodes name
-//                       the same id for the number; an inclusion in a solidified block is held against that
-//                       block
-//   heads               the newest that `min_agreeing` nodes have reached; who is far behind is read from no
-//   more
-//                       until it has caught up
-//   broadcasts          to every node that is neither set aside nor failing; the best answer counts
-//   the rest            from the node that blocks are read from
+//   solidified blocks  read from one node at a time (reading_from), and given on only when `min_agreeing`
+//                      nodes name the same id for the number
+//   inclusion          in a solidified block: held against that block; else what `min_agreeing` nodes tell
+//   results and logs   which no block id covers: what `min_agreeing` nodes tell alike
+//   heads              the newest that `min_agreeing` nodes have reached; who is far behind is read from no
+//                      more until it has caught up
+//   broadcasts         to every node that is neither set aside nor failing; the best answer counts
+//   the rest           from the node that blocks are read from
 //
 // A node whose call fails is asked last for a while (backoff); another answers in its place. A node that
 // contradicts itself or the agreement of the others about a solidified block is set aside for an hour, with a

@@ -385,6 +385,10 @@ Worker::StepResult Worker::await_solid(Anchor anchor) {
   auto solid = chain_.inclusion(anchor.transaction_id, true);
   if (!solid) return unexpected(solid.error().message);
   if (*solid) return settle(std::move(anchor), **solid);
+  auto head = chain_.solidified_head();
+  if (!head) return unexpected(head.error().message);
+  // It is time to know, whatever a node's look-ups say.
+  if (head->timestamp_ms >= anchor.expiration_ms) return prove_absent(std::move(anchor));
   auto block = chain_.inclusion(anchor.transaction_id, false);
   if (!block) return unexpected(block.error().message);
   if (!*block) {

@@ -122,7 +122,10 @@ void Storm::add_faults() {
   for (std::size_t i = 0; i < more_nodes_.size(); ++i) add_node_faults(*more_nodes_[i], liar == i + 1);
   if (permanent_liar_) {
     TestChain& node = liar == 0 ? world_.network : *more_nodes_[liar - 1];
-    node.forged_from = world_.chain.head().ref.number + static_cast<std::int64_t>(random_.below(10));
+    if (random_.one_in(2))
+      node.invents_inclusions = true;
+    else
+      node.forged_from = world_.chain.head().ref.number + static_cast<std::int64_t>(random_.below(10));
     ++figures_.faults["permanent_liar"];
   }
 }
@@ -168,6 +171,7 @@ void Storm::add_node_faults(TestChain& node, bool may_lie) {
   };
   flag("unreachable", 12, &TestChain::reachable, false);
   flag("hides_transactions", 6, &TestChain::hides_transactions, true);
+  flag("invents_inclusions", 12, &TestChain::invents_inclusions, true);
   flag("empty", 12, &TestChain::empty, true);
   flag("malleates", 6, &TestChain::malleates, true);
   flag("lost_answers", 8, &TestChain::loses_answers, true);

@@ -368,6 +368,19 @@ TEST_F(AnchorWorker, RestsWhileTheNodeLacksABlockThatAProofNeeds) {
   EXPECT_LT(world.problems.size(), 10u);
 }
 
+TEST_F(AnchorWorker, ReplacesOneThatTheNodeCallsIncludedThoughNoBlockHoldsIt) {
+  world.chain.fate = [](const Hash&, std::int64_t) { return devchain::DevChain::Fate::vanish; };
+  world.network.invents_inclusions = true;
+  ASSERT_TRUE(world.tick_until(in_state(AnchorState::included)));
+  world.tick_blocks(5);
+  world.network.invents_inclusions = false;
+  world.tick_blocks(2);
+  EXPECT_EQ(state(), AnchorState::broadcast);
+  world.network.invents_inclusions = true;
+  world.clock.advance(anchoring::expiration_ahead_ms);
+  ASSERT_TRUE(world.tick_until([&] { return world.tables.anchors.at(1).state == AnchorState::expired; }));
+}
+
 TEST_F(AnchorWorker, ReportsSizesAgesAndTheRunwayOfItsBalance) {
   ASSERT_TRUE(world.worker->refresh_status());
   EXPECT_EQ(world.worker->status().solidified_size, 0u);

@@ -270,6 +270,16 @@ TEST_F(TronEndpoints, BelieveAnInclusionOnlyWithItsBlock) {
   EXPECT_EQ(chain->condition(0), Condition::set_aside);
 }
 
+// It could keep every transaction from being sent.
+TEST_F(TronEndpoints, DoNotBelieveASingleNodeThatATransactionIsIncluded) {
+  use(3);
+  Hash txid = hash_of("nowhere");
+  nodes[1].included[txid] = 110;
+  EXPECT_EQ(chain->inclusion(txid, false).value(), std::nullopt);
+  nodes[2].included[txid] = 111;
+  EXPECT_EQ(chain->inclusion(txid, false).value(), 110);
+}
+
 TEST_F(TronEndpoints, FindAnInclusionThatTheFirstNodeHides) {
   use(3);
   Hash txid = hash_of("there");
