@@ -5,11 +5,13 @@
 
 #include <iostream>
 
+#include "anchoring/admin.h"
 #include "anchoring/contract/deployment.h"
 #include "anchoring/gateway/custody.h"
 #include "anchoring/gateway/scanner.h"
 #include "anchoring/grpc_ledger.h"
 #include "anchoring/postgres_store.h"
+#include "anchoring/tron/endpoints.h"
 #include "anchoring/tron/node.h"
 #include "anchoring/worker/worker.h"
 #include "api/http/routes.h"
@@ -25,6 +27,8 @@ using std::chrono::milliseconds;
 
 // Several times what an anchor costs in either form.
 constexpr std::int64_t max_fee_default_sun = 5'000'000;
+// Every one of them is asked for every head.
+constexpr std::int64_t max_nodes = 9;
 
 constexpr ops::Option options[] = {
     ops::address("ledger.address", "127.0.0.1:7380", "where windlassd's API listens"),
@@ -33,7 +37,13 @@ constexpr ops::Option options[] = {
     ops::secret("database.url", ops::required, "libpq connection string of the role windlass_anchor"),
     ops::address("tron.full_node", ops::required, "gRPC of a TRON full node"),
     ops::address("tron.solidity_node", "", "gRPC of its solidity port; not set: the full node's own address"),
-    ops::secret("tron.api_key", "", "sent to hosted nodes as TRON-PRO-API-KEY"),
+    ops::secret("tron.api_key", "", "sent to tron.full_node and tron.solidity_node as TRON-PRO-API-KEY"),
+    ops::list(
+        "tron.more_nodes", "",
+        "further nodes, each `host:port` or, where the solidity port is another, `full/solidity`: they are "
+        "asked when others fail, and must agree on what is solidified"),
+    ops::integer("tron.min_agreeing", 0, {0, max_nodes, "nodes"},
+                 "that must name the same solidified block before anything rests on it; 0: the majority"),
     ops::integer("tron.poll_interval_ms", 1000, {50, 60'000, "ms"}, "between two looks at the chain"),
     ops::path("anchor.key_file", "",
               "key that pays for anchors and requests seals, mode 0600; not set: nothing is anchored"),
@@ -82,6 +92,15 @@ struct Settings {
   ScannerOptions scanner;
 };
 
+// `full` or `full/solidity`, each host:port.
+std::optional<std::pair<std::string, std::string>> node_addresses(const std::string& text) {
+  auto slash = text.find('/');
+  std::string full = text.substr(0, slash);
+  std::string solidity = slash == std::string::npos ? full : text.substr(slash + 1);
+  if (!ops::Address::parse(full) || !ops::Address::parse(solidity)) return std::nullopt;
+  return std::pair(full, solidity);
+}
+
 // What --check-config cannot know from the table alone.
 std::vector<std::string> faults(const ops::Config& config) {
   std::vector<std::string> found;
@@ -96,6 +115,14 @@ std::vector<std::string> faults(const ops::Config& config) {
         "anchor.key_file belongs together with anchor.contract (to anchor by calls) or anchor.to (by memos)");
   if (config.is_set("anchor.account") != (config.integer("anchor.permission_id") != 0))
     found.push_back("anchor.account and anchor.permission_id belong together: set both or none");
+  auto more = config.list("tron.more_nodes");
+  for (const auto& node : more)
+    if (!node_addresses(node))
+      found.push_back(fmt::format("tron.more_nodes: {} is neither host:port nor host:port/host:port", node));
+  if (auto least = config.integer("tron.min_agreeing"); least > static_cast<std::int64_t>(more.size() + 1))
+    found.push_back(fmt::format("tron.min_agreeing is {}, but there are {} nodes", least, more.size() + 1));
+  if (more.size() + 1 > max_nodes)
+    found.push_back(fmt::format("tron.more_nodes: there may be {} nodes at most", max_nodes));
   if (!config.is_set("anchor.key_file") && !config.is_set("gateway.key_file"))
     found.push_back(
         "there is nothing to do: set anchor.key_file to anchor, gateway.key_file to credit deposits");
@@ -184,6 +211,13 @@ class Session {
 
   bool acquire() { return store_.acquire(); }
 
+  // The operator wants the process to end, and nothing that may still land is under way.
+  bool is_drained() {
+    if (!store_.controls().stop_when_idle || !is_idle(store_)) return false;
+    store_.save_stopped();
+    return true;
+  }
+
   // Whether there may be more to do at once.
   bool step() {
     bool more = worker_ && anchor();
@@ -215,6 +249,9 @@ class Session {
 
   void refresh() {
     refreshed_ms_ = clock_.now_ms();
+    auto controls = store_.controls();
+    metrics_.paused("anchors").Set(controls.anchors_paused ? 1 : 0);
+    metrics_.paused("deposits").Set(controls.deposits_paused ? 1 : 0);
     if (worker_) {
       complaints_.check("status", worker_->refresh_status());
       const auto& status = worker_->status();
@@ -247,17 +284,55 @@ class Session {
   std::int64_t refreshed_ms_ = 0;
 };
 
-tron::NodeOptions node_options(const ops::Config& config, ops::AnchorMetrics& metrics) {
-  std::string full = config.address("tron.full_node").text();
-  auto solidity = config.optional_address("tron.solidity_node");
-  return {
-      .full = full,
-      .solidity = solidity ? solidity->text() : full,
-      .api_key = config.text("tron.api_key"),
-      .on_call = [&metrics](std::string_view endpoint, std::string_view method, std::string_view outcome) {
-        metrics.chain_requests(endpoint, method, outcome).Increment();
-      }};
-}
+// The configured node, or several as one.
+class Nodes {
+ public:
+  Nodes(const ops::Config& config, const Clock& clock, ops::AnchorMetrics& metrics) : metrics_(metrics) {
+    std::string full = config.address("tron.full_node").text();
+    auto solidity = config.optional_address("tron.solidity_node");
+    add(full, solidity ? solidity->text() : full, config.text("tron.api_key"));
+    for (const auto& node : config.list("tron.more_nodes")) {
+      auto [more_full, more_solidity] = *node_addresses(node);
+      add(more_full, more_solidity, "");
+    }
+    if (nodes_.size() > 1) join(config, clock);
+  }
+  tron::Chain& chain() { return endpoints_ ? static_cast<tron::Chain&>(*endpoints_) : *nodes_.front(); }
+
+ private:
+  void add(const std::string& full, const std::string& solidity, const std::string& api_key) {
+    auto count = [this](std::string_view endpoint, std::string_view method, std::string_view outcome) {
+      metrics_.chain_requests(endpoint, method, outcome).Increment();
+    };
+    nodes_.push_back(std::make_unique<tron::Node>(
+        tron::NodeOptions{.full = full, .solidity = solidity, .api_key = api_key, .on_call = count}));
+    names_.push_back(full);
+  }
+
+  void join(const ops::Config& config, const Clock& clock) {
+    std::vector<tron::Endpoints::Endpoint> endpoints;
+    for (std::size_t i = 0; i < nodes_.size(); ++i) endpoints.push_back({names_[i], nodes_[i].get()});
+    for (const auto& name : names_) show(name, "good");
+    tron::EndpointsOptions rules;
+    rules.min_agreeing = static_cast<std::size_t>(config.integer("tron.min_agreeing"));
+    rules.on_change = [this](std::string_view name, std::string_view condition, const std::string& why) {
+      auto report = condition == "good" ? ops::log_info : ops::log_warning;
+      report("TRON node", {{"endpoint", name}, {"condition", condition}, {"why", why}});
+      show(name, condition);
+    };
+    endpoints_.emplace(clock, std::move(endpoints), std::move(rules));
+  }
+
+  void show(std::string_view name, std::string_view condition) {
+    for (std::string_view each : {"good", "lagging", "failing", "set_aside"})
+      metrics_.chain_endpoint(name, each).Set(each == condition ? 1 : 0);
+  }
+
+  ops::AnchorMetrics& metrics_;
+  std::vector<std::unique_ptr<tron::Node>> nodes_;
+  std::vector<std::string> names_;
+  std::optional<tron::Endpoints> endpoints_;
+};
 
 int serve(const ops::Config& config, const Settings& settings) {
   ops::StopSignal stop;
@@ -265,7 +340,7 @@ int serve(const ops::Config& config, const Settings& settings) {
   ops::AnchorMetrics metrics;
   api::HttpServer metrics_http(config.address("metrics.listen"),
                                api::metrics_handler([&] { return metrics.render(); }));
-  tron::Node chain(node_options(config, metrics));
+  Nodes nodes(config, clock, metrics);
   GrpcLedger ledger({config.address("ledger.address").text(), config.text("ledger.ca_file")});
   Complaints complaints(clock);
   ops::log_info("started",
@@ -284,8 +359,8 @@ int serve(const ops::Config& config, const Settings& settings) {
   while (!stop.wait(pause)) {
     try {
       if (!session) {
-        auto made = std::make_unique<Session>(config.text("database.url"), settings, clock, chain, ledger,
-                                              metrics, complaints);
+        auto made = std::make_unique<Session>(config.text("database.url"), settings, clock, nodes.chain(),
+                                              ledger, metrics, complaints);
         complaints.clear("database");
         if (!made->acquire()) {
           complaints.report("lease", "another anchoring process holds the lease; standing by");
@@ -295,6 +370,10 @@ int serve(const ops::Config& config, const Settings& settings) {
         complaints.clear("lease");
         session = std::move(made);
         ops::log_info("holding the lease");
+      }
+      if (session->is_drained()) {
+        ops::log_info("drained: nothing that is signed is under way; anchors and deposits stay paused");
+        break;
       }
       pause = session->step() ? milliseconds{0} : milliseconds{config.integer("tron.poll_interval_ms")};
     } catch (const Fenced& fenced) {
@@ -413,7 +492,9 @@ int set_up(const ops::Config& config, const Command& command) {
   auto key = ops::read_key_file(config.path("anchor.key_file"));
   if (!key) return complain(key.error(), 2);
   ops::AnchorMetrics metrics;
-  tron::Node chain(node_options(config, metrics));
+  SystemClock clock;
+  Nodes nodes(config, clock, metrics);
+  tron::Chain& chain = nodes.chain();
   if (command.name == "limit-key") return limit_key(command, *key, chain);
   return deploy_contract(config, command, *key, chain);
 }
@@ -421,15 +502,16 @@ int set_up(const ops::Config& config, const Command& command) {
 int run(int argc, char** argv) {
   std::vector<const char*> arguments(argv, argv + argc);
   Command command = take_command(arguments);
-  auto config = ops::configure({"windlass-anchor", summary, options}, static_cast<int>(arguments.size()),
-                               arguments.data());
+  AdminCommand admin;
+  if (command.name.empty()) admin = take_admin_command(arguments);
+  std::string about = fmt::format("{}\n\n{}", summary, admin_usage);
+  bool serves = command.name.empty() && admin.words.empty();
+  ops::Program program{"windlass-anchor", about, options, serves ? faults : nullptr};
+  auto config = ops::configure(program, static_cast<int>(arguments.size()), arguments.data());
   if (!config) return config.error();
+  if (!admin.words.empty()) return run_admin_command(admin.words, config->text("database.url"));
   ops::set_log_level(ops::parse_log_level(config->text("log.level")));
   if (!command.name.empty()) return set_up(*config, command);
-  if (auto found = faults(*config); !found.empty()) {
-    for (const auto& fault : found) std::cerr << "windlass-anchor: " << fault << '\n';
-    return 2;
-  }
   auto settings = read_settings(*config);
   if (!settings) {
     std::cerr << "windlass-anchor: " << settings.error() << '\n';

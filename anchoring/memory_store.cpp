@@ -39,15 +39,19 @@ std::vector<Anchor> MemoryStore::newest_anchors(std::int64_t since_us, std::size
 }
 
 std::int64_t MemoryStore::add_anchor(const Anchor& anchor) {
-  core::require(!open_anchor());
   std::int64_t id = tables_.anchors.empty() ? 1 : tables_.anchors.rbegin()->first + 1;
-  write("add_anchor", [&] { (tables_.anchors[id] = anchor).id = id; });
+  write("add_anchor", [&] {
+    core::require(!open_anchor());
+    (tables_.anchors[id] = anchor).id = id;
+  });
   return id;
 }
 
 void MemoryStore::save_anchor(const Anchor& anchor) {
-  core::require(tables_.anchors.contains(anchor.id));
-  write("save_anchor", [&] { tables_.anchors[anchor.id] = anchor; });
+  write("save_anchor", [&] {
+    core::require(tables_.anchors.contains(anchor.id));
+    tables_.anchors[anchor.id] = anchor;
+  });
 }
 
 std::optional<BlockPlace> MemoryStore::cursor() {
@@ -66,6 +70,10 @@ std::optional<Deposit> MemoryStore::deposit(const Hash& transaction_id) {
 
 void MemoryStore::save_deposit(const Deposit& deposit) {
   write("save_deposit", [&] { tables_.deposits[deposit.transaction_id] = deposit; });
+}
+
+void MemoryStore::save_stopped() {
+  write("save_stopped", [&] { tables_.controls.stop_when_idle = false; });
 }
 
 }  // namespace windlass::anchoring

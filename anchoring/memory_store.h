@@ -13,6 +13,7 @@ struct MemoryTables {
   std::map<std::int64_t, Anchor> anchors;
   std::map<Hash, Deposit> deposits;
   std::optional<BlockPlace> cursor;
+  Controls controls;
   std::uint64_t epoch = 0;
   // Called before and after each write; what it throws is a process that died there.
   std::function<void(std::string_view write, bool done)> on_write;
@@ -33,6 +34,8 @@ class MemoryStore final : public Store {
   void save_cursor(const BlockPlace& cursor) override;
   std::optional<Deposit> deposit(const Hash& transaction_id) override;
   void save_deposit(const Deposit& deposit) override;
+  Controls controls() override { return tables_.controls; }
+  void save_stopped() override;
 
  private:
   template <typename Change>

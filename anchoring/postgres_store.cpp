@@ -72,6 +72,18 @@ constexpr Statement write_deposit{
     "ON CONFLICT (transaction_id, log) DO UPDATE SET state = excluded.state, sequence = excluded.sequence, "
     "envelope = excluded.envelope, epoch = excluded.epoch"};
 
+#define WINDLASS_CONTROL_COLUMNS "anchors_paused, deposits_paused, stop_when_idle, fee_ceiling_sun"
+constexpr Statement read_controls{"read_anchoring_control",
+                                  "SELECT " WINDLASS_CONTROL_COLUMNS " FROM anchoring_control"};
+constexpr Statement lock_controls{"lock_anchoring_control",
+                                  "SELECT " WINDLASS_CONTROL_COLUMNS " FROM anchoring_control FOR UPDATE"};
+constexpr Statement write_controls{
+    "write_anchoring_control",
+    "UPDATE anchoring_control SET anchors_paused = $1::boolean, deposits_paused = $2::boolean, "
+    "stop_when_idle = $3::boolean, fee_ceiling_sun = $4::bigint, changed = now()"};
+constexpr Statement write_stopped{"write_anchoring_stopped",
+                                  "UPDATE anchoring_control SET stop_when_idle = false, changed = now()"};
+
 // --- rows
 
 std::int64_t bigint_or_zero(const Result& result, int column, int row = 0) {
@@ -132,6 +144,13 @@ Parameters anchor_row(const Anchor& anchor, std::int64_t epoch) {
   bigint_unless_zero(row, anchor.solidified_us);
   row.bigint(epoch);
   return row;
+}
+
+Controls read_controls_row(const Result& result) {
+  core::require(result.rows() == 1);  // the migration made it, and nobody may delete it
+  Controls controls{result.boolean(0, 0), result.boolean(0, 1), result.boolean(0, 2), {}};
+  if (!result.null(0, 3)) controls.fee_ceiling_sun = result.bigint(0, 3);
+  return controls;
 }
 
 // Amounts of a chain are wider than any integer of libpq's: they travel as decimal text.
@@ -240,6 +259,26 @@ void PostgresStore::save_deposit(const Deposit& deposit) {
   deposit.sequence ? row.bigint(static_cast<std::int64_t>(deposit.sequence->value)) : row.null();
   row.bytes(deposit.envelope).bigint(deposit.seen_us).bigint(epoch_);
   fenced([&] { return connection_.run(write_deposit, row); });
+}
+
+Controls PostgresStore::controls() {
+  return read_controls_row(connection_.run(read_controls));
+}
+
+void PostgresStore::save_stopped() {
+  fenced([&] { return connection_.run(write_stopped); });
+}
+
+Controls PostgresStore::change_controls(const std::function<void(Controls&)>& change) {
+  journal::Transaction transaction(connection_);
+  Controls controls = read_controls_row(connection_.run(lock_controls));
+  change(controls);
+  Parameters row;
+  row.boolean(controls.anchors_paused).boolean(controls.deposits_paused).boolean(controls.stop_when_idle);
+  controls.fee_ceiling_sun ? row.bigint(*controls.fee_ceiling_sun) : row.null();
+  connection_.run(write_controls, row);
+  transaction.commit();
+  return controls;
 }
 
 }  // namespace windlass::anchoring

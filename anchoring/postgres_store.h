@@ -23,6 +23,11 @@ class PostgresStore final : public Store {
   void save_cursor(const BlockPlace& cursor) override;
   std::optional<Deposit> deposit(const Hash& transaction_id) override;
   void save_deposit(const Deposit& deposit) override;
+  Controls controls() override;
+  void save_stopped() override;
+
+  // For the operator's commands, which hold no lease: changes what controls() answers, at once and for good.
+  Controls change_controls(const std::function<void(Controls&)>& change);
 
  private:
   template <typename Write>

@@ -63,6 +63,15 @@ struct Deposit {
   bool operator==(const Deposit&) const = default;
 };
 
+// What the operator told the process, however often it was restarted since (windlass-anchor pause, ...).
+struct Controls {
+  bool anchors_paused = false;                  // nothing new is signed; what is signed is pursued to its end
+  bool deposits_paused = false;                 // nothing is credited
+  bool stop_when_idle = false;                  // the process ends once nothing that is signed is under way
+  std::optional<std::int64_t> fee_ceiling_sun;  // of one anchor, instead of the configuration's
+  bool operator==(const Controls&) const = default;
+};
+
 // Another process took the lease: this one must start anew.
 class Fenced : public std::runtime_error {
  public:
@@ -91,6 +100,16 @@ class Store {
   virtual void save_cursor(const BlockPlace& cursor) = 0;
   virtual std::optional<Deposit> deposit(const Hash& transaction_id) = 0;
   virtual void save_deposit(const Deposit& deposit) = 0;  // by its transaction id
+
+  virtual Controls controls() = 0;
+  // It has become idle and stops; the next process is not to stop as well. The pauses stay.
+  virtual void save_stopped() = 0;
 };
+
+// Nothing that may still land is under way.
+inline bool is_idle(Store& store) {
+  auto anchor = store.open_anchor();
+  return !anchor || anchor->state == AnchorState::sealed;
+}
 
 }  // namespace windlass::anchoring

@@ -149,7 +149,9 @@ AnchorMetrics::AnchorMetrics()
       withdrawals_(gauges(registry_, "withdrawals", "Withdrawals, by state.")),
       custody_difference_(
           gauges(registry_, "custody_difference",
-                 "Held on the chain less owed by the ledger, in the ledger unit; 0 is right.")) {}
+                 "Held on the chain less owed by the ledger, in the ledger unit; 0 is right.")),
+      chain_endpoint_(gauges(registry_, "chain_endpoint", "Of several TRON nodes: 1 where it is so.")),
+      paused_(gauges(registry_, "paused", "1 while the operator has it paused.")) {}
 
 Counter& AnchorMetrics::anchor_transactions(std::string_view outcome) {
   return anchor_transactions_.Add({{"outcome", std::string(outcome)}});
@@ -165,6 +167,12 @@ Counter& AnchorMetrics::deposits(std::string_view asset, std::string_view outcom
 }
 Gauge& AnchorMetrics::withdrawals(std::string_view state) {
   return withdrawals_.Add({{"state", std::string(state)}});
+}
+Gauge& AnchorMetrics::chain_endpoint(std::string_view endpoint, std::string_view condition) {
+  return chain_endpoint_.Add({{"endpoint", std::string(endpoint)}, {"condition", std::string(condition)}});
+}
+Gauge& AnchorMetrics::paused(std::string_view part) {
+  return paused_.Add({{"part", std::string(part)}});
 }
 Gauge& AnchorMetrics::custody_difference(std::string_view asset) {
   return custody_difference_.Add({{"asset", std::string(asset)}});

@@ -114,6 +114,12 @@ class AnchorMetrics : public Metrics {
   // custody_difference{asset}: held on chain less owed by the ledger, in the ledger unit; 0 is right
   Gauge& custody_difference(std::string_view asset);
 
+  // chain_endpoint{endpoint,condition}: 1 of the condition that the TRON node is in: good, lagging, failing,
+  // set_aside; of several nodes
+  Gauge& chain_endpoint(std::string_view endpoint, std::string_view condition);
+  // paused{part}: 1 while the operator has it paused: anchors, deposits
+  Gauge& paused(std::string_view part);
+
   Gauge& anchor_balance_sun;
   Gauge& anchor_runway_seconds;  // how long the balance lasts at the present pace
   Gauge& anchor_cost_sun;        // of one anchor at the chain's present prices
@@ -121,7 +127,7 @@ class AnchorMetrics : public Metrics {
 
  private:
   prometheus::Family<Counter>&anchor_transactions_, &chain_requests_, &deposits_;
-  prometheus::Family<Gauge>&withdrawals_, &custody_difference_;
+  prometheus::Family<Gauge>&withdrawals_, &custody_difference_, &chain_endpoint_, &paused_;
 };
 
 // Observes the time from its making to its end.

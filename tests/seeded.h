@@ -13,6 +13,10 @@ class Seeded {
   Seeded() : Seeded(pick_seed()) {}
   explicit Seeded(std::uint64_t seed) : engine_(seed) { std::cout << "WINDLASS_SEED=" << seed << "\n"; }
 
+  // Does not print: its user tells the seed where it matters.
+  struct Quiet {};
+  Seeded(std::uint64_t seed, Quiet) : engine_(seed) {}
+
   std::uint64_t below(std::uint64_t bound) {
     return std::uniform_int_distribution<std::uint64_t>(0, bound - 1)(engine_);
   }

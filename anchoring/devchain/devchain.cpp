@@ -155,7 +155,15 @@ void DevChain::fill_block(std::int64_t timestamp_ms, protocol::Block& block, std
       left.push_back(std::move(pooled));
       continue;
     }
-    auto receipt = try_on(view, pooled.candidate);
+    Fate destiny = fate ? fate(pooled.candidate.txid, timestamp_ms) : Fate::land;
+    if (destiny == Fate::vanish) continue;
+    if (destiny == Fate::wait) {
+      left.push_back(std::move(pooled));
+      continue;
+    }
+    auto receipt = destiny == Fate::fail ? Receipt{.txid = pooled.candidate.txid,
+                                                   .result = protocol::Transaction::Result::REVERT}
+                                         : try_on(view, pooled.candidate);
     if (!receipt) continue;
     room -= size;
     set_result(pooled.candidate.transaction, receipt->result);
@@ -184,6 +192,7 @@ void DevChain::append(StoredBlock block, const AccountView& view) {
   for (std::size_t i = 0; i < block.receipts.size(); ++i)
     places_[block.receipts[i].txid] = {block.ref.number, i};
   blocks_.push_back(std::move(block));
+  if (stalls_solidification) return;
   for (; solidified_ < head().ref.number - options_.solid_after; ++solidified_) undo_.pop_front();
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <set>
 
 #include "anchoring/clock.h"
@@ -64,6 +65,12 @@ class DevChain {
   std::int64_t fork(std::int64_t depth);
   // Transactions that answered SUCCESS and are never seen again.
   void lose_pool();
+  // What a simulation makes of a transaction that could be in the block of that time: it is carried out; it
+  // is in the block, but failed; it stays in the pool; or it is gone.
+  enum class Fate { land, fail, wait, vanish };
+  std::function<Fate(const Hash& txid, std::int64_t block_ms)> fate;
+  // While it is set no further block is solidified, and forks can be deeper.
+  bool stalls_solidification = false;
 
   const StoredBlock& head() const { return blocks_.back(); }
   std::int64_t solidified() const { return solidified_; }  // number

@@ -27,6 +27,8 @@ tl::expected<Scanner::Step, std::string> Scanner::step() {
   BlockPlace place = store_.cursor().value_or(first_place());
   const BlockPlace before = place;
   Step step;
+  step.block = place.number;
+  if (store_.controls().deposits_paused) return step;
   Result<void> result;
   for (int i = 0; i < scan_blocks_per_call && step.deposits.size() < credits_per_call; ++i) {
     auto block = chain_.solidified_block(place.number + 1);

@@ -8,7 +8,8 @@
 // order and keeps the last one's place, so a credit that was submitted before is either the same bytes, which
 // get the same answer, or is refused as CREDIT_NOT_IN_ORDER, which means applied. The cursor moves only
 // behind what was accepted, and nothing is ever skipped: a block that does not join on, or a credit that the
-// ledger refuses, stops the scan until it is mended.
+// ledger refuses, stops the scan until it is mended. While the operator has deposits paused (Controls)
+// nothing is credited.
 #pragma once
 
 #include "anchoring/gateway/deposit.h"

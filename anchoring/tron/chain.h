@@ -141,6 +141,9 @@ class Chain {
   virtual ChainResult<std::vector<Execution>> executions(std::int64_t number) = 0;
   // Tries a call on the full node's state. Where `contract` is all zero, `data` is creation code to be tried.
   virtual ChainResult<ConstantCall> call_constant(const ContractCall& call) = 0;
+  // Tells apart the nodes that solidified blocks come from: what needs several blocks of one node begins anew when it
+  // changes. Of a single node always the same.
+  virtual std::uint64_t reading_from() const { return 0; }
 };
 
 }  // namespace windlass::tron

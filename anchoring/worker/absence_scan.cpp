@@ -8,7 +8,11 @@ tl::expected<AbsenceScan::Verdict, std::string> AbsenceScan::advance(tron::Chain
   for (int i = 0; i < max_blocks; ++i) {
     auto block = chain.solidified_block(last_.number + 1);
     if (!block) return tl::unexpected(block.error().message);
-    if (!*block) return Unfinished{};
+    if (!*block) return Unfinished{last_.number + 1};
+    if (!node_) node_ = chain.reading_from();
+    if (*node_ != chain.reading_from())
+      return tl::unexpected(
+          std::string("solidified blocks come from another node now: the scan begins anew"));
     auto verdict = read(**block);
     if (!verdict || !std::holds_alternative<Unfinished>(*verdict)) return verdict;
   }

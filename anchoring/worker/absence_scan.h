@@ -21,7 +21,9 @@ class AbsenceScan {
     std::int64_t block = 0;
   };
   struct Absent {};
-  struct Unfinished {};
+  struct Unfinished {
+    std::optional<std::int64_t> missing;  // the node does not have this block (yet)
+  };
   using Verdict = std::variant<Unfinished, Absent, Found>;
 
   // Reads at most `max_blocks` further ones. After an error, start over: a node that contradicts itself
@@ -35,6 +37,7 @@ class AbsenceScan {
   Hash transaction_id_;
   std::int64_t expiration_ms_;
   BlockPlace last_;
+  std::optional<std::uint64_t> node_;  // all blocks are of this one
   bool started_ = false;
 };
 

@@ -60,6 +60,8 @@ Worker::Worker(WorkerOptions options, SecretKey key, const Clock& clock, tron::C
 
 Worker::StepResult Worker::step() {
   auto anchor = store_.open_anchor();
+  bool is_signed = anchor && anchor->state != AnchorState::sealed;
+  if (!is_signed && store_.controls().anchors_paused) return Step{};
   if (!anchor) return seal_if_due();
   switch (anchor->state) {
     case AnchorState::sealed:
@@ -260,12 +262,13 @@ tl::expected<AnchorCost, std::string> Worker::price_at(const tron::ChainParamete
 
 tl::expected<void, std::string> Worker::check_ceilings(const tron::ChainParameters& parameters,
                                                        AnchorCost& cost) {
-  if (options_.max_fee_sun > 0) {
-    if (cost.total_sun > options_.max_fee_sun)
-      return stop(
-          fmt::format("an anchor costs {} sun now, more than anchor.max_fee_sun ({}); nothing is anchored",
-                      cost.total_sun, options_.max_fee_sun));
-    std::int64_t room = options_.max_fee_sun - (cost.total_sun - cost.energy_sun);
+  auto said = store_.controls().fee_ceiling_sun;  // by the operator, instead of the configuration
+  if (std::int64_t ceiling = said.value_or(options_.max_fee_sun); said || ceiling > 0) {
+    if (cost.total_sun > ceiling)
+      return stop(fmt::format("an anchor costs {} sun now, more than {} ({}); nothing is anchored",
+                              cost.total_sun, said ? "the fee ceiling that was set" : "anchor.max_fee_sun",
+                              ceiling));
+    std::int64_t room = ceiling - (cost.total_sun - cost.energy_sun);
     cost.fee_limit_sun = std::min(cost.fee_limit_sun, room);
   }
   if (options_.max_fee_sun_per_day > 0) {
@@ -313,6 +316,10 @@ Worker::StepResult Worker::sign(Anchor anchor) {
   if (!head) return unexpected(head.error().message);
   auto reference = chain_.solidified_head();
   if (!reference) return unexpected(reference.error().message);
+  // By a head that lags it could be expired from the start, and the next one too, and so on.
+  if (head->timestamp_ms < reference->timestamp_ms)
+    return unexpected(fmt::format("the node's head, block {}, is older than the solidified block {}: it lags",
+                                  head->number, reference->number));
   // Expirations are held against the chain's time, not against the clock of this machine.
   tron::TransactionFrame frame{
       *reference, now_ms, head->timestamp_ms + expiration_ahead_ms, {}, cost->fee_limit_sun};
@@ -362,7 +369,12 @@ Worker::StepResult Worker::prove_absent(Anchor anchor) {
     scan_.reset();
     return unexpected(verdict.error());
   }
-  if (std::holds_alternative<AbsenceScan::Unfinished>(*verdict)) return Step{true, "", ""};
+  if (const auto* unfinished = std::get_if<AbsenceScan::Unfinished>(&*verdict)) {
+    if (!unfinished->missing) return Step{true, "", ""};
+    return unexpected(fmt::format(
+        "{}: expired, but the node lacks solidified block {} of those that would prove that it never landed",
+        describe(anchor), *unfinished->missing));
+  }
   scan_.reset();
   if (const auto* found = std::get_if<AbsenceScan::Found>(&*verdict))
     return settle(std::move(anchor), found->block);
@@ -373,6 +385,10 @@ Worker::StepResult Worker::await_solid(Anchor anchor) {
   auto solid = chain_.inclusion(anchor.transaction_id, true);
   if (!solid) return unexpected(solid.error().message);
   if (*solid) return settle(std::move(anchor), **solid);
+  auto head = chain_.solidified_head();
+  if (!head) return unexpected(head.error().message);
+  // It is time to know, whatever a node's look-ups say.
+  if (head->timestamp_ms >= anchor.expiration_ms) return prove_absent(std::move(anchor));
   auto block = chain_.inclusion(anchor.transaction_id, false);
   if (!block) return unexpected(block.error().message);
   if (!*block) {

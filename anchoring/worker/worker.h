@@ -20,7 +20,8 @@
 //
 // What an anchor costs is tried and priced before it is sealed, and again before it is signed: above the
 // operator's ceilings, or where the contract would refuse it, nothing is anchored and step() says why. One
-// that failed in its block has cost its fee: the next waits, longer each time.
+// that failed in its block has cost its fee: the next waits, longer each time. While the operator has anchors
+// paused (Controls) nothing is sealed or signed; what is signed goes its way.
 //
 // step() looks at what is stored and at the chain, does at most one transition, and saves it: it may be
 // killed anywhere.

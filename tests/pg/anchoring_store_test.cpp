@@ -1,4 +1,5 @@
 // The anchoring process's memory in Postgres: what comes back, what is refused, and who may write.
+#include "anchoring/admin.h"
 #include "anchoring/postgres_store.h"
 #include "tests/pg/cluster.h"
 #include "tests/unit/anchoring_world.h"
@@ -197,6 +198,45 @@ TEST_F(AnchoringStore, RemembersHowFarItScanned) {
   }
 }
 
+TEST_F(AnchoringStore, RemembersWhatTheOperatorSaid) {
+  EXPECT_EQ(store.controls(), Controls());
+  auto say = [&](std::vector<std::string> words) { return run_admin_command(words, database.anchor_url); };
+  EXPECT_EQ(say({"pause", "anchors"}), 0);
+  EXPECT_EQ(store.controls(), (Controls{.anchors_paused = true}));
+  EXPECT_EQ(say({"set-fee-ceiling", "1500000"}), 0);
+  EXPECT_EQ(say({"drain"}), 0);
+  EXPECT_EQ(store.controls(), (Controls{true, true, true, 1'500'000}));
+  store.save_stopped();
+  EXPECT_EQ(store.controls(), (Controls{true, true, false, 1'500'000})) << "the pauses stay";
+  EXPECT_EQ(say({"resume", "anchors"}), 0);
+  EXPECT_EQ(say({"set-fee-ceiling", "default"}), 0);
+  EXPECT_EQ(say({"status"}), 0);
+  EXPECT_EQ(store.controls(), (Controls{.deposits_paused = true}));
+}
+
+TEST_F(AnchoringStore, TakesNoWordsThatAreNoCommand) {
+  for (std::vector<std::string> words : {std::vector<std::string>{"pause"},
+                                         {"pause", "everything"},
+                                         {"stop"},
+                                         {"set-fee-ceiling", "-1"},
+                                         {"set-fee-ceiling", "1x"},
+                                         {"set-fee-ceiling"},
+                                         {"drain", "now"},
+                                         {"status", "anchors"}})
+    EXPECT_EQ(run_admin_command(words, database.anchor_url), 2) << words[0];
+  EXPECT_EQ(store.controls(), Controls());
+}
+
+TEST(AdminCommand, IsWhatIsNeitherAFlagNorTheConfiguration) {
+  std::vector<const char*> arguments{"windlass-anchor", "--config",          "file",
+                                     "pause",           "--log.level=debug", "anchors"};
+  auto command = take_admin_command(arguments);
+  EXPECT_THAT(command.words, ::testing::ElementsAre("pause", "anchors"));
+  EXPECT_THAT(arguments,
+              ::testing::ElementsAre(::testing::StrEq("windlass-anchor"), ::testing::StrEq("--config"),
+                                     ::testing::StrEq("file"), ::testing::StrEq("--log.level=debug")));
+}
+
 // --- one process at a time
 
 TEST_F(AnchoringStore, GivesTheLeaseToOneSessionAndThenToTheNext) {
@@ -217,6 +257,7 @@ TEST_F(AnchoringStore, SavesNothingOnceItsEpochHasPassed) {
   EXPECT_THROW(store.save_anchor(signed_anchor(anchor)), Fenced);
   EXPECT_THROW(store.save_cursor({1, {}}), Fenced);
   EXPECT_THROW(store.save_deposit(some_deposit()), Fenced);
+  EXPECT_THROW(store.save_stopped(), Fenced);
   EXPECT_EQ(store.open_anchor(), anchor);
   EXPECT_FALSE(store.cursor());
   EXPECT_FALSE(store.deposit(some_deposit().transaction_id));
@@ -234,11 +275,13 @@ TEST_F(AnchoringStore, MakesATakeoverWaitForAWriteUnderWay) {
 
 TEST_F(AnchoringStore, KeepsEachRoleToItsOwnTables) {
   constexpr auto denied = "42501";
-  for (const char* sql : {"DELETE FROM anchors", "TRUNCATE deposits", "DELETE FROM scanner",
-                          "DROP TABLE anchors", "INSERT INTO anchoring_lease (epoch) VALUES (1)"})
+  for (const char* sql :
+       {"DELETE FROM anchors", "TRUNCATE deposits", "DELETE FROM scanner", "DROP TABLE anchors",
+        "INSERT INTO anchoring_lease (epoch) VALUES (1)", "DELETE FROM anchoring_control"})
     EXPECT_EQ(refusal_of(database.anchor_url, sql), denied) << sql;
   for (const char* sql : {"UPDATE anchors SET size = 1", "INSERT INTO scanner VALUES (1, 1, '', 1)",
-                          "UPDATE deposits SET amount = 1", "UPDATE anchoring_lease SET epoch = 1"})
+                          "UPDATE deposits SET amount = 1", "UPDATE anchoring_lease SET epoch = 1",
+                          "UPDATE anchoring_control SET anchors_paused = true"})
     EXPECT_EQ(refusal_of(database.server_url, sql), denied) << sql;
   EXPECT_EQ(refusal_of(database.server_url, "SELECT * FROM anchors, deposits"), "allowed");
 }

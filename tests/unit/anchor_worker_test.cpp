@@ -317,6 +317,70 @@ TEST_F(AnchorWorker, FencesOutAWorkerThatLostItsLease) {
   expect_each_landed_once();
 }
 
+TEST_F(AnchorWorker, SignsNothingNewWhileTheOperatorHasAnchorsPaused) {
+  world.tables.controls.anchors_paused = true;
+  world.tick_blocks(5);
+  EXPECT_TRUE(world.tables.anchors.empty());
+  EXPECT_EQ(world.ledger.count(core::Kind::seal), 0u);
+  world.tables.controls.anchors_paused = false;
+  world.network.reachable = false;
+  world.tick_blocks(2);
+  world.tables.controls.anchors_paused = true;
+  world.network.reachable = true;
+  world.tick_blocks(5);
+  EXPECT_TRUE(world.network.sent.empty());
+  EXPECT_TRUE(anchoring::is_idle(*world.store));
+  world.tables.controls.anchors_paused = false;
+  EXPECT_TRUE(world.tick_until(in_state(AnchorState::solidified)));
+}
+
+TEST_F(AnchorWorker, PursuesWhatIsSignedThoughAnchorsArePaused) {
+  ASSERT_TRUE(world.tick_until(in_state(AnchorState::broadcast)));
+  world.tables.controls.anchors_paused = true;
+  world.start();
+  EXPECT_FALSE(anchoring::is_idle(*world.store));
+  ASSERT_TRUE(world.tick_until(in_state(AnchorState::solidified)));
+  EXPECT_TRUE(anchoring::is_idle(*world.store));
+  world.ledger.add_entry();
+  world.clock.advance(world.worker_options.interval_ms);
+  world.tick_blocks(5);
+  EXPECT_EQ(world.tables.anchors.size(), 1u);
+}
+
+// By such a head it would be expired from the start, and so would the next, and the next.
+TEST_F(AnchorWorker, SignsNothingByAHeadOlderThanWhatIsSolidified) {
+  world.network.solid_ahead_ms = 60 * 60 * 1000;
+  world.tick_blocks(5);
+  EXPECT_EQ(state(), AnchorState::sealed);
+  EXPECT_THAT(world.last_problem(), ::testing::HasSubstr("lags"));
+  world.network.solid_ahead_ms = 0;
+  EXPECT_TRUE(world.tick_until(in_state(AnchorState::solidified)));
+}
+
+TEST_F(AnchorWorker, RestsWhileTheNodeLacksABlockThatAProofNeeds) {
+  world.chain.fate = [](const Hash&, std::int64_t) { return devchain::DevChain::Fate::wait; };
+  ASSERT_TRUE(world.tick_until(in_state(AnchorState::broadcast)));
+  world.network.empty = true;
+  world.clock.advance(anchoring::expiration_ahead_ms);
+  world.tick_blocks(solid_after + 2);
+  EXPECT_EQ(state(), AnchorState::broadcast);
+  EXPECT_THAT(world.last_problem(), ::testing::HasSubstr("lacks solidified block"));
+  EXPECT_LT(world.problems.size(), 10u);
+}
+
+TEST_F(AnchorWorker, ReplacesOneThatTheNodeCallsIncludedThoughNoBlockHoldsIt) {
+  world.chain.fate = [](const Hash&, std::int64_t) { return devchain::DevChain::Fate::vanish; };
+  world.network.invents_inclusions = true;
+  ASSERT_TRUE(world.tick_until(in_state(AnchorState::included)));
+  world.tick_blocks(5);
+  world.network.invents_inclusions = false;
+  world.tick_blocks(2);
+  EXPECT_EQ(state(), AnchorState::broadcast);
+  world.network.invents_inclusions = true;
+  world.clock.advance(anchoring::expiration_ahead_ms);
+  ASSERT_TRUE(world.tick_until([&] { return world.tables.anchors.at(1).state == AnchorState::expired; }));
+}
+
 TEST_F(AnchorWorker, ReportsSizesAgesAndTheRunwayOfItsBalance) {
   ASSERT_TRUE(world.worker->refresh_status());
   EXPECT_EQ(world.worker->status().solidified_size, 0u);

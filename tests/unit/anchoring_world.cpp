@@ -1,16 +1,25 @@
 #include "tests/unit/anchoring_world.h"
 
+#include "tron/api.pb.h"
+
 namespace windlass::test {
 namespace {
 
 constexpr const char* origin = "example.org/ledger";
 constexpr const char* btt_token = "1002000";
 
-devchain::Options chain_options() {
+devchain::Options chain_options(const WorldOptions& world) {
   devchain::Options options;
   options.block_interval_ms = block_ms;
-  options.solid_after = solid_after;
+  options.solid_after = world.solid_after;
   return options;
+}
+
+// What a world does at one block ends; a process that never rests would flood its node.
+constexpr int max_steps_of_a_block = 1'000;
+
+tron::ChainError unreachable() {
+  return {tron::ChainError::Kind::deadline, "the node does not answer"};
 }
 
 }  // namespace
@@ -28,16 +37,17 @@ class TestLedger::Nodes final : public log::NodeReader {
   const std::vector<Hash>& leaves_;
 };
 
-TestLedger::TestLedger(const Clock& clock, CrashPoints& crashes)
-    : signer(origin, Ed25519SecretKey::generate()),
-      operator_key(SecretKey::generate()),
-      anchor_key(SecretKey::generate()),
-      gateway_key(SecretKey::generate()),
+TestLedger::TestLedger(const Clock& clock, CrashPoints& crashes, Entropy entropy)
+    : signer(origin, Ed25519SecretKey::from_seed(entropy())),
+      operator_key(key_from(entropy)),
+      anchor_key(key_from(entropy)),
+      gateway_key(key_from(entropy)),
       clock_(clock),
       crashes_(crashes),
-      log_key_(signer.verifier()) {
-  codec::GenesisParameters parameters{
-      .id = random_array<32>(), .origin = origin, .log_vkey = log_key_.text()};
+      entropy_(std::move(entropy)),
+      log_key_(signer.verifier()),
+      payee_(key_from(entropy_)) {
+  codec::GenesisParameters parameters{.id = entropy_(), .origin = origin, .log_vkey = log_key_.text()};
   parameters.genesis = {
       operator_key.public_key(),
       {{anchor_key.public_key(), core::role_anchor}, {gateway_key.public_key(), core::role_gateway}},
@@ -51,7 +61,7 @@ TestLedger::TestLedger(const Clock& clock, CrashPoints& crashes)
 Sequence TestLedger::append(const codec::Decoded& decoded, core::Outcome outcome) {
   std::string envelope = decoded.envelope.encode();
   auto entry = codec::seal_entry(state_, decoded.command, std::move(outcome), envelope,
-                                 clock_.now_ms() * 1000, random_array<32>());
+                                 clock_.now_ms() * 1000, entropy_());
   leaves_.push_back(entry.leaf_hash);
   entries_.push_back({entry.kind, entry.time_us, envelope});
   return entry.sequence;
@@ -143,32 +153,128 @@ core::Amount TestLedger::available(const PublicKey& key, std::uint32_t asset) co
 
 // --- the network
 
+tron::BlockRef TestChain::ref(std::int64_t newest) {
+  auto ref = chain_.block(std::max<std::int64_t>(0, newest - lag))->ref;
+  if (forges(ref.number)) ref.id.back() ^= 1;
+  return ref;
+}
+
+tron::ChainResult<tron::BlockRef> TestChain::head() {
+  return reach([&]() -> tron::ChainResult<tron::BlockRef> { return ref(chain_.head().ref.number); });
+}
+
+tron::ChainResult<tron::BlockRef> TestChain::solidified_head() {
+  return reach([&]() -> tron::ChainResult<tron::BlockRef> {
+    auto solid = ref(chain_.solidified());
+    solid.timestamp_ms += solid_ahead_ms;
+    return solid;
+  });
+}
+
+void TestChain::forge(tron::Block& block) const {
+  if (forges(block.ref.number - 1)) block.parent.back() ^= 1;
+  if (!forges(block.ref.number)) return;
+  block.ref.id.back() ^= 1;
+  block.transactions.clear();
+  if (block.ref.number % 3 == 0 && forged_deposit) {
+    block.transactions.push_back(*forged_deposit);
+    block.transactions.back().txid = sha256(view(block.ref.id));
+  }
+}
+
+std::optional<tron::Block> TestChain::read(std::int64_t number, std::int64_t newest) {
+  if (empty || number > newest - lag) return std::nullopt;
+  auto block = *client_.block(number);
+  flap_ = flaps && !flap_;
+  if (block && !flap_) forge(*block);
+  return block;
+}
+
+tron::ChainResult<std::optional<tron::Block>> TestChain::solidified_block(std::int64_t number) {
+  return reach([&]() -> tron::ChainResult<std::optional<tron::Block>> {
+    auto block = read(number, chain_.solidified());
+    if (block && change_block) change_block(*block);
+    return block;
+  });
+}
+
+tron::ChainResult<std::optional<tron::Block>> TestChain::block(std::int64_t number) {
+  return reach([&]() -> tron::ChainResult<std::optional<tron::Block>> {
+    return read(number, chain_.head().ref.number);
+  });
+}
+
+tron::ChainResult<std::optional<std::int64_t>> TestChain::inclusion(const Hash& txid, bool solid) {
+  return reach([&]() -> tron::ChainResult<std::optional<std::int64_t>> {
+    if (invents_inclusions && !solid) return ref(chain_.head().ref.number).number;
+    if (hides_transactions || empty) return std::nullopt;
+    auto number = *client_.inclusion(txid, solid);
+    if (!number || forges(*number)) return std::nullopt;
+    if (*number > (solid ? chain_.solidified() : chain_.head().ref.number) - lag) return std::nullopt;
+    return number;
+  });
+}
+
+tron::ChainResult<std::optional<tron::Execution>> TestChain::execution(const Hash& txid, bool solid) {
+  auto place = inclusion(txid, solid);
+  if (!place) return tl::unexpected(place.error());
+  if (!*place) return std::nullopt;
+  return client_.execution(txid, solid);
+}
+
+tron::ChainResult<std::vector<tron::Execution>> TestChain::executions(std::int64_t number) {
+  return reach([&]() -> tron::ChainResult<std::vector<tron::Execution>> {
+    if (empty || forges(number) || number > chain_.solidified() - lag) return std::vector<tron::Execution>();
+    auto executions = client_.executions(number);
+    for (auto& execution : *executions) {
+      if (hides_logs) execution.logs.clear();
+      if (change_execution) change_execution(execution);
+    }
+    return executions;
+  });
+}
+
 tron::ChainResult<tron::BroadcastAnswer> TestChain::broadcast(ByteView transaction) {
   crashes_.pass();
   return reach([&]() -> tron::ChainResult<tron::BroadcastAnswer> {
     sent.emplace_back(transaction);
     if (on_send) on_send(transaction);
-    if (swallow) return *swallow;
-    auto answer = client_.broadcast(transaction);
+    auto answer = pass_on(transaction);
     crashes_.pass();
+    if (loses_answers) return tl::unexpected(unreachable());
     return answer;
   });
 }
 
+tron::BroadcastAnswer TestChain::pass_on(ByteView transaction) {
+  if (remembers_refusals && refused.contains(sha256(transaction)))
+    return {false, protocol::Return::DUP_TRANSACTION_ERROR, "Transaction already exists."};
+  if (swallow) {
+    refused.insert(sha256(transaction));
+    return *swallow;
+  }
+  if (!malleates) return *chain_.broadcast(transaction);
+  protocol::Transaction changed;
+  changed.ParseFromArray(transaction.data(), static_cast<int>(transaction.size()));
+  changed.mutable_signature(0)->push_back(1);  // the node ignores what follows 65 bytes
+  return *chain_.broadcast(changed.SerializeAsString());
+}
+
 // --- all of it
 
-World::World(StoreMaker make_store)
-    : chain(clock, chain_options(),
-            {{tron::address_of(ledger.anchor_key.public_key()), plenty, {}},
+World::World(StoreMaker make_store, WorldOptions world_options)
+    : options(std::move(world_options)),
+      chain(clock, chain_options(options),
+            {{tron::address_of(ledger.anchor_key.public_key()), options.anchor_balance_sun, {}},
              {tron::address_of(payer.public_key()), plenty, {{btt_token, plenty}, {"1009999", plenty}}},
              {custody, 1'000'000, {}}},
-            SecretKey::generate()),
+            key_from(options.entropy)),
       make_store_(std::move(make_store)) {
   worker_options = {.to = custody, .interval_ms = 10 * 60 * 1000, .every_entries = 0};
   if (!make_store_) make_store_ = [this] { return std::make_unique<anchoring::MemoryStore>(tables); };
   tables.on_write = [this](std::string_view, bool) { crashes.pass(); };
   // The chain is not new: its first block has no time of its own, and nothing would be solid yet.
-  for (std::int64_t i = 0; i < solid_after + 10; ++i) {
+  for (std::int64_t i = 0; i < options.solid_after + 10; ++i) {
     clock.advance(block_ms);
     chain.produce_block();
   }
@@ -178,26 +284,35 @@ World::World(StoreMaker make_store)
 void World::start() {
   worker.reset();
   scanner.reset();
+  connection.reset();
   store.reset();
   store = make_store_();
   ASSERT_TRUE(store->acquire());
-  worker =
-      std::make_unique<anchoring::Worker>(worker_options, ledger.anchor_key, clock, network, ledger, *store);
-  scanner = std::make_unique<anchoring::Scanner>(scanner_options(), ledger.gateway_key, clock, network,
+  if (connect) connection = connect();
+  tron::Chain& process_chain = connection ? *connection : network;
+  worker = std::make_unique<anchoring::Worker>(worker_options, ledger.anchor_key, clock, process_chain,
+                                               ledger, *store);
+  scanner = std::make_unique<anchoring::Scanner>(scanner_options(), ledger.gateway_key, clock, process_chain,
                                                  ledger, *store);
 }
 
 void World::run_worker() {
+  int steps = 0;
+  std::string last_step;
   for (bool more = true; more;) {
+    ASSERT_LT(++steps, max_steps_of_a_block) << last_step;
     auto step = worker->step();
     if (!step) problems.push_back(step.error());
     if (step && !step->outcome.empty()) outcomes.push_back(step->outcome);
+    last_step = step ? step->what : step.error();
     more = step && step->advanced;
   }
 }
 
 void World::run_scanner() {
+  int steps = 0;
   for (bool more = true; more;) {
+    ASSERT_LT(++steps, max_steps_of_a_block);
     auto step = scanner->step();
     if (!step) problems.push_back(step.error());
     if (step) deposits.insert(deposits.end(), step->deposits.begin(), step->deposits.end());
@@ -205,8 +320,8 @@ void World::run_scanner() {
   }
 }
 
-void World::tick() {
-  clock.advance(block_ms);
+void World::tick(std::int64_t after_ms) {
+  clock.advance(after_ms);
   chain.produce_block();
   try {
     run_worker();
@@ -233,7 +348,9 @@ std::vector<std::string> World::landed_memos() const {
     auto block = client.block(number);
     for (const auto& transaction : (*block)->transactions) {
       const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract);
-      if (transfer && transfer->owner == worker->address()) memos.push_back(transaction.memo);
+      if (transfer && transfer->owner == worker->address() && transaction.succeeded &&
+          !transaction.memo.empty())
+        memos.push_back(transaction.memo);
     }
   }
   return memos;
@@ -247,7 +364,7 @@ void World::deploy_contract() {
       tron::sign_creation({anchor_address, tron::anchor_contract::creation_code(), "WindlassAnchor", {}},
                           frame, ledger.anchor_key);
   ASSERT_TRUE(chain.broadcast(deployment.bytes)->result);
-  for (std::int64_t i = 0; i <= solid_after; ++i) {
+  for (std::int64_t i = 0; i <= options.solid_after; ++i) {
     clock.advance(block_ms);
     chain.produce_block();
   }

@@ -22,6 +22,12 @@ using anchoring::LedgerResult;
 using core::Sequence;
 using devchain::TestClock;
 
+// 32 bytes that nobody expects: the system's, or those of a seed.
+using Entropy = std::function<ByteArray<32>()>;
+inline SecretKey key_from(const Entropy& entropy) {
+  return *SecretKey::from_bytes(view(entropy()));
+}
+
 // What a process that dies throws.
 struct Crash {};
 
@@ -43,7 +49,7 @@ class CrashPoints {
 // The rules of the real ledger (codec, core, log) without server, journal or network.
 class TestLedger final : public anchoring::LedgerClient {
  public:
-  TestLedger(const Clock& clock, CrashPoints& crashes);
+  TestLedger(const Clock& clock, CrashPoints& crashes, Entropy entropy);
 
   LedgerResult<anchoring::LedgerInfo> info() override;
   LedgerResult<std::vector<core::Asset>> assets() override { return state_.globals.assets; }
@@ -84,67 +90,54 @@ class TestLedger final : public anchoring::LedgerClient {
 
   const Clock& clock_;
   CrashPoints& crashes_;
+  Entropy entropy_;
   core::State state_{true};
   std::vector<Stored> entries_;
   std::vector<Hash> leaves_;
   std::optional<codec::SigningTag> tag_;
   log::VerifierKey log_key_;
   std::uint64_t nonce_ = 0;
-  SecretKey payee_ = SecretKey::generate();
+  SecretKey payee_;
 };
 
-// The devchain, with a network in between.
+// A node of the devchain's network, or what stands in its place.
 class TestChain final : public tron::Chain {
  public:
-  TestChain(devchain::DevChain& chain, CrashPoints& crashes) : client_(chain), crashes_(crashes) {}
+  TestChain(devchain::DevChain& chain, CrashPoints& crashes)
+      : chain_(chain), client_(chain), crashes_(crashes) {}
 
-  tron::ChainResult<tron::BlockRef> head() override {
-    return reach([&] { return client_.head(); });
-  }
-  tron::ChainResult<tron::BlockRef> solidified_head() override {
-    return reach([&] { return client_.solidified_head(); });
-  }
-  tron::ChainResult<std::optional<tron::Block>> solidified_block(std::int64_t number) override {
-    return reach([&]() -> tron::ChainResult<std::optional<tron::Block>> {
-      auto block = client_.solidified_block(number);
-      if (block && *block && change_block) change_block(**block);
-      return block;
-    });
-  }
-  tron::ChainResult<std::optional<tron::Block>> block(std::int64_t number) override {
-    return reach([&] { return client_.block(number); });
-  }
-  tron::ChainResult<std::optional<std::int64_t>> inclusion(const Hash& txid, bool solid) override {
-    return reach([&]() -> tron::ChainResult<std::optional<std::int64_t>> {
-      if (hides_transactions) return std::nullopt;
-      return client_.inclusion(txid, solid);
-    });
-  }
+  tron::ChainResult<tron::BlockRef> head() override;
+  tron::ChainResult<tron::BlockRef> solidified_head() override;
+  tron::ChainResult<std::optional<tron::Block>> solidified_block(std::int64_t number) override;
+  tron::ChainResult<std::optional<tron::Block>> block(std::int64_t number) override;
+  tron::ChainResult<std::optional<std::int64_t>> inclusion(const Hash& txid, bool solid) override;
   tron::ChainResult<tron::BroadcastAnswer> broadcast(ByteView transaction) override;
   tron::ChainResult<tron::AccountState> account(const tron::Address& address) override {
     return reach([&] { return client_.account(address); });
   }
   tron::ChainResult<tron::ChainParameters> parameters() override { return client_.parameters(); }
-  tron::ChainResult<std::optional<tron::Execution>> execution(const Hash& txid, bool solid) override {
-    return reach([&]() -> tron::ChainResult<std::optional<tron::Execution>> {
-      if (hides_transactions) return std::nullopt;
-      return client_.execution(txid, solid);
-    });
-  }
-  tron::ChainResult<std::vector<tron::Execution>> executions(std::int64_t number) override {
-    return reach([&]() -> tron::ChainResult<std::vector<tron::Execution>> {
-      auto executions = client_.executions(number);
-      if (executions && change_execution)
-        for (auto& execution : *executions) change_execution(execution);
-      return executions;
-    });
-  }
+  tron::ChainResult<std::optional<tron::Execution>> execution(const Hash& txid, bool solid) override;
+  tron::ChainResult<std::vector<tron::Execution>> executions(std::int64_t number) override;
   tron::ChainResult<tron::ConstantCall> call_constant(const tron::ContractCall& call) override {
     return reach([&] { return client_.call_constant(call); });
   }
 
   bool reachable = true;
   bool hides_transactions = false;  // finds none by its id
+  bool empty = false;               // has no block and no transaction, whatever its heads say
+  std::int64_t lag = 0;             // blocks
+  // From this block on it is of another chain: other ids, nothing of what happened, and every third block
+  // pays a deposit that nobody made.
+  std::optional<std::int64_t> forged_from;
+  bool flaps = false;  // forges in every second answer only, like several nodes behind one address
+  std::int64_t solid_ahead_ms = 0;  // what its solidified head's time is ahead of the truth
+  bool hides_logs = false;          // of what contracts did
+  bool invents_inclusions = false;  // says that its head holds every transaction it is asked for
+  bool malleates = false;           // changes a transaction's bytes, not its id
+  bool loses_answers = false;       // to broadcasts, which take effect
+  bool remembers_refusals = false;  // answers DUP to what it refused before
+  std::set<Hash> refused;
+  std::optional<tron::ChainTransaction> forged_deposit;
   // Instead of the chain's answer; the transaction goes no further.
   std::optional<tron::BroadcastAnswer> swallow;
   std::function<void(tron::Block&)> change_block;
@@ -159,7 +152,14 @@ class TestChain final : public tron::Chain {
       return tl::unexpected(tron::ChainError{tron::ChainError::Kind::unreachable, "the node is unreachable"});
     return call();
   }
+  tron::BlockRef ref(std::int64_t newest);
+  std::optional<tron::Block> read(std::int64_t number, std::int64_t newest);
+  bool forges(std::int64_t number) const { return forged_from && number >= *forged_from; }
+  void forge(tron::Block& block) const;
+  tron::BroadcastAnswer pass_on(ByteView transaction);
+  bool flap_ = false;
 
+  devchain::DevChain& chain_;
   devchain::DevChainClient client_;
   CrashPoints& crashes_;
 };
@@ -167,14 +167,20 @@ class TestChain final : public tron::Chain {
 constexpr std::int64_t start_ms = 1'790'000'001'000;
 constexpr std::int64_t block_ms = 3000;
 constexpr std::int64_t solid_after = 19;
-constexpr std::uint32_t btt = 1, trx = 2;           // asset numbers
-constexpr std::int64_t plenty = 1'000'000'000'000;  // sun of those who pay
+constexpr std::uint32_t btt = 1, trx = 2;  // asset numbers
+constexpr std::int64_t plenty = 1'000'000'000'000;
+
+struct WorldOptions {
+  Entropy entropy = [] { return random_array<32>(); };
+  std::int64_t solid_after = test::solid_after;
+  std::int64_t anchor_balance_sun = plenty;
+};
 
 class World {
  public:
   // Each process takes a store of its own; without a maker it is one over `tables`.
   using StoreMaker = std::function<std::unique_ptr<anchoring::Store>()>;
-  explicit World(StoreMaker make_store = {});
+  explicit World(StoreMaker make_store = {}, WorldOptions options = {});
 
   anchoring::ScannerOptions scanner_options(std::int64_t start_block = 1) const {
     return {{custody, tron::address_of(ledger.anchor_key.public_key())}, start_block};
@@ -182,7 +188,7 @@ class World {
   // A new process over the same store, as after a crash.
   void start();
   // A block, then the process until it has nothing more to do; after a crash, a new process.
-  void tick();
+  void tick(std::int64_t after_ms = block_ms);
   void tick_blocks(std::int64_t count);
   template <typename Condition>
   ::testing::AssertionResult tick_until(Condition condition, std::int64_t max_blocks = 400) {
@@ -202,7 +208,7 @@ class World {
   }
   std::string last_problem() const { return problems.empty() ? "" : problems.back(); }
   std::size_t solidified_anchors() const;
-  // The memos of all transactions to the anchor's second address in blocks up to now.
+  // The memos of all transfers of the anchor's address that succeeded in blocks up to now.
   std::vector<std::string> landed_memos() const;
 
   // Has the anchor's key deploy the anchor contract, genesis name it, and a new process anchor through it.
@@ -212,7 +218,9 @@ class World {
   // What the contract emitted in all blocks up to now.
   std::vector<tron::anchor_contract::Anchored> landed_events() const;
   // What the anchor's address has paid since the world began.
-  std::int64_t paid_sun() const { return plenty - chain.account(worker->address())->balance_sun; }
+  std::int64_t paid_sun() const {
+    return options.anchor_balance_sun - chain.account(worker->address())->balance_sun;
+  }
 
   // A transfer that will be in the next block.
   tron::SignedTransaction pay(const SecretKey& from, const tron::Address& to, std::int64_t amount,
@@ -220,13 +228,17 @@ class World {
   // To custody, from the payer.
   Hash deposit(std::int64_t amount, std::string token = {}, std::string memo = {});
 
+  const WorldOptions options;
   CrashPoints crashes;
   TestClock clock{start_ms};
-  SecretKey payer = SecretKey::generate(), custody_key = SecretKey::generate();
+  SecretKey payer = key_from(options.entropy), custody_key = key_from(options.entropy);
   const tron::Address custody = tron::address_of(custody_key.public_key());
-  TestLedger ledger{clock, crashes};
+  TestLedger ledger{clock, crashes, options.entropy};
   devchain::DevChain chain;
   TestChain network{chain, crashes};
+  // What a new process talks to instead of `network`.
+  std::function<std::unique_ptr<tron::Chain>()> connect;
+  std::unique_ptr<tron::Chain> connection;
   anchoring::MemoryTables tables;
   anchoring::WorkerOptions worker_options;
   std::unique_ptr<anchoring::Store> store;

@@ -355,5 +355,17 @@ TEST_F(DepositScanner, WritesNothingOnceAnotherTookOver) {
   EXPECT_EQ(credits(), 1u);
 }
 
+TEST_F(DepositScanner, CreditsNothingWhileTheOperatorHasDepositsPaused) {
+  world.tables.controls.deposits_paused = true;
+  world.deposit(5);
+  world.tick_blocks(solid_after + 5);
+  EXPECT_EQ(world.ledger.count(core::Kind::credit), 0u);
+  EXPECT_FALSE(world.tables.cursor);
+  EXPECT_EQ(world.solidified_anchors(), 1u) << "anchors have a switch of their own";
+  world.tables.controls.deposits_paused = false;
+  settle();
+  EXPECT_EQ(world.ledger.count(core::Kind::credit), 1u);
+}
+
 }  // namespace
 }  // namespace windlass::test

@@ -44,6 +44,8 @@ std::string anchor_text() {
   metrics.deposits("BTT", "credited").Increment();
   metrics.withdrawals("paid").Set(1);
   metrics.custody_difference("BTT").Set(0);
+  metrics.chain_endpoint("node:50051", "good").Set(1);
+  metrics.paused("anchors").Set(0);
   return metrics.render();
 }
 
@@ -80,7 +82,9 @@ TEST(MetricsText, NamesWhatTheAnchorPromises) {
                                  "windlass_chain_requests_total counter",
                                  "windlass_deposits_total counter",
                                  "windlass_withdrawals gauge",
-                                 "windlass_custody_difference gauge"};
+                                 "windlass_custody_difference gauge",
+                                 "windlass_chain_endpoint gauge",
+                                 "windlass_paused gauge"};
   names.insert(common.begin(), common.end());
   EXPECT_EQ(types(anchor_text()), names);
 }

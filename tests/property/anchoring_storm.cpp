@@ -1,0 +1,527 @@
+#include "tests/property/anchoring_storm.h"
+
+namespace windlass::test {
+namespace {
+
+using anchoring::AnchorState;
+using Fate = devchain::DevChain::Fate;
+
+constexpr std::int64_t minute_ms = 60'000;
+constexpr std::int64_t day_ms = 24 * 60 * minute_ms;
+// In the calm after a storm one slot in four makes a block.
+constexpr std::int64_t calm_step_ms = 12'000;
+// Within so many calm blocks everything is anchored and credited: the expiration of what was signed last, the
+// proof that it did not land, an anchor of the rest, and the time for which a liar is set aside.
+constexpr std::int64_t max_calm_blocks = 150;
+constexpr std::int64_t set_aside_ms = 2 * minute_ms;
+// Above what an anchor costs at the usual prices, below what it costs at the highest.
+constexpr std::int64_t ceiling_sun = 2'000'000;
+constexpr std::int64_t usual_memo_fee = 1'000'000, usual_bandwidth_price = 1'000, usual_energy_price = 100;
+
+// The memo, or what the contract is called with in the same form.
+std::string anchored_by(const tron::ChainTransaction& transaction) {
+  const auto* call = std::get_if<tron::ContractCall>(&transaction.contract);
+  if (!call) return transaction.memo;
+  auto anchored = tron::anchor_contract::read_anchor_call(call->data);
+  return anchored ? anchoring::anchor_memo(anchored->size, anchored->root) : std::string();
+}
+
+}  // namespace
+
+void Storm::Figures::add(const Figures& other) {
+  anchors += other.anchors;
+  landed += other.landed;
+  deposits += other.deposits;
+  crashes += other.crashes;
+  blocks += other.blocks;
+  for (const auto& [name, count] : other.outcomes) outcomes[name] += count;
+  for (const auto& [name, count] : other.faults) faults[name] += count;
+}
+
+WorldOptions Storm::world_options(Seeded& random) {
+  WorldOptions options;
+  options.entropy = [&random] { return *to_array<32>(random.bytes(32)); };
+  constexpr std::int64_t finalities[] = {3, 3, 5, 5, 19};
+  options.solid_after = finalities[random.below(std::size(finalities))];
+  // Enough for none, one or two anchors, now and then.
+  if (random.one_in(6)) options.anchor_balance_sun = static_cast<std::int64_t>(random.below(3'000'000));
+  return options;
+}
+
+Storm::Storm(std::uint64_t seed)
+    : random_(seed, Seeded::Quiet{}),
+      world_([this] { return std::make_unique<StaleStore>(world_.tables); }, world_options(random_)) {
+  world_.scans = true;
+  world_.worker_options.interval_ms = minute_ms;
+  world_.worker_options.every_entries = 50;
+  for (int i = 0; i < 3; ++i) owners_.push_back(key_from(world_.options.entropy));
+  world_.chain.fate = [this](const Hash& txid, std::int64_t at_ms) { return fate(txid, at_ms); };
+  if (random_.one_in(2)) deploy();
+  if (random_.one_in(2)) world_.worker_options.max_fee_sun = ceiling_sun;
+  connect();
+  world_.start();
+  world_.tick();  // the scanner knows where it begins
+  check_fees();
+  lasts_ = random_.one_in(5) ? 40 : 6;
+  add_faults();
+}
+
+// Anchors are calls of the contract then.
+void Storm::deploy() {
+  auto left_sun = world_.options.anchor_balance_sun;
+  const auto& key = world_.ledger.anchor_key;
+  auto address = tron::address_of(key.public_key()), payer = tron::address_of(world_.payer.public_key());
+  auto block = [this] {
+    world_.clock.advance(test::block_ms);
+    world_.chain.produce_block();
+  };
+  if (left_sun < plenty) world_.pay(world_.payer, address, plenty / 10);
+  block();
+  world_.deploy_contract();
+  constexpr std::int64_t fee_of_paying_back = 1'000'000;
+  if (left_sun < plenty)
+    world_.pay(key, payer, world_.chain.account(address)->balance_sun - left_sun - fee_of_paying_back);
+  block();
+}
+
+// One node, or several of which a majority must agree.
+void Storm::connect() {
+  constexpr std::size_t counts[] = {1, 1, 1, 2, 3, 3};
+  std::size_t count = counts[random_.below(std::size(counts))];
+  std::vector<tron::Endpoints::Endpoint> endpoints{{"0", &world_.network}};
+  for (std::size_t i = 1; i < count; ++i) {
+    more_nodes_.push_back(std::make_unique<TestChain>(world_.chain, world_.crashes));
+    endpoints.push_back({std::to_string(i), more_nodes_.back().get()});
+  }
+  auto watch = [this](ByteView transaction) { check_send(transaction); };
+  world_.network.on_send = watch;
+  for (auto& node : more_nodes_) node->on_send = watch;
+  if (count == 1) return;
+  world_.connect = [this, endpoints] {
+    tron::EndpointsOptions options;
+    options.set_aside_ms = set_aside_ms;
+    return std::make_unique<tron::Endpoints>(world_.clock, endpoints, options);
+  };
+}
+
+// --- what goes wrong
+
+void Storm::add_fault(std::string name, std::uint64_t begins_one_in, std::function<void()> begin,
+                      std::function<void()> end) {
+  if (random_.one_in(3))
+    faults_.push_back({std::move(name), begins_one_in, std::move(begin), std::move(end)});
+}
+
+void Storm::add_faults() {
+  hidden_last_moments_ = random_.one_in(2);
+  add_chain_faults();
+  add_process_faults();
+  std::size_t liar = random_.below(more_nodes_.size() + 1);
+  permanent_liar_ = more_nodes_.size() == 2 && random_.one_in(4);
+  add_node_faults(world_.network, liar == 0);
+  for (std::size_t i = 0; i < more_nodes_.size(); ++i) add_node_faults(*more_nodes_[i], liar == i + 1);
+  if (permanent_liar_) {
+    TestChain& node = liar == 0 ? world_.network : *more_nodes_[liar - 1];
+    if (random_.one_in(2))
+      node.invents_inclusions = true;
+    else
+      node.forged_from = world_.chain.head().ref.number + static_cast<std::int64_t>(random_.below(10));
+    ++figures_.faults["permanent_liar"];
+  }
+}
+
+void Storm::add_chain_faults() {
+  auto& chain = world_.chain;
+  add_fault("fork", 8, [this, &chain] {
+    auto depth = 1 + random_.below(static_cast<std::uint64_t>(world_.options.solid_after));
+    chain.fork(chain.stalls_solidification ? 1'000 : static_cast<std::int64_t>(depth));
+    if (random_.one_in(3)) chain.lose_pool();  // none of it comes back
+  });
+  add_fault("lost_pool", 10, [&chain] { chain.lose_pool(); });
+  add_fault(
+      "uncertain_fates", 5, [this] { uncertain_fates_ = true; }, [this] { uncertain_fates_ = false; });
+  add_fault(
+      "last_moment", 2, [this] { last_moments_ = true; }, [this] { last_moments_ = false; });
+  add_fault("missed_slots", 15,
+            [this] { world_.clock.advance(static_cast<std::int64_t>(random_.below(20)) * minute_ms); });
+  add_fault(
+      "stalled_day", 25,
+      [this, &chain] {
+        chain.stalls_solidification = true;
+        for (int i = 0; i < 8; ++i) tick(day_ms / 8);
+      },
+      [&chain] { chain.stalls_solidification = false; });
+  add_fault("prices", 15, [this, &chain] {
+    constexpr std::int64_t memo_fees[] = {0, 500'000, 1'000'000, 3'000'000};
+    constexpr std::int64_t prices[] = {10, 1'000, 2'000};
+    chain.parameters().set(devchain::parameter::memo_fee, memo_fees[random_.below(std::size(memo_fees))]);
+    chain.parameters().set(devchain::parameter::bandwidth_price, prices[random_.below(std::size(prices))]);
+    chain.parameters().set(devchain::parameter::free_bandwidth, random_.one_in(2) ? 600 : 0);
+    chain.parameters().set(devchain::parameter::energy_price, random_.one_in(2) ? 420 : 2'000);
+  });
+  add_fault("refill", 20, [this] { refill(); });
+}
+
+void Storm::add_node_faults(TestChain& node, bool may_lie) {
+  bool alone = more_nodes_.empty();
+  auto flag = [this, &node](const char* name, std::uint64_t one_in, bool TestChain::*what, bool value) {
+    add_fault(
+        name, one_in, [&node, what, value] { node.*what = value; },
+        [&node, what, value] { node.*what = !value; });
+  };
+  flag("unreachable", 12, &TestChain::reachable, false);
+  flag("hides_transactions", 6, &TestChain::hides_transactions, true);
+  flag("invents_inclusions", 12, &TestChain::invents_inclusions, true);
+  flag("empty", 12, &TestChain::empty, true);
+  flag("malleates", 6, &TestChain::malleates, true);
+  flag("lost_answers", 8, &TestChain::loses_answers, true);
+  add_fault(
+      "lag", 12, [this, &node] { node.lag = 1 + static_cast<std::int64_t>(random_.below(30)); },
+      [&node] { node.lag = 0; });
+  add_fault(
+      "refusals", 6,
+      [this, &node] {
+        node.swallow = some_answer();
+        node.remembers_refusals = random_.one_in(2);
+      },
+      [&node] {
+        node.swallow.reset();
+        if (node.remembers_refusals) return;  // its cache stays until all is calm
+        node.refused.clear();
+      });
+  add_fault(
+      "solid_head_ahead", 12, [&node] { node.solid_ahead_ms = day_ms; },
+      [&node] { node.solid_ahead_ms = 0; });
+  if (alone) {
+    // Of a single node only what contradicts itself shows.
+    add_fault(
+        "joins_nothing", 12,
+        [&node] {
+          node.change_block = [](tron::Block& block) {
+            block.ref.id.back() ^= 1;
+            block.parent.back() ^= 1;
+            block.transactions.clear();
+          };
+        },
+        [&node] { node.change_block = nullptr; });
+  } else if (may_lie && !permanent_liar_) {
+    add_fault(
+        "hides_logs", 8, [&node] { node.hides_logs = true; }, [&node] { node.hides_logs = false; });
+    add_fault(
+        "forges", 8,
+        [this, &node] {
+          node.forged_from = world_.chain.solidified() + static_cast<std::int64_t>(random_.below(5));
+          node.flaps = random_.one_in(3);
+        },
+        [&node] { node.forged_from.reset(); });
+  }
+  tron::ChainTransaction nobodys;
+  nobodys.succeeded = true;
+  nobodys.contract =
+      tron::TransferContract{tron::address_of(world_.payer.public_key()), world_.custody, 777, ""};
+  node.forged_deposit = nobodys;
+}
+
+void Storm::add_process_faults() {
+  auto& ledger = world_.ledger;
+  auto flag = [this, &ledger](const char* name, bool TestLedger::*what, bool value) {
+    add_fault(
+        name, 12, [&ledger, what, value] { ledger.*what = value; },
+        [&ledger, what, value] { ledger.*what = !value; });
+  };
+  flag("ledger_unreachable", &TestLedger::reachable, false);
+  flag("ledger_refuses", &TestLedger::refuses_commands, true);
+  flag("ledger_loses_answers", &TestLedger::loses_answers, true);
+  add_fault("crash", 5, [this] {
+    world_.crashes.arm(1 + static_cast<int>(random_.below(12)));
+    ++figures_.crashes;
+  });
+  auto& controls = world_.tables.controls;
+  add_fault(
+      "paused_anchors", 12, [&controls] { controls.anchors_paused = true; },
+      [&controls] { controls.anchors_paused = false; });
+  add_fault(
+      "paused_deposits", 12, [&controls] { controls.deposits_paused = true; },
+      [&controls] { controls.deposits_paused = false; });
+  add_fault(
+      "ceiling_set", 12, [&controls] { controls.fee_ceiling_sun = 400'000; },
+      [&controls] { controls.fee_ceiling_sun.reset(); });
+  add_fault("rival", 12, [this] { take_over(); });
+}
+
+tron::BroadcastAnswer Storm::some_answer() {
+  constexpr int codes[] = {0, 1, 2, 4, 5, 6, 6, 8, 8, 9, 10, 11, 12, 20};
+  int code = codes[random_.below(std::size(codes))];
+  return {code == 0, code, random_.one_in(2) ? "P2P broadcast failed." : ""};
+}
+
+// What is in the pool lands at once, unless the seed knows better.
+Fate Storm::fate(const Hash& txid, std::int64_t at_ms) {
+  if (auto found = last_moment_.find(txid); found != last_moment_.end())
+    return at_ms < found->second ? Fate::wait : Fate::land;
+  if (!uncertain_fates_) return Fate::land;
+  constexpr Fate fates[] = {Fate::land, Fate::land, Fate::fail, Fate::vanish,
+                            Fate::wait, Fate::wait, Fate::wait};
+  return fates[random_.below(std::size(fates))];
+}
+
+void Storm::disturb() {
+  for (auto& fault : faults_) {
+    if (!fault.active && random_.one_in(fault.begins_one_in)) {
+      fault.active = fault.end != nullptr;
+      ++figures_.faults[fault.name];
+      fault.begin();
+    } else if (fault.active && random_.one_in(lasts_)) {
+      fault.active = false;
+      fault.end();
+    }
+  }
+}
+
+void Storm::heal() {
+  for (auto& fault : faults_)
+    if (std::exchange(fault.active, false)) fault.end();
+  world_.crashes.disarm();
+  last_moment_.clear();
+  hide_transactions(false);
+  auto& parameters = world_.chain.parameters();
+  parameters.set(devchain::parameter::memo_fee, usual_memo_fee);
+  parameters.set(devchain::parameter::bandwidth_price, usual_bandwidth_price);
+  parameters.set(devchain::parameter::energy_price, usual_energy_price);
+  world_.network.refused.clear();
+  for (auto& node : more_nodes_) node->refused.clear();
+  if (world_.options.anchor_balance_sun < plenty) refill();
+}
+
+// Of every node: only blocks show them.
+void Storm::hide_transactions(bool hidden) {
+  world_.network.hides_transactions = hidden;
+  for (auto& node : more_nodes_) node->hides_transactions = hidden;
+}
+
+void Storm::refill() {
+  world_.pay(world_.payer, tron::address_of(world_.ledger.anchor_key.public_key()), 100'000'000);
+}
+
+void Storm::deposit() {
+  const auto& owner = owners_[random_.below(owners_.size())];
+  std::string token = random_.one_in(2) ? "1002000" : "";
+  std::string memo = random_.one_in(4) ? "" : to_hex(owner.public_key());
+  world_.deposit(static_cast<std::int64_t>(1 + random_.below(1000)), token, memo);
+}
+
+// A second process starts while the first still believes that it is alone: it may have been stopped in the
+// middle of a step, and goes on with it only now.
+void Storm::take_over() {
+  rival_store_ = std::move(world_.store);
+  rival_worker_ = std::move(world_.worker);
+  rival_scanner_ = std::move(world_.scanner);
+  rival_connection_ = std::move(world_.connection);
+  rival_sleeps_ = random_.below(20);
+  dynamic_cast<StaleStore&>(*rival_store_).freeze(world_.tables);
+  world_.start();
+}
+
+void Storm::step_rival() {
+  if (!rival_worker_) return;
+  if (rival_sleeps_ > 0) {
+    --rival_sleeps_;
+    return;
+  }
+  try {
+    static_cast<void>(rival_worker_->step());
+    static_cast<void>(rival_scanner_->step());
+    dynamic_cast<StaleStore&>(*rival_store_).thaw();
+  } catch (const anchoring::Fenced&) {
+    rival_worker_.reset();
+  } catch (const Crash&) {
+    rival_worker_.reset();
+  }
+}
+
+// --- its course
+
+void Storm::run() {
+  std::uint64_t blocks = 30 + random_.below(40);
+  for (std::uint64_t i = 0; i < blocks && !::testing::Test::HasFailure(); ++i) {
+    if (random_.one_in(3)) world_.ledger.add_entry();
+    if (random_.one_in(5)) deposit();
+    disturb();
+    tick(next_step_ms());
+  }
+  heal();
+  if (!::testing::Test::HasFailure()) settle();
+  if (!::testing::Test::HasFailure()) check_end();
+}
+
+void Storm::tick(std::int64_t after_ms) {
+  bool rival_first = random_.one_in(2);
+  if (rival_first) step_rival();
+  world_.tick(after_ms);
+  if (!rival_first) step_rival();
+  check_deposits();
+  check_fees();
+  ++figures_.blocks;
+}
+
+// Mostly some missed slots; never past the last moment of a transaction that waits for it, nor past its last
+// resend.
+std::int64_t Storm::next_step_ms() {
+  constexpr std::int64_t steps[] = {3'000, 3'000, 6'000, 15'000, 30'000, 60'000};
+  std::int64_t step = steps[random_.below(std::size(steps))];
+  std::int64_t now_ms = world_.clock.now_ms();
+  for (const auto& [txid, expiration_ms] : last_moment_)
+    for (std::int64_t at_ms : {expiration_ms - minute_ms / 2, expiration_ms})
+      if (now_ms < at_ms && at_ms < now_ms + step) step = at_ms - now_ms;
+  return step;
+}
+
+void Storm::settle() {
+  for (std::int64_t i = 0; i < max_calm_blocks && !::testing::Test::HasFailure(); ++i) {
+    if (is_settled()) return;
+    // After failures the worker waits by design, and longer each time. (What is in the pool lands first.)
+    const auto anchor = world_.newest_anchor();
+    bool failed = world_.chain.pool_size() == 0 && anchor.state == AnchorState::expired && anchor.block != 0;
+    world_.tick(failed ? 10 * minute_ms : calm_step_ms);
+    check_deposits();
+    check_fees();
+    ++figures_.blocks;
+  }
+  if (!is_settled())
+    ADD_FAILURE() << "not settled: anchor " << world_.newest_anchor().id << " is "
+                  << name(world_.newest_anchor().state) << "; " << world_.last_problem();
+}
+
+bool Storm::is_settled() {
+  const auto anchor = world_.newest_anchor();
+  bool anchored = anchor.state == AnchorState::solidified && anchor.size == world_.ledger.size();
+  std::int64_t last_deposit = 0;
+  for (const auto& [txid, deposit] : world_.tables.deposits)
+    last_deposit = std::max(last_deposit, static_cast<std::int64_t>(deposit.at.block));
+  return anchored && world_.tables.cursor && world_.tables.cursor->number == world_.chain.solidified() &&
+         world_.chain.pool_size() == 0 &&
+         world_.chain.solidified() > last_deposit + world_.options.solid_after;
+}
+
+// --- what may never be
+
+// It is final what became of the transaction.
+bool Storm::is_over(const Hash& txid, std::int64_t expiration_ms) const {
+  const auto& solid = world_.chain.block(world_.chain.solidified())->ref;
+  auto place = world_.chain.find(txid);
+  return place ? place->block <= solid.number : solid.timestamp_ms >= expiration_ms;
+}
+
+// Two transactions that could both land must never be out at the same time, and what is anchored is this log.
+void Storm::check_send(ByteView transaction) {
+  auto parsed = *tron::parse_transaction(transaction);
+  bool harmless = is_over(parsed.txid, parsed.expiration_ms);
+  for (const auto& [txid, expiration_ms] : sent_) {
+    bool other = !harmless && txid != parsed.txid;
+    EXPECT_TRUE(!other || is_over(txid, expiration_ms)) << to_hex(txid) << " may still land";
+  }
+  if (sent_.emplace(parsed.txid, parsed.expiration_ms).second && last_moments_ && random_.one_in(2)) {
+    last_moment_[parsed.txid] = parsed.expiration_ms;
+    if (hidden_last_moments_) hide_transactions(true);
+  }
+  // What is sent was saved before.
+  bool saved = false;
+  for (const auto& [id, anchor] : world_.tables.anchors) saved = saved || anchor.transaction == transaction;
+  EXPECT_TRUE(saved) << to_hex(parsed.txid) << " was sent unsaved";
+
+  auto anchored = anchored_by(parsed);
+  ByteReader memo(anchored);
+  auto size = memo.be<std::uint64_t>();
+  ASSERT_LE(size, world_.ledger.size());
+  EXPECT_EQ(to_hex(anchoring::anchor_memo(size, world_.ledger.root(size))), to_hex(anchored));
+}
+
+// Prices change only between blocks: what was signed at this one was signed by the present ones.
+void Storm::check_fees() {
+  const auto& parameters = world_.chain.parameters();
+  auto ceiling = world_.tables.controls.fee_ceiling_sun.value_or(world_.worker_options.max_fee_sun);
+  for (const auto& [id, anchor] : world_.tables.anchors) {
+    if (anchor.transaction.empty() || !checked_fees_.insert(anchor.transaction_id).second || ceiling == 0)
+      continue;
+    auto transaction = *tron::parse_transaction(anchor.transaction);
+    auto sun = transaction.fee_limit_sun +
+               tron::bandwidth_of(anchor.transaction) * parameters[devchain::parameter::bandwidth_price];
+    if (!transaction.memo.empty()) sun += parameters[devchain::parameter::memo_fee] + 1;
+    EXPECT_LE(sun, ceiling) << id;
+  }
+}
+
+// What is credited stands in a solidified block.
+void Storm::check_deposits() {
+  for (const auto& [txid, deposit] : world_.tables.deposits) {
+    if (!checked_deposits_.insert(txid).second) continue;
+    auto place = world_.chain.find(txid);
+    EXPECT_TRUE(place && place->block == static_cast<std::int64_t>(deposit.at.block) &&
+                place->block <= world_.chain.solidified())
+        << "the deposit " << to_hex(txid) << " is in no solidified block";
+  }
+}
+
+void Storm::check_end() {
+  // Every anchor that is said to have landed did, no other did, and none twice.
+  auto memos = world_.landed_memos();
+  if (world_.worker_options.contract) {
+    memos.clear();
+    for (const auto& event : world_.landed_events())
+      memos.push_back(anchoring::anchor_memo(event.size, event.root));
+  }
+  std::set<std::string> landed(memos.begin(), memos.end());
+  EXPECT_EQ(landed.size(), memos.size());
+  EXPECT_EQ(memos.size(), world_.solidified_anchors());
+  for (const auto& [id, anchor] : world_.tables.anchors)
+    EXPECT_EQ(landed.contains(anchoring::anchor_memo(anchor.size, anchor.root)),
+              anchor.state == AnchorState::solidified)
+        << id;
+  // Every deposit on the chain was credited, once, to its owner.
+  auto expected = deposits_on_chain();
+  EXPECT_EQ(world_.ledger.count(core::Kind::credit), expected.size());
+  EXPECT_EQ(world_.tables.deposits.size(), expected.size());
+  std::map<std::pair<PublicKey, std::uint32_t>, core::Amount> owed;
+  for (const auto& deposit : expected) owed[{deposit.owner, deposit.asset}] += deposit.amount;
+  for (const auto& [of, amount] : owed) EXPECT_EQ(world_.ledger.available(of.first, of.second), amount);
+
+  figures_.anchors = world_.tables.anchors.size();
+  figures_.landed = memos.size();
+  figures_.deposits = expected.size();
+  for (const auto& outcome : world_.outcomes) ++figures_.outcomes[outcome];
+}
+
+std::vector<Storm::OnChain> Storm::deposits_on_chain() {
+  std::vector<OnChain> found;
+  devchain::DevChainClient client(world_.chain);
+  for (std::int64_t number = 1; number <= world_.chain.solidified(); ++number) {
+    auto block = client.block(number);
+    for (const auto& transaction : (*block)->transactions) {
+      const auto* transfer_or_none = std::get_if<tron::TransferContract>(&transaction.contract);
+      if (!transfer_or_none) continue;
+      const auto& transfer = *transfer_or_none;
+      if (transfer.to != world_.custody || transfer.owner == world_.worker->address() ||
+          !transaction.succeeded)
+        continue;
+      auto owner =
+          transaction.memo.empty() ? world_.payer.public_key() : *to_array<33>(*from_hex(transaction.memo));
+      found.push_back({owner, transfer.token_id.empty() ? trx : btt, transfer.amount});
+    }
+  }
+  return found;
+}
+
+Hash Storm::trace() {
+  std::string all;
+  all += view(world_.ledger.root(world_.ledger.size()));
+  all += view(world_.chain.head().ref.id);
+  for (const auto& transaction : world_.network.sent) all += transaction;
+  for (const auto& node : more_nodes_)
+    for (const auto& transaction : node->sent) all += transaction;
+  for (const auto& outcome : world_.outcomes) all += outcome;
+  for (const auto& problem : world_.problems) all += problem;
+  for (const auto& [id, anchor] : world_.tables.anchors) all += view(anchor.transaction_id);
+  return sha256(all);
+}
+
+}  // namespace windlass::test

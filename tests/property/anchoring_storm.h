@@ -1,0 +1,132 @@
+// The anchoring process through everything that goes wrong at random, in virtual time: forks, transactions
+// that vanish, move or fail, pools that drop, nodes that lag, lie or are gone, answers that are lost, prices
+// that change, an empty wallet, a ledger that answers late, crashes, rivals. A seed decides it all: the same
+// seed is the same story.
+#pragma once
+
+#include "anchoring/tron/endpoints.h"
+#include "tests/seeded.h"
+#include "tests/unit/anchoring_world.h"
+
+namespace windlass::test {
+
+// The store of a process that may have been stopped after it read and before it writes: it acts on what it
+// read then.
+class StaleStore final : public anchoring::Store {
+ public:
+  explicit StaleStore(anchoring::MemoryTables& tables) : live_(tables) {}
+  void freeze(const anchoring::MemoryTables& tables) {
+    old_tables_ = tables;
+    old_.emplace(old_tables_);
+  }
+  void thaw() { old_.reset(); }
+
+  bool acquire() override { return live_.acquire(); }
+  std::optional<anchoring::Anchor> open_anchor() override { return reading().open_anchor(); }
+  std::optional<anchoring::Anchor> newest_solidified() override { return reading().newest_solidified(); }
+  std::vector<anchoring::Anchor> newest_anchors(std::int64_t since_us, std::size_t limit) override {
+    return reading().newest_anchors(since_us, limit);
+  }
+  std::int64_t add_anchor(const anchoring::Anchor& anchor) override { return live_.add_anchor(anchor); }
+  void save_anchor(const anchoring::Anchor& anchor) override { live_.save_anchor(anchor); }
+  std::optional<anchoring::BlockPlace> cursor() override { return reading().cursor(); }
+  void save_cursor(const anchoring::BlockPlace& cursor) override { live_.save_cursor(cursor); }
+  std::optional<anchoring::Deposit> deposit(const Hash& transaction_id) override {
+    return reading().deposit(transaction_id);
+  }
+  void save_deposit(const anchoring::Deposit& deposit) override { live_.save_deposit(deposit); }
+  anchoring::Controls controls() override { return reading().controls(); }
+  void save_stopped() override { live_.save_stopped(); }
+
+ private:
+  anchoring::Store& reading() { return old_ ? *old_ : live_; }
+
+  anchoring::MemoryStore live_;
+  anchoring::MemoryTables old_tables_;
+  std::optional<anchoring::MemoryStore> old_;
+};
+
+class Storm {
+ public:
+  explicit Storm(std::uint64_t seed);
+
+  // The storm, then calm until all is settled; then what may never be is checked.
+  void run();
+  // Of all that happened.
+  Hash trace();
+
+  struct Figures {
+    std::uint64_t anchors = 0, landed = 0, deposits = 0, crashes = 0, blocks = 0;
+    std::map<std::string, std::uint64_t> outcomes;  // of the worker's steps
+    std::map<std::string, std::uint64_t> faults;    // by name: how often they began
+    void add(const Figures& other);
+  };
+  const Figures& figures() const { return figures_; }
+
+ private:
+  // Begins at random, lasts for a while. A seed knows some kinds of fault and not others, so that each is
+  // also seen without the rest.
+  struct Fault {
+    std::string name;
+    std::uint64_t begins_one_in = 1;
+    std::function<void()> begin, end;  // without an end it is a single event
+    bool active = false;
+  };
+  struct OnChain {
+    PublicKey owner;
+    std::uint32_t asset;
+    core::Amount amount;
+  };
+
+  static WorldOptions world_options(Seeded& random);
+  void deploy();
+  void connect();
+  void add_faults();
+  void add_chain_faults();
+  void add_node_faults(TestChain& node, bool may_lie);
+  void add_process_faults();
+  void add_fault(std::string name, std::uint64_t begins_one_in, std::function<void()> begin,
+                 std::function<void()> end = {});
+  void disturb();
+  void heal();
+  void tick(std::int64_t after_ms);
+  std::int64_t next_step_ms();
+
+  void deposit();
+  void refill();
+  tron::BroadcastAnswer some_answer();
+  devchain::DevChain::Fate fate(const Hash& txid, std::int64_t at_ms);
+  bool is_over(const Hash& txid, std::int64_t expiration_ms) const;
+  void hide_transactions(bool hidden);
+  void take_over();
+  void step_rival();
+
+  void check_send(ByteView transaction);
+  void check_deposits();
+  void check_fees();
+  void settle();
+  void check_end();
+  bool is_settled();
+  std::vector<OnChain> deposits_on_chain();
+
+  Seeded random_;
+  World world_;
+  std::vector<std::unique_ptr<TestChain>> more_nodes_;  // beside world_.network
+  std::vector<Fault> faults_;
+  std::uint64_t lasts_ = 6;  // blocks, on average
+  bool permanent_liar_ = false;
+  bool uncertain_fates_ = false;
+  bool last_moments_ = false, hidden_last_moments_ = false;
+  std::map<Hash, std::int64_t> sent_;         // anchors' txid, expiration
+  std::map<Hash, std::int64_t> last_moment_;  // those that land at their expiration, if at all
+  std::set<Hash> checked_deposits_, checked_fees_;
+  std::vector<SecretKey> owners_;
+  std::unique_ptr<anchoring::Store> rival_store_;
+  std::uint64_t rival_sleeps_ = 0;  // blocks
+  std::unique_ptr<tron::Chain> rival_connection_;
+  std::unique_ptr<anchoring::Worker> rival_worker_;
+  std::unique_ptr<anchoring::Scanner> rival_scanner_;
+  Figures figures_;
+};
+
+}  // namespace windlass::test
