@@ -131,29 +131,39 @@ core::Account account_at(const ProvenChain& own, core::Sequence through) {
   return account;
 }
 
-// Its channels that were open then.
-std::vector<core::Channel> channels_at(const Chains& chains, core::Sequence snapshot) {
-  std::vector<core::Channel> open;
-  for (const auto& [id, chain] : chains.channels) {
-    core::Channel channel{.id = {id}};
-    for (const auto& [sequence, postings] : chain.postings) {
-      if (sequence > snapshot.value) break;
-      const auto& posting = std::get<core::ChannelPosting>(postings.back());
-      channel.deposit = posting.deposit;
-      channel.claimed = posting.claimed;
-      channel.last = {sequence};
-      channel.history = chain.history_at.at(sequence);
+// The channels that it paid for and that were open then. An opening locks money of the payer, and none of the
+// recipient; the payer's closing posting ends it.
+std::set<std::uint64_t> open_channels_at(const Chains& chains, core::Sequence snapshot) {
+  std::set<std::uint64_t> open;
+  core::Account account;
+  for (const auto& [sequence, postings] : chains.own.postings) {
+    if (sequence > snapshot.value) break;
+    for (const auto& posting : postings) {
+      const auto* closing = std::get_if<core::ClosingPosting>(&posting);
+      const auto& after = (closing ? closing->payer : std::get<core::AccountPosting>(posting)).after;
+      if (closing)
+        open.erase(closing->channel.value);
+      else if (chains.channels.contains(sequence) && after.locked > account.balance(after.asset).locked)
+        open.insert(sequence);
+      if (after.asset != core::no_asset) account.change_balance(after.asset) = after;
     }
-    bool closed = std::any_of(chains.own.postings.begin(), chains.own.postings.end(), [&](const auto& entry) {
-      return entry.first <= snapshot.value &&
-             std::any_of(entry.second.begin(), entry.second.end(), [&](const core::Posting& posting) {
-               const auto* closing = std::get_if<core::ClosingPosting>(&posting);
-               return closing && closing->channel.value == id;
-             });
-    });
-    if (channel.last != core::no_sequence && !closed) open.push_back(channel);
   }
   return open;
+}
+
+std::vector<core::Channel> channels_at(const Chains& chains, core::Sequence snapshot) {
+  std::vector<core::Channel> channels;
+  for (auto id : open_channels_at(chains, snapshot)) {
+    const auto& chain = chains.channels.at(id);
+    auto newest = std::prev(chain.postings.upper_bound(snapshot.value));  // it opened before
+    const auto& posting = std::get<core::ChannelPosting>(newest->second.back());
+    channels.push_back({.id = {id},
+                        .deposit = posting.deposit,
+                        .claimed = posting.claimed,
+                        .last = {newest->first},
+                        .history = chain.history_at.at(newest->first)});
+  }
+  return channels;
 }
 
 // The leaf commits to this very history: nothing before it was left out, and nothing was put in.
