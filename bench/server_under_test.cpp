@@ -63,7 +63,7 @@ std::optional<ProcessTimes> times_of(pid_t pid) {
 
 }  // namespace
 
-ServerUnderTest::ServerUnderTest() {
+ServerUnderTest::ServerUnderTest(const Growth* growth) {
   std::string pattern = (fs::temp_directory_path() / "windlass-bench-XXXXXX").string();
   directory_ = ::mkdtemp(pattern.data());
   place_ = dev::place_of(directory_);
@@ -80,6 +80,14 @@ ServerUnderTest::ServerUnderTest() {
   SecretKey operating = SecretKey::generate();
   log::NoteSigner signer("bench.example/log", Ed25519SecretKey::generate());
   must(ops::write_note_key_file(directory_ / "log.key", signer).map([] { return true; }));
+  if (growth) {
+    core::Genesis genesis{operating.public_key(),
+                          {{gateway_.public_key(), core::role_gateway}},
+                          {{core::AssetId{1}, "BTT", 1, "1002000", 6, 1, 1'000, 1'000}}};
+    grow(url("windlass_server"),
+         {random_array<32>(), signer.verifier().name, genesis, signer.verifier().text(), "", "", ""},
+         gateway_, *growth);
+  }
   const std::string address = "127.0.0.1:17480";
   windlassd_.emplace(must(
       dev::Process::start({"windlassd",
@@ -92,7 +100,9 @@ ServerUnderTest::ServerUnderTest() {
                            directory_ / "windlassd.log",
                            {}})));
   connection_.emplace(client::ConnectionOptions{address, std::chrono::seconds(60), {}});
-  auto deadline = std::chrono::steady_clock::now() + patience;
+  // It hashes every entry for its tiles first.
+  auto deadline = std::chrono::steady_clock::now() + patience +
+                  std::chrono::seconds(growth ? growth->entries / 10'000 : 0);
   while (!connection_->facts()) {
     if (std::chrono::steady_clock::now() > deadline) give_up(dev::log_tail(directory_ / "windlassd.log", 20));
     std::this_thread::sleep_for(std::chrono::milliseconds(50));

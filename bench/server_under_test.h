@@ -2,6 +2,7 @@
 // system.
 #pragma once
 
+#include "bench/grown_ledger.h"
 #include "client/commands.h"
 #include "client/connection.h"
 #include "client/dev/postgres.h"
@@ -10,7 +11,8 @@ namespace windlass::bench {
 
 class ServerUnderTest {
  public:
-  ServerUnderTest();
+  // `growth`: what is in the ledger before the server starts; null: nothing.
+  explicit ServerUnderTest(const Growth* growth = nullptr);
   ~ServerUnderTest();
   ServerUnderTest(const ServerUnderTest&) = delete;
   ServerUnderTest& operator=(const ServerUnderTest&) = delete;

@@ -428,8 +428,8 @@ void print_report(Context& context, const AuditReport& report, bool full) {
                                  : std::string("; none was looked up on TRON"));
   if (full && report.credits > 0)
     fmt::print(
-        "{} credits; {}\n", report.credits,
-        report.credits_on_chain > 0 ? "each is a deposit on TRON, as it says" : "none was looked up on TRON");
+        "credits: {}, {}\n", report.credits,
+        report.credits_on_chain > 0 ? "each a deposit on TRON, as it says" : "none looked up on TRON");
   if (full)
     fmt::print(
         "replayed from genesis: {} signatures and every rule hold, for {} accounts; {} balance snapshots are "

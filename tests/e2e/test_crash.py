@@ -72,6 +72,14 @@ def assert_audited(ledger):
     assert code == 0, words
 
 
+def acknowledged(workers):
+    return sum(len(worker.acknowledged) for worker in workers)
+
+
+def times_not_serving(ledger):
+    return ledger.server.log_file.read_text(errors="replace").count('msg="not serving"')
+
+
 def work_for_a_while(running, rng):
     """A random instant under load; earlier only where a worker was answered what cannot be."""
     failed, until = threading.Event(), rng.uniform(0.02, LONGEST_LOAD_S)
@@ -97,7 +105,7 @@ def test_keeps_what_it_acknowledged_when_killed(ledger, rng):
             check.all_settled(client)
         if kill % KILLS_PER_AUDIT == 0 or kill == KILLS:
             assert_audited(ledger)
-    print(f"{KILLS} kills, {sum(len(worker.acknowledged) for worker in workers)} entries acknowledged")
+    print(f"{KILLS} kills, {acknowledged(workers)} entries acknowledged")
 
 
 @often_flushing
@@ -105,18 +113,22 @@ def test_survives_postgres_being_stopped(ledger, rng):
     with ledger.client() as client:
         model, workers = make_workers(ledger, client, rng, WORKERS, ACCOUNTS_EACH, UNITS)
     check = Check(ledger, model, workers)
-    for _ in range(POSTGRES_STOPS):
+    for stop in range(1, POSTGRES_STOPS + 1):
         epoch = ledger.database.number("SELECT epoch FROM writer")
+        before = acknowledged(workers)
         running = Running(workers, ledger.server.grpc)
+        # Whoever is at work meets the stop: a server that had nothing to commit would have nothing to recover from.
+        wait_until(lambda: acknowledged(workers) > before or running.failed(), "the load to begin")
         work_for_a_while(running, rng)
         ledger.postgres.stop_immediately()
-        wait_until(lambda: ledger.server.http_status("/readyz") == 503, "the server to notice")
+        wait_until(lambda: ledger.server.http_status("/readyz") == 503, "the server to be unready")
+        wait_until(lambda: times_not_serving(ledger) == stop, "a commit to fail")
         ledger.postgres.start()
         ledger.server.wait_ready()
         running.finish()
-        assert ledger.database.number("SELECT epoch FROM writer") > epoch
+        assert ledger.database.number("SELECT epoch FROM writer") > epoch, ledger.server.last_words(40)
         with ledger.client() as client:
             check.acknowledged_stand(client)
             check.all_settled(client)
     assert_audited(ledger)
-    print(f"{POSTGRES_STOPS} stops, {sum(len(worker.acknowledged) for worker in workers)} entries acknowledged")
+    print(f"{POSTGRES_STOPS} stops, {acknowledged(workers)} entries acknowledged")
