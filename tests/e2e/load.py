@@ -117,7 +117,7 @@ class Worker:
             while (
                 len(unanswered) < MAX_MESSAGES_UNANSWERED and not self._drained and (self._pending or not stop.is_set())
             ):
-                message = self._next_message(stop)
+                message = self._next_message(stop, unanswered)
                 if not message:
                     break
                 unanswered.append(message)
@@ -130,16 +130,17 @@ class Worker:
             for sent, result in zip(message, response.results):
                 self._take(sent, outcome(result))
 
-    def _next_message(self, stop):
+    def _next_message(self, stop, unanswered):
         size = self._rng.randint(1, MAX_COMMANDS_PER_MESSAGE)
         message = [self._pending.popleft() for _ in range(min(size, len(self._pending)))]
         while not message or (len(message) < size and not self._pending):
             if stop.is_set():
                 break
             sent = self._invent()
-            if not sent:
-                break
-            message.append(sent)
+            if sent:
+                message.append(sent)
+            elif message or unanswered:
+                break  # what was drawn must wait for answers; where there are none to wait for, another is drawn
         return message
 
     def _take(self, sent, answer):
