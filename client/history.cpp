@@ -530,7 +530,7 @@ std::vector<std::string> describe(const Verified& verified) {
   }
   lines.push_back(verified.snapshot
                       ? describe(*verified.snapshot)
-                      : "not proven complete: the account is in no sealed balance snapshot yet");
+                      : "not proven complete: the ledger shows the account in no sealed balance snapshot");
   if (!verified.snapshot || verified.snapshot->audited_size == 0)
     lines.push_back(
         "that the ledger obeyed its rules is what `windlass audit --full` proves, or an auditor's word "

@@ -616,6 +616,13 @@ def test_a_payment_that_its_recipient_is_not_told_of(story, copy):
     caught(copy.audited_history("bob"), *REWRITTEN)
 
 
+def test_snapshots_that_are_kept_from_who_asks(story, copy):
+    """Without an auditor that is said, not held against the ledger: a new account is in none either."""
+    copy.start()
+    holds(copy.history("bob"), "not proven complete: the ledger shows the account in no sealed balance snapshot")
+    caught(copy.audited_history("bob"), "must have this account", "the ledger does not show it there")
+
+
 # TRON
 
 
