@@ -288,6 +288,7 @@ int serve(const ops::Config& config) {
   auto why_not_ready = [&]() -> std::optional<std::string> {
     if (!sequencer.status().serving)
       return "not the writer: starting, recovering, draining, or another server holds the lease";
+    if (!snapshots.started()) return "the balance snapshots are not open yet";
     if (!queries.database_answers()) return "the database does not answer";
     return std::nullopt;
   };

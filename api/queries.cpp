@@ -459,6 +459,7 @@ Answered<HistoryView> Queries::seals(std::size_t asked, const std::string& page_
 
 Answered<StatementView> Queries::statement(const core::Key& key,
                                            const std::optional<core::Sequence>& snapshot) {
+  if (!snapshots_.started()) return failure(Error::unavailable);  // not the same as having none
   auto owner = account(key);
   if (!owner) return failure(owner.error());
   StatementView view{owner->account.number, {}, {}};

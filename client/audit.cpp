@@ -9,6 +9,7 @@
 #include "client/commands.h"
 #include "ledger/codec/account_tree.h"
 #include "ledger/codec/replay.h"
+#include "ledger/core/error.h"
 #include "ledger/core/invariants.h"
 
 namespace windlass::client {
@@ -204,6 +205,7 @@ class Milestones {
  public:
   void add(const pb::Anchor& anchor) { anchors_.emplace(anchor.size(), anchor); }
   std::uint64_t passed() const { return passed_; }
+  std::uint64_t largest() const { return anchors_.empty() ? 0 : anchors_.rbegin()->first; }
   const std::multimap<std::uint64_t, pb::Anchor>& anchors() const { return anchors_; }
 
   Proven<void> check(const log::CompactRange& range) {
@@ -230,7 +232,7 @@ class Audit {
     auto facts = connection_.facts();
     if (!facts) return tl::unexpected(facts.error());
     report_.first = options_.from;
-    for (auto step : {&Audit::fetch_checkpoint, &Audit::fetch_anchors, &Audit::begin_replay, &Audit::resume,
+    for (auto step : {&Audit::fetch_anchors, &Audit::fetch_checkpoint, &Audit::begin_replay, &Audit::resume,
                       &Audit::read, &Audit::finish, &Audit::look_up_anchors, &Audit::look_up_credits})
       if (auto done = (this->*step)(); !done) return tl::unexpected(done.error());
     return report_;
@@ -239,15 +241,31 @@ class Audit {
  private:
   Result<void> fetch_checkpoint() {
     pb::GetCheckpointRequest request;
-    request.set_minimum_size(options_.from + 1);
+    request.set_minimum_size(std::max(options_.from + 1, milestones_.largest()));
     auto answer = connection_.call(&pb::Log::Stub::GetCheckpoint, request);
+    if (!answer && answer.error().reason == core::info(core::Error::not_signed_yet).reason &&
+        milestones_.largest() > options_.from)
+      return shorter_than_anchored();
     if (!answer) return tl::unexpected(answer.error());
     auto checkpoint = check_checkpoint(answer->note(), options_.vkey);
     if (!checkpoint) return false_proof(checkpoint.error());
     report_.checkpoint = *checkpoint;
+    report_.note = answer->note();
     return {};
   }
 
+  // What is anchored was signed before: a log only grows.
+  Result<void> shorter_than_anchored() {
+    auto newest = connection_.call(&pb::Log::Stub::GetCheckpoint, pb::GetCheckpointRequest{});
+    if (!newest) return tl::unexpected(newest.error());
+    auto checkpoint = check_checkpoint(newest->note(), options_.vkey);
+    if (!checkpoint) return false_proof(checkpoint.error());
+    return false_proof(
+        fmt::format("an anchor is on a log of {} entries, but the ledger has a log of {}: entries are gone",
+                    milestones_.largest(), checkpoint->size));
+  }
+
+  // Before the checkpoint, which then must cover them all.
   Result<void> fetch_anchors() {
     pb::ListAnchorsRequest request;
     request.set_page_size(page_anchors);
@@ -256,8 +274,7 @@ class Audit {
       auto listed = connection_.call(&pb::Log::Stub::ListAnchors, request);
       if (!listed) return tl::unexpected(listed.error());
       for (const auto& anchor : listed->anchors())
-        if (anchor.size() > options_.from && anchor.size() <= report_.checkpoint.size)
-          milestones_.add(anchor);
+        if (anchor.size() > options_.from) milestones_.add(anchor);
       request.set_page_token(listed->next_page_token());
     } while (!request.page_token().empty());
     return {};

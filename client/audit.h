@@ -18,6 +18,7 @@ struct AuditReport {
   std::uint64_t first = 0;
   std::uint64_t entries = 0;              // checked
   log::Checkpoint checkpoint;             // what their root was compared with
+  std::string note;                       // the same, as signed
   std::uint64_t anchors = 0;              // whose roots are the log's
   std::uint64_t on_chain = 0;             // of those, looked up in a solidified block
   std::uint64_t signatures = 0;           // verified, with a full replay

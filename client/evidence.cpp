@@ -162,4 +162,96 @@ Result<std::vector<pb::Audit>> FileEvidence::audits() {
   return std::vector<pb::Audit>(file_.audits().begin(), file_.audits().end());
 }
 
+// --- what of a file is looked at
+
+namespace {
+
+pb::Entry essential(const pb::Entry& entry) {
+  pb::Entry kept;
+  kept.set_sequence(entry.sequence());
+  kept.set_time_us(entry.time_us());
+  kept.set_kind(entry.kind());
+  kept.set_leaf(entry.leaf());
+  kept.set_leaf_hash(entry.leaf_hash());
+  kept.set_envelope(entry.envelope());
+  kept.set_envelope_salt(entry.envelope_salt());
+  for (const auto& shown : entry.postings()) {
+    auto& posting = *kept.add_postings();
+    posting.set_posting(shown.posting());
+    posting.set_salt(shown.salt());
+    posting.set_index(shown.index());
+    posting.set_count(shown.count());
+    *posting.mutable_path() = shown.path();
+  }
+  return kept;
+}
+
+pb::Statement essential(const pb::Statement& statement) {
+  pb::Statement kept;
+  kept.set_snapshot_sequence(statement.snapshot_sequence());
+  kept.set_snapshot_root(statement.snapshot_root());
+  kept.set_accounts(statement.accounts());
+  kept.set_number(statement.number());
+  kept.set_leaf(statement.leaf());
+  *kept.mutable_path() = statement.path();
+  if (statement.has_seal()) *kept.mutable_seal() = essential(statement.seal());
+  return kept;
+}
+
+// In the order of the keys, one of each.
+void keep_proofs(const pb::StatementFile& file, pb::StatementFile& kept) {
+  std::map<std::uint64_t, const pb::InclusionProof*> inclusions;
+  for (const auto& proof : file.inclusions()) inclusions.try_emplace(proof.sequence(), &proof);
+  for (const auto& [sequence, proof] : inclusions) {
+    auto& copy = *kept.add_inclusions();
+    copy.set_sequence(sequence);
+    copy.set_size(proof->size());
+    copy.set_leaf(proof->leaf());
+    copy.set_leaf_hash(proof->leaf_hash());
+    *copy.mutable_path() = proof->path();
+  }
+  std::map<std::uint64_t, const pb::ConsistencyProof*> consistencies;
+  for (const auto& proof : file.consistencies()) consistencies.try_emplace(proof.old_size(), &proof);
+  for (const auto& [old_size, proof] : consistencies) {
+    auto& copy = *kept.add_consistencies();
+    copy.set_old_size(old_size);
+    *copy.mutable_path() = proof->path();
+  }
+}
+
+}  // namespace
+
+pb::StatementFile essential(const pb::StatementFile& file) {
+  pb::StatementFile kept;
+  kept.set_format(file.format());
+  kept.mutable_account()->set_key(file.account().key());
+  kept.mutable_account()->set_number(file.account().number());
+  kept.mutable_account()->set_last_sequence(file.account().last_sequence());
+  for (const auto& entry : file.own()) *kept.add_own() = essential(entry);
+  for (const auto& channel : file.channels()) {
+    auto& copy = *kept.add_channels();
+    copy.set_channel(channel.channel());
+    for (const auto& entry : channel.entries()) *copy.add_entries() = essential(entry);
+  }
+  kept.mutable_checkpoint()->set_note(file.checkpoint().note());
+  keep_proofs(file, kept);
+  if (file.has_anchor()) {
+    auto& anchor = *kept.mutable_anchor();
+    anchor.set_size(file.anchor().size());
+    anchor.set_root(file.anchor().root());
+    anchor.set_transaction_id(file.anchor().transaction_id());
+  }
+  if (file.has_genesis()) {
+    *kept.mutable_genesis() = essential(file.genesis());
+    kept.mutable_genesis()->clear_postings();
+  }
+  if (file.has_statement()) *kept.mutable_statement() = essential(file.statement());
+  for (const auto& audit : file.audits()) {
+    auto& copy = *kept.add_audits();
+    copy.set_vkey(audit.vkey());
+    copy.set_note(audit.note());
+  }
+  return kept;
+}
+
 }  // namespace windlass::client

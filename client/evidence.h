@@ -75,4 +75,8 @@ class FileEvidence final : public Evidence {
   std::map<std::uint64_t, const pb::InclusionProof*> inclusions_;
 };
 
+// Only what a verification of the file looks at, each thing once. A file that is written so, byte for byte,
+// has nothing in it that could be changed unnoticed.
+pb::StatementFile essential(const pb::StatementFile& file);
+
 }  // namespace windlass::client

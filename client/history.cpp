@@ -7,6 +7,8 @@
 #include <atomic>
 #include <thread>
 
+#include "ledger/core/error.h"
+
 namespace windlass::client {
 namespace {
 
@@ -224,8 +226,12 @@ Result<void> prove_inclusion(Evidence& evidence, const std::map<std::uint64_t, H
   return {};
 }
 
-Result<log::Checkpoint> get_checkpoint(Evidence& evidence, std::uint64_t minimum_size,
-                                       const log::VerifierKey& vkey) {
+struct Signed {
+  log::Checkpoint checkpoint;
+  std::string note;
+};
+
+Result<Signed> get_checkpoint(Evidence& evidence, std::uint64_t minimum_size, const log::VerifierKey& vkey) {
   auto answer = evidence.checkpoint(minimum_size);
   if (!answer) return tl::unexpected(answer.error());
   auto checkpoint = check_checkpoint(answer->note(), vkey);
@@ -233,7 +239,19 @@ Result<log::Checkpoint> get_checkpoint(Evidence& evidence, std::uint64_t minimum
   if (checkpoint->size < minimum_size)
     return false_proof(fmt::format("the server signs a log of {} entries, but has shown entry {}",
                                    checkpoint->size, minimum_size - 1));
-  return *checkpoint;
+  return Signed{*checkpoint, answer->note()};
+}
+
+// A checkpoint of at least `size` entries, which was signed once: `newest` where that has so many.
+// A log only grows, so one that does not reach it any more has lost entries.
+Result<Signed> not_shorter(Evidence& evidence, const Signed& newest, std::uint64_t size,
+                           std::string_view what, const log::VerifierKey& vkey) {
+  if (newest.checkpoint.size >= size) return newest;
+  auto larger = get_checkpoint(evidence, size, vkey);
+  if (larger || larger.error().reason != core::info(core::Error::not_signed_yet).reason) return larger;
+  return false_proof(
+      fmt::format("{} is on a log of {} entries, but the ledger has a log of {}: entries are gone", what,
+                  size, newest.checkpoint.size));
 }
 
 Result<AnchorParties> parties_of(Evidence& evidence, const log::Checkpoint& checkpoint) {
@@ -302,10 +320,26 @@ Result<std::optional<ProvenStatement>> find_statement(Evidence& evidence, ByteVi
   if (!*found) return std::nullopt;
   auto proven = check_statement(**found, key);
   if (!proven) return false_proof(proven.error());
-  if (audit && proven->snapshot != codec::SealedSnapshot{{audit->snapshot_sequence}, audit->snapshot_root})
-    return false_proof("the balance snapshot shown is not the one that the auditor signed");
   if (!audit && !proven->seal) return false_proof("the balance snapshot shown is named by no seal");
   return std::optional(*std::move(proven));
+}
+
+// The log is the one that the auditor has replayed, and the snapshot shown the one that was signed.
+Result<void> check_against_audit(Evidence& evidence, const log::AuditStatement& audit,
+                                 const log::Checkpoint& checkpoint,
+                                 const std::optional<ProvenStatement>& statement, std::uint64_t first_entry) {
+  if (audit.origin != checkpoint.origin) return false_proof("the auditor's statement is on another log");
+  if (auto prefix = check_prefix(evidence, {audit.origin, audit.size, audit.root}, checkpoint); !prefix)
+    return prefix;
+  if (statement &&
+      statement->snapshot != codec::SealedSnapshot{{audit.snapshot_sequence}, audit.snapshot_root})
+    return false_proof("the balance snapshot shown is not the one that the auditor signed");
+  if (!statement && first_entry <= audit.snapshot_sequence)
+    return false_proof(
+        fmt::format("the auditor's balance snapshot at entry {} must have this account, whose first entry is "
+                    "{}, but the ledger does not show it there",
+                    audit.snapshot_sequence, first_entry));
+  return {};
 }
 
 Result<void> prove_snapshot(Evidence& evidence, const Chains& chains, const ProvenStatement& statement,
@@ -313,14 +347,7 @@ Result<void> prove_snapshot(Evidence& evidence, const Chains& chains, const Prov
   if (auto held = check_leaf_of(chains, statement); !held) return false_proof(held.error());
   ProvenSnapshot proven{statement.snapshot.sequence, statement.snapshot.root, statement.leaf.last,
                         core::no_sequence};
-  if (audit) {
-    log::Checkpoint audited{verified.checkpoint.origin, audit->size, audit->root};
-    if (audit->origin != verified.checkpoint.origin)
-      return false_proof("the auditor's statement is on another log");
-    if (auto prefix = check_prefix(evidence, audited, verified.checkpoint); !prefix)
-      return tl::unexpected(prefix.error());
-    proven.audited_size = audit->size;
-  }
+  if (audit) proven.audited_size = audit->size;
   if (statement.seal) {
     auto [sequence, leaf_hash] = *statement.seal;
     if (auto in_log = prove_inclusion(evidence, {{sequence.value, leaf_hash}}, verified.checkpoint, 1, {});
@@ -445,19 +472,24 @@ Result<Verified> verify_history(Evidence& evidence, const History& history, cons
   }
   auto statement = find_statement(evidence, history.account.key(), audit);
   if (!statement) return tl::unexpected(statement.error());
-  if (audit && !*statement && chains->own.postings.begin()->first <= audit->snapshot_sequence)
-    return false_proof(
-        fmt::format("the auditor's balance snapshot at entry {} must have this account, whose first entry is "
-                    "{}, but the ledger does not show it there",
-                    audit->snapshot_sequence, chains->own.postings.begin()->first));
-  std::uint64_t needed = std::max(newest + 1, *anchor ? (*anchor)->size() : 0);
-  if (*statement && (*statement)->seal) needed = std::max(needed, (*statement)->seal->first.value + 1);
-  if (audit) needed = std::max(needed, audit->size);
-  auto checkpoint = get_checkpoint(evidence, needed, options.vkey);
-  if (!checkpoint) return tl::unexpected(checkpoint.error());
-  verified.checkpoint = *checkpoint;
+  std::uint64_t shown = newest + 1;
+  if (*statement && (*statement)->seal) shown = std::max(shown, (*statement)->seal->first.value + 1);
+  auto newest_signed = get_checkpoint(evidence, shown, options.vkey);
+  if (newest_signed && *anchor)
+    newest_signed = not_shorter(evidence, *newest_signed, (*anchor)->size(), "an anchor", options.vkey);
+  if (newest_signed && audit)
+    newest_signed =
+        not_shorter(evidence, *newest_signed, audit->size, "the auditor's statement", options.vkey);
+  if (!newest_signed) return tl::unexpected(newest_signed.error());
+  verified.checkpoint = newest_signed->checkpoint;
+  verified.note = newest_signed->note;
+  if (audit)
+    if (auto held = check_against_audit(evidence, *audit, verified.checkpoint, *statement,
+                                        chains->own.postings.begin()->first);
+        !held)
+      return tl::unexpected(held.error());
   auto included =
-      prove_inclusion(evidence, chains->leaf_hashes, *checkpoint, options.proofs_in_flight, progress);
+      prove_inclusion(evidence, chains->leaf_hashes, verified.checkpoint, options.proofs_in_flight, progress);
   if (!included) return tl::unexpected(included.error());
 
   if (!*anchor) {
@@ -498,7 +530,7 @@ std::vector<std::string> describe(const Verified& verified) {
   }
   lines.push_back(verified.snapshot
                       ? describe(*verified.snapshot)
-                      : "not proven complete: the account is in no sealed balance snapshot yet");
+                      : "not proven complete: the ledger shows the account in no sealed balance snapshot");
   if (!verified.snapshot || verified.snapshot->audited_size == 0)
     lines.push_back(
         "that the ledger obeyed its rules is what `windlass audit --full` proves, or an auditor's word "

@@ -62,6 +62,7 @@ struct Verified {
   std::size_t entries = 0;
   std::size_t chains = 0;
   log::Checkpoint checkpoint;  // all of them are in it
+  std::string note;            // the same, as signed
   std::optional<ProvenAnchor> anchor;
   std::size_t anchored_entries = 0;
   std::uint64_t oldest_unanchored = 0;  // where anchored_entries < entries

@@ -114,7 +114,27 @@ Result<std::optional<log::VerifierKey>> parse_auditor(const std::string& vkey) {
 
 std::string verified_json(const Verified& verified);
 
-Result<int> verify_acknowledgement(Context& context, const std::string& text, const log::VerifierKey& vkey) {
+// What the log has in the place that it promised to an entry: both signed by its key.
+Result<std::uint64_t> check_kept(const ProvenEntry& promised, const std::string& proof_file,
+                                 const log::VerifierKey& vkey) {
+  auto text = read_file(proof_file);
+  if (!text) return tl::unexpected(text.error());
+  auto found = check_tlog_proof(*text, {}, vkey);
+  if (!found) return false_proof(found.error());
+  std::uint64_t sequence = promised.leaf.sequence.value;
+  if (found->leaf.sequence.value != sequence)
+    return usage_error(fmt::format("the promise is of entry {}, the proof of entry {}: `windlass proof {}`",
+                                   sequence, found->leaf.sequence.value, sequence));
+  if (log::leaf_hash(found->leaf.encode()) != promised.leaf_hash)
+    return false_proof(
+        fmt::format("the promise of entry {} is broken: the log of {} entries that \"{}\" signed has another "
+                    "leaf there",
+                    sequence, found->checkpoint.size, found->checkpoint.origin));
+  return found->checkpoint.size;
+}
+
+Result<int> verify_acknowledgement(Context& context, const std::string& text, const std::string& against,
+                                   const log::VerifierKey& vkey) {
   pb::Acknowledgement acknowledgement;
   if (auto parsed = from_json(text, acknowledgement); !parsed) return tl::unexpected(parsed.error());
   auto proven = check_acknowledgement(acknowledgement);
@@ -123,15 +143,21 @@ Result<int> verify_acknowledgement(Context& context, const std::string& text, co
     return false_proof("the acknowledgement has no promise: nobody signed it, so it proves nothing");
   auto promise = check_promise(acknowledgement.promise(), proven->leaf_hash, proven->leaf.sequence, vkey);
   if (!promise) return false_proof(promise.error());
+  std::optional<std::uint64_t> kept;
+  if (!against.empty()) {
+    auto size = check_kept(*proven, against, vkey);
+    if (!size) return tl::unexpected(size.error());
+    kept = *size;
+  }
+  JsonObject object;
+  object.add("holds", true).add("sequence", proven->leaf.sequence.value).add("log", promise->origin);
+  if (kept) object.add("kept", true).add("size", *kept);
   if (context.json())
-    fmt::print("{}\n", JsonObject()
-                           .add("holds", true)
-                           .add("sequence", proven->leaf.sequence.value)
-                           .add("log", promise->origin)
-                           .text());
+    fmt::print("{}\n", object.text());
   else
     fmt::print("holds: \"{}\" promised entry {} ({}, {})\n", promise->origin, proven->leaf.sequence.value,
                core::name(proven->leaf.kind), utc(proven->leaf.time_us));
+  if (kept && !context.json()) fmt::print("kept: it is in the log of {} entries\n", *kept);
   return 0;
 }
 
@@ -169,12 +195,15 @@ void print_verified(Context& context, std::FILE* out, const Verified& verified) 
     for (const auto& line : describe(verified)) fmt::print(out, "{}\n", line);
 }
 
-Result<int> verify_statement(Context& context, const pb::StatementFile& file, const log::VerifierKey& vkey,
-                             const std::optional<log::VerifierKey>& auditor) {
+Result<int> verify_statement(Context& context, const pb::StatementFile& file, const std::string& bytes,
+                             const log::VerifierKey& vkey, const std::optional<log::VerifierKey>& auditor) {
   if (file.own_size() == 0) return false_proof("the statement shows no entry");
   FileEvidence evidence(file);
   auto held = verify_history(evidence, history_of(file), {vkey, auditor, context.chain(), 1}, {});
   if (!held) return tl::unexpected(held.error());
+  if (essential(file).SerializeAsString() != bytes)
+    return false_proof(
+        "the statement holds something that none of its proofs covers: it was changed after it was written");
   if (!context.json()) fmt::print("holds: the history of {}\n", to_hex(file.account().key()));
   print_verified(context, stdout, *held);
   return 0;
@@ -182,7 +211,7 @@ Result<int> verify_statement(Context& context, const pb::StatementFile& file, co
 
 Run verify(CLI::App& app) {
   struct Options {
-    std::string file, leaf, auditor, evidence;
+    std::string file, leaf, auditor, against, evidence;
   };
   auto options = std::make_shared<Options>();
   app.add_option("file", options->file,
@@ -191,6 +220,8 @@ Run verify(CLI::App& app) {
                  "- is standard input")
       ->required();
   app.add_option("--auditor", options->auditor, "whose signature a statement must carry besides, as a vkey");
+  app.add_option("--against", options->against,
+                 "with an acknowledgement: the proof (`proof N`) of what the log has in its place");
   app.add_option("--leaf", options->leaf, "the leaf, hex, of a tlog-proof that does not carry it");
   app.add_option("--evidence", options->evidence,
                  "where evidence of a split view goes; default: split-view-*.txt here");
@@ -207,8 +238,10 @@ Run verify(CLI::App& app) {
     if (!auditor) return tl::unexpected(auditor.error());
     if (pb::StatementFile file; text->find(statement_format) < max_format_offset &&
                                 file.ParseFromString(*text) && file.format() == statement_format)
-      return verify_statement(context, file, key->vkey, *auditor);
-    if (text->starts_with("{")) return verify_acknowledgement(context, *text, key->vkey);
+      return verify_statement(context, file, *text, key->vkey, *auditor);
+    if (!options->against.empty() && !text->starts_with("{"))
+      return usage_error("--against needs an acknowledgement: what was promised");
+    if (text->starts_with("{")) return verify_acknowledgement(context, *text, options->against, key->vkey);
     if (text->starts_with(split_view_header)) return verify_evidence(context, *text, key->vkey);
     if (text->starts_with(log::tlog_proof_header))
       return verify_tlog_proof(context, *text, options->leaf, key->vkey);
@@ -227,8 +260,7 @@ std::string verified_json(const Verified& verified) {
       .add("anchored_entries", verified.anchored_entries);
   if (verified.anchor) {
     object.add("anchored_by", tron::to_base58(verified.anchor->sender));
-    if (verified.anchor->contract)
-      object.add("anchor_contract", tron::to_base58(*verified.anchor->contract));
+    if (verified.anchor->contract) object.add("anchor_contract", tron::to_base58(*verified.anchor->contract));
     object.add("transaction", to_hex(verified.anchor->transaction_id))
         .add("block", verified.anchor->block.number)
         .add("anchored_size", verified.anchor->checkpoint.size);
@@ -318,7 +350,7 @@ Run history(CLI::App& app) {
       auto held = verify_against_log(context, evidence, *read, options->auditor, &trusted);
       if (!held) return tl::unexpected(held.error());
       if (auto key_of_log = context.log_key())
-        if (auto seen = watch_for_split_view(context, key_of_log->vkey); !seen)
+        if (auto seen = watch_for_split_view(context, key_of_log->vkey, held->note); !seen)
           return tl::unexpected(seen.error());
       verified = *std::move(held);
     }
@@ -364,7 +396,10 @@ Run statement(CLI::App& app) {
     if (!held) return tl::unexpected(held.error());
     std::string out =
         options->out.empty() ? to_hex(read->account.key()).substr(0, 16) + ".statement" : options->out;
-    std::string bytes = file.SerializeAsString();
+    auto others = [&](const pb::Audit& audit) { return audit.vkey() != options->auditor; };
+    auto& audits = *file.mutable_audits();
+    audits.erase(std::remove_if(audits.begin(), audits.end(), others), audits.end());
+    std::string bytes = essential(file).SerializeAsString();
     std::ofstream stream(out, std::ios::binary);
     if (!(stream << bytes).flush()) return usage_error(fmt::format("cannot write {}", out));
     print_verified(context, stderr, *held);
@@ -428,8 +463,8 @@ void print_report(Context& context, const AuditReport& report, bool full) {
                                  : std::string("; none was looked up on TRON"));
   if (full && report.credits > 0)
     fmt::print(
-        "credits: {}, {}\n", report.credits,
-        report.credits_on_chain > 0 ? "each a deposit on TRON, as it says" : "none looked up on TRON");
+        "{} credits; {}\n", report.credits,
+        report.credits_on_chain > 0 ? "each is a deposit on TRON, as it says" : "none was looked up on TRON");
   if (full)
     fmt::print(
         "replayed from genesis: {} signatures and every rule hold, for {} accounts; {} balance snapshots are "
@@ -467,7 +502,8 @@ Run audit_command(CLI::App& app) {
                         [&](std::uint64_t done, std::uint64_t of) { progress.show(done, of); });
     progress.finish();
     if (!report) return tl::unexpected(report.error());
-    if (auto seen = watch_for_split_view(context, key->vkey); !seen) return tl::unexpected(seen.error());
+    if (auto seen = watch_for_split_view(context, key->vkey, report->note); !seen)
+      return tl::unexpected(seen.error());
     print_report(context, *report, options->full);
     if (options->cosign.empty()) return 0;
     if (auto signed_it = cosign(context, *report, options->cosign, audit_options.auditor_key); !signed_it)

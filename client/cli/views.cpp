@@ -3,6 +3,8 @@
 #include <bit>
 #include <fstream>
 
+#include "ledger/core/error.h"
+
 namespace windlass::cli {
 namespace {
 
@@ -106,7 +108,7 @@ Result<Signed> current_for(Context& context, const Signed& peers, const log::Ver
   auto current = newest_of_ledger(context, vkey, 0);
   if (!current || current->checkpoint.size >= peers.checkpoint.size) return current;
   auto later = newest_of_ledger(context, vkey, peers.checkpoint.size);
-  if (later) return later;
+  if (later || later.error().reason != core::info(core::Error::not_signed_yet).reason) return later;
   return false_proof(
       fmt::format("\"{}\" signed {} entries, but the ledger shows only {} now: it lacks acknowledged "
                   "entries, or keeps them "
@@ -193,13 +195,17 @@ Result<void> watch_for_split_view(Context& context, const log::VerifierKey& vkey
     current = Signed{std::move(note), *checkpoint};
   }
   if (!current) return {};
+  // Whatever else fails than a proof shows nothing either way.
+  auto if_false = [](const Failure& failure) -> Result<void> {
+    if (failure.kind == Failure::Kind::false_proof) return tl::unexpected(failure);
+    return {};
+  };
   if (known) {
+    if (known->checkpoint.size > current->checkpoint.size)
+      if (auto still_there = current_for(context, *known, vkey); !still_there)
+        return if_false(still_there.error());
     auto split = compare(context, *known, *current, vkey);
-    if (!split) {
-      if (split.error().kind == Failure::Kind::false_proof)
-        fmt::print(stderr, "windlass: warning: {}\n", split.error().message);
-      return {};
-    }
+    if (!split) return if_false(split.error());
     if (*split) return split_found(**split, "", vkey);
   }
   if (!known || known->checkpoint.size < current->checkpoint.size)

@@ -15,7 +15,8 @@ Result<int> verify_checkpoint_note(Context& context, const std::string& note,
 Result<int> verify_evidence(Context& context, const std::string& text, const log::VerifierKey& vkey);
 
 // For commands that have just proven something against a checkpoint of the ledger's (empty: the newest is
-// asked for): holds it against the remembered one, and remembers it. Only a proven split view is a failure.
+// asked for): holds it against the remembered one, and remembers it. Failures: a split view, fewer entries
+// than were seen before, and a proof that does not hold; not that the ledger cannot be asked.
 Result<void> watch_for_split_view(Context& context, const log::VerifierKey& vkey, std::string note = "");
 
 }  // namespace windlass::cli

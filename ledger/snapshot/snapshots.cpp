@@ -147,6 +147,11 @@ void Snapshots::refresh(Sequence entries, std::chrono::steady_clock::time_point 
   changed_.wait_until(lock, deadline, [&] { return answered_ >= mine || stopping_; });
 }
 
+bool Snapshots::started() const {
+  std::lock_guard lock(mutex_);
+  return started_;
+}
+
 std::optional<Snapshot> Snapshots::newest() const {
   std::lock_guard lock(mutex_);
   return newest_;

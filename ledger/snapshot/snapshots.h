@@ -33,6 +33,7 @@ class Snapshots {
 
   // Once the ledger is known; before that there are none.
   void start(const Hash& genesis_leaf_hash);
+  bool started() const;
   // Makes one that covers `entries`, or as many as are flushed. Returns when it is finished, has failed, or
   // at the deadline; then it goes on.
   void refresh(core::Sequence entries, std::chrono::steady_clock::time_point deadline);

@@ -1,6 +1,7 @@
 """Windlass's formats as docs/formats.md states them: what a stranger would write to sign, read and verify."""
 
 import base64
+import functools
 import struct
 from dataclasses import dataclass, field
 
@@ -23,6 +24,7 @@ def keccak256(data):
     return keccak.new(digest_bits=256, data=data).digest()
 
 
+@functools.lru_cache(maxsize=10_000)
 def tron_address(key):
     return b"\x41" + keccak256(coincurve.PublicKey(key).format(compressed=False)[1:])[-20:]
 
@@ -370,27 +372,54 @@ class Account:
     history_hash: bytes
 
 
+def balances_root(balances):
+    return root([
+        leaf_hash(struct.pack(">Iqqq", asset, *amounts)) for asset, amounts in sorted(balances.items()) if any(amounts)
+    ])
+
+
+def channels_root(channels):
+    return root([leaf_hash(struct.pack(">QqqQ32s", *channel)) for channel in sorted(channels)])
+
+
 def account_leaf(account):
-    balances = [
-        leaf_hash(struct.pack(">Iqqq", asset, *amounts))
-        for asset, amounts in sorted(account.balances.items())
-        if any(amounts)
-    ]
     nonces = b"".join(struct.pack(">QQ", *pair) for pair in sorted(account.nonces))
-    channels = [leaf_hash(struct.pack(">QqqQ32s", *channel)) for channel in sorted(account.channels)]
     return b"".join(
         [
             b"\x01",
             account.key,
             tron_address(account.key),
-            root(balances),
+            balances_root(account.balances),
             struct.pack(">Q", account.last_sequence),
             sha256(nonces),
-            root(channels),
+            channels_root(account.channels),
             ZERO_HASH,
             account.history_hash,
         ]
     )
+
+
+@dataclass(frozen=True)
+class AccountLeaf:
+    """A leaf as it is read."""
+
+    key: bytes
+    address: bytes
+    balances_root: bytes
+    last_sequence: int
+    nonces_hash: bytes
+    channels_root: bytes
+    reserved: bytes
+    history_hash: bytes
+
+    _LAYOUT = struct.Struct(">B33s21s32sQ32s32s32s32s")
+
+    @classmethod
+    def decode(cls, data):
+        version, *values = cls._LAYOUT.unpack(data)
+        if version != 1:
+            raise ValueError("not an account leaf of version 1")
+        return cls(*values)
 
 
 # On TRON

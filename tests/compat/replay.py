@@ -8,6 +8,7 @@ from formats import (
     CREDIT,
     NONE,
     SEAL,
+    ZERO_HASH,
     AccountPosting,
     ChannelPosting,
     ClosingPosting,
@@ -19,6 +20,7 @@ from formats import (
     signature_holds,
     signing_tag,
 )
+from leaves import AccountLeaves
 from merkle import leaf_hash
 
 
@@ -36,6 +38,8 @@ class Replay:
     tag: bytes = b""
     leaf_hashes: list = field(default_factory=list)
     histories: Histories = field(default_factory=Histories)
+    leaves: AccountLeaves = field(default_factory=AccountLeaves)
+    snapshots: int = 0  # that seals name, each found right
     balances: dict = field(default_factory=dict)  # (account, asset) -> its last posting
     channels: dict = field(default_factory=dict)  # open: id -> its last posting
     channel_assets: dict = field(default_factory=dict)
@@ -51,11 +55,12 @@ class Replay:
         assert entry.time_us >= self.time_us
         self.time_us = entry.time_us
         self._check_leaf(entry)
-        command = self._check_signatures(entry)
+        command, signers = self._check_signatures(entry)
         if entry.kind == SEAL:
-            self._check_seal(command.seal)
+            self._check_seal(entry.sequence, command.seal)
         self._note_assets(command)
         self._book(entry, command)
+        self.leaves.add(entry, command, signers, self.histories)
 
     def _check_leaf(self, entry):
         postings = [shown.posting for shown in entry.postings]
@@ -78,7 +83,7 @@ class Replay:
         if body == "close_channel" and command.close_channel.HasField("last_receipt"):
             last = command.close_channel.last_receipt
             assert signature_holds(last.key, self.tag, last.command, last.signature)
-        return command
+        return command, signers
 
     def _note_assets(self, command):
         for asset in [*command.genesis.assets, command.set_asset.asset]:
@@ -168,7 +173,13 @@ class Replay:
             assert wide == [mine.dust, mine.credited, 0]
             assert sum(narrow) * self.chain_units[row.asset] + mine.dust == mine.credited
 
-    def _check_seal(self, seal):
+    def _check_seal(self, sequence, seal):
         self.check_totals(seal.totals)
         assert seal.accounts == self.accounts()
         assert len(seal.block_id) == len(seal.snapshot_root) == 32
+        if seal.snapshot_root == ZERO_HASH:
+            assert seal.snapshot_sequence == 0
+        else:
+            assert seal.snapshot_sequence < sequence
+            assert seal.snapshot_root == self.leaves.root(seal.snapshot_sequence)
+            self.snapshots += 1

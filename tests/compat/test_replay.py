@@ -122,6 +122,10 @@ def test_totals_are_those_the_ledger_tells(ledger, replay):
     assert any(mine.dust for mine in replay.totals.values())
 
 
+def test_seals_name_balance_snapshots_that_the_replay_finds(replay):
+    assert replay.snapshots > 0
+
+
 def test_an_altered_entry_is_found(ledger):
     entries = ledger.entries(0, 2)
     entries[1].time_us += 1

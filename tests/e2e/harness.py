@@ -38,6 +38,10 @@ class Postgres(processes.Postgres):
         directory.mkdir()
         super().__init__(directory)
 
+    def copy_database(self, name, template):
+        """Nobody may be connected to the template."""
+        self._run("createdb", "-h", self.directory, "-p", "5432", "-U", self.OWNER, "-T", template, name)
+
     def stop_immediately(self):
         self._run("pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop")
 
@@ -49,12 +53,16 @@ class SqlError(Exception):
 class Database:
     _numbers = itertools.count(1)
 
-    def __init__(self, postgres):
+    def __init__(self, postgres, template=None):
+        """A new one, or a copy of another that nobody is connected to."""
         self._postgres = postgres
         self.name = f"ledger{next(self._numbers)}"
-        postgres.create_database(self.name)
         self.owner_url = postgres.url(self.name, postgres.OWNER)
         self.server_url = postgres.url(self.name, SERVER_ROLE)
+        if template:
+            postgres.copy_database(self.name, template.name)
+            return
+        postgres.create_database(self.name)
         command = [BIN_DIR / "windlassd", "--migrate", f"--database.owner_url={self.owner_url}"]
         subprocess.run(command, check=True, capture_output=True)
 
@@ -68,6 +76,13 @@ class Database:
 
     def number(self, query):
         return int(self.sql(query)[0][0])
+
+    def script(self, statements):
+        """Any number of statements, as one transaction."""
+        command = ["psql", "-Xq1", "-v", "ON_ERROR_STOP=1", self.owner_url]
+        done = subprocess.run(command, input=";\n".join(statements), capture_output=True, text=True)
+        if done.returncode != 0:
+            raise SqlError(done.stderr.strip())
 
     def rows(self, query, key_columns):
         """All numbers: {key: values}, a key of one column without its tuple."""
@@ -313,18 +328,28 @@ def close(channel, last_receipt=None):
     return {"close_channel": body}
 
 
-def audit(server, *options):
-    """`windlass audit`: its exit code and all that it said."""
-    environment = {**os.environ, "WINDLASS_ADDRESS": server.grpc, "WINDLASS_HTTP": f"http://{server.http}"}
-    done = subprocess.run([BIN_DIR / "windlass", "audit", *options], env=environment, capture_output=True, text=True)
+def windlass(server, *words, checkpoints="off"):
+    """The command line, on this server: its exit code and all that it said. It remembers checkpoints in that folder."""
+    environment = {
+        **os.environ,
+        "WINDLASS_ADDRESS": server.grpc,
+        "WINDLASS_HTTP": f"http://{server.http}",
+        "WINDLASS_CHECKPOINTS": str(checkpoints),
+    }
+    command = [str(word) for word in (BIN_DIR / "windlass", *words)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
+
+
+def audit(server, *options):
+    return windlass(server, "audit", *options)
 
 
 class Ledger:
     """A ledger of its own in a database of its own: one server, and others by new_server."""
 
-    def __init__(self, postgres, directory, **options):
-        self.postgres, self.database, self.keys = postgres, Database(postgres), Keys()
+    def __init__(self, postgres, directory, keys=None, database=None, **options):
+        self.postgres, self.database, self.keys = postgres, database or Database(postgres), keys or Keys()
         self._directory, self._options, self._servers = directory, options, []
         self.server = self.new_server()
 

@@ -1,0 +1,39 @@
+"""A TRON of a test's own, on which whoever is named is rich."""
+
+import json
+import re
+
+from processes import BIN_DIR, Process, wait_until
+from tron_chain import Node, base58check, transaction_id
+
+BLOCK_INTERVAL_MS = 100
+SOLID_AFTER = 2
+SUN_EACH = 10**10
+
+
+class Devchain(Node):
+    def __init__(self, directory, *rich):
+        genesis, log = directory / "devchain.json", directory / "devchain.log"
+        accounts = [{"address": base58check(signer.address), "balance_sun": str(SUN_EACH)} for signer in rich]
+        genesis.write_text(json.dumps({"accounts": accounts}))
+        arguments = ["--dir", directory / "devchain", "--genesis", genesis, "--listen", "127.0.0.1:0"]
+        timing = ["--block-interval-ms", BLOCK_INTERVAL_MS, "--solid-after", SOLID_AFTER]
+        self._process = Process([BIN_DIR / "windlass-devchain", *arguments, *timing], log)
+        found = self._process.wait_for(lambda: re.search(r"listening on (\S+)", log.read_text()), "listens")
+        self.address = found[1]
+        super().__init__(self.address)
+
+    def stop(self):
+        self.close()
+        return self._process.stop()
+
+    def place_of(self, txid):
+        """Its block and its index there, once that is solid."""
+
+        def block():
+            number = self.solid_info(txid).blockNumber
+            return number and number <= self.solid_head().block_header.raw_data.number and self.solid_block(number)
+
+        found = wait_until(block, "the transaction to be solid")
+        ids = [transaction_id(member.transaction) for member in found.transactions]
+        return found.block_header.raw_data.number, ids.index(txid)
