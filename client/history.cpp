@@ -531,6 +531,8 @@ std::vector<std::string> describe(const Verified& verified) {
   lines.push_back(verified.snapshot
                       ? describe(*verified.snapshot)
                       : "not proven complete: the ledger shows the account in no sealed balance snapshot");
+  // The account's leaf names the key beside the history; without one, the number is the server's word.
+  if (!verified.snapshot) lines.push_back("that this account is the key's is the ledger's word until then");
   if (!verified.snapshot || verified.snapshot->audited_size == 0)
     lines.push_back(
         "that the ledger obeyed its rules is what `windlass audit --full` proves, or an auditor's word "
