@@ -1,70 +1,55 @@
 #include "api/witness_client.h"
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl.hpp>
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
-#include <boost/beast/ssl.hpp>
+#include <arpa/inet.h>
+#include <curl/curl.h>
+
+#include <fstream>
 #include <stdexcept>
 
 namespace windlass::api {
 namespace {
 
-namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = beast::http;
-using asio::ip::tcp;
-using beast::error_code;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::uint64_t max_answer_bytes = 64 * 1024;  // some hundred signature lines
-constexpr auto stop_check = std::chrono::milliseconds(50);
+constexpr std::size_t max_answer_bytes = 64 * 1024;  // some hundred signature lines
+constexpr int stop_check_ms = 50;
 
-// Runs one asynchronous step after another, each until it is done, the deadline has passed or a stop is
-// wanted. A step that was given up is never resumed: its stream must not be used again.
-class Steps {
- public:
-  Steps(asio::io_context& io, std::chrono::milliseconds deadline, const std::atomic<bool>& stopping)
-      : io_(io), deadline_(Clock::now() + deadline), stopping_(stopping) {}
+using Easy = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
+using Multi = std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)>;
+using Headers = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
 
-  // start(handler): the handler is called with an error_code first.
-  template <typename Start>
-  error_code run(Start start) {
-    std::optional<error_code> result;
-    start([&result](error_code error, auto&&...) { result = error; });
-    io_.restart();
-    while (!result) {
-      if (stopping_) return asio::error::operation_aborted;
-      auto now = Clock::now();
-      if (now >= deadline_) return beast::error::timeout;
-      io_.run_for(std::min<Clock::duration>(stop_check, deadline_ - now));
-      io_.restart();
-    }
-    return *result;
-  }
-
- private:
-  asio::io_context& io_;
-  Clock::time_point deadline_;
-  const std::atomic<bool>& stopping_;
-};
-
-std::string sentence(const char* what, const error_code& error) {
-  return std::string(what) + ": " + error.message();
+std::size_t take(char* data, std::size_t, std::size_t bytes, void* into) {
+  auto& body = *static_cast<std::string*>(into);
+  if (body.size() + bytes > max_answer_bytes) return 0;  // ends the transfer
+  body.append(data, bytes);
+  return bytes;
 }
 
-template <typename Stream>
-tl::expected<WitnessAnswer, std::string> exchange(Stream& stream, Steps& steps,
-                                                  http::request<http::string_body>& request) {
-  if (auto error = steps.run([&](auto done) { http::async_write(stream, request, done); }))
-    return tl::unexpected(sentence("cannot send", error));
-  beast::flat_buffer buffer;
-  http::response_parser<http::string_body> answer;
-  answer.body_limit(max_answer_bytes);
-  if (auto error = steps.run([&](auto done) { http::async_read(stream, buffer, answer, done); }))
-    return tl::unexpected(sentence("no answer", error));
-  return WitnessAnswer{answer.get().result_int(), std::move(answer.get().body())};
+// Until it is done, the deadline has passed or a stop is wanted.
+CURLcode run(CURL* easy, Clock::time_point deadline, const std::atomic<bool>& stopping) {
+  Multi multi(curl_multi_init(), curl_multi_cleanup);
+  curl_multi_add_handle(multi.get(), easy);
+  CURLcode result = CURLE_OPERATION_TIMEDOUT;
+  while (!stopping && Clock::now() < deadline) {
+    int running = 0;
+    curl_multi_perform(multi.get(), &running);
+    int queued = 0;
+    if (const CURLMsg* message = curl_multi_info_read(multi.get(), &queued); message && running == 0) {
+      result = message->data.result;
+      break;
+    }
+    curl_multi_poll(multi.get(), nullptr, 0, stop_check_ms, nullptr);
+  }
+  curl_multi_remove_handle(multi.get(), easy);
+  return result;
+}
+
+std::string sentence(CURLcode code, const char* detail) {
+  const char* what = code == CURLE_COULDNT_RESOLVE_HOST ? "cannot find the host"
+                     : code == CURLE_COULDNT_CONNECT    ? "cannot connect"
+                     : code == CURLE_WRITE_ERROR        ? "the answer is too long"
+                                                        : "no answer";
+  return std::string(what) + ": " + (*detail != '\0' ? detail : curl_easy_strerror(code));
 }
 
 bool is_host_character(char c) {
@@ -99,9 +84,9 @@ tl::expected<WitnessUrl, std::string> WitnessUrl::parse(std::string_view text) {
     if (end == std::string_view::npos) return wrong("has no ] after its address");
     url.host = authority.substr(1, end - 1);
     port = end + 1 < authority.size() ? end + 1 : std::string_view::npos;
-    error_code error;
-    asio::ip::make_address_v6(url.host, error);
-    if (error || (port != std::string_view::npos && authority[port] != ':'))
+    in6_addr address;
+    if (::inet_pton(AF_INET6, url.host.c_str(), &address) != 1 ||
+        (port != std::string_view::npos && authority[port] != ':'))
       return wrong("has no IPv6 address between [ and ]");
   } else {
     url.host = authority.substr(0, std::min(port, authority.size()));
@@ -118,60 +103,44 @@ tl::expected<WitnessUrl, std::string> WitnessUrl::parse(std::string_view text) {
   return url;
 }
 
-struct WitnessClient::Tls {
-  asio::ssl::context context{asio::ssl::context::tls_client};
-};
-
-WitnessClient::WitnessClient(const std::filesystem::path& ca_file) : tls_(std::make_unique<Tls>()) {
-  error_code error;
-  if (ca_file.empty())
-    tls_->context.set_default_verify_paths(error);
-  else
-    tls_->context.load_verify_file(ca_file.string(), error);
-  if (error)
-    throw std::runtime_error("cannot read the certificates in " + ca_file.string() + ": " + error.message());
-  tls_->context.set_verify_mode(asio::ssl::verify_peer);
+WitnessClient::WitnessClient(std::filesystem::path ca_file) : ca_file_(std::move(ca_file)) {
+  static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (ready != CURLE_OK) throw std::runtime_error(curl_easy_strerror(ready));
+  if (!ca_file_.empty() && !std::ifstream(ca_file_))
+    throw std::runtime_error("cannot read the certificates in " + ca_file_.string());
 }
-
-WitnessClient::~WitnessClient() = default;
 
 tl::expected<WitnessAnswer, std::string> WitnessClient::post(const WitnessUrl& url, std::string_view call,
                                                              const std::string& body,
                                                              std::chrono::milliseconds deadline,
                                                              const std::atomic<bool>& stopping) const {
-  asio::io_context io;
-  Steps steps(io, deadline, stopping);
-  // A look-up that hangs holds the destructor of `io` up, for as long as the system's resolver waits.
-  tcp::resolver resolver(io);
-  tcp::resolver::results_type found;
-  auto error = steps.run([&](auto done) {
-    resolver.async_resolve(url.host, url.port, [&found, done](error_code failed, auto results) mutable {
-      found = results;
-      done(failed);
-    });
-  });
-  if (error) return tl::unexpected(sentence("cannot find the host", error));
-
-  http::request<http::string_body> request(http::verb::post, url.path + "/" + std::string(call), 11, body);
-  request.set(http::field::host, url.host + ":" + url.port);
-  request.set(http::field::user_agent, "windlass");
-  request.set(http::field::content_type, "text/plain; charset=utf-8");
-  request.set(http::field::connection, "close");
-  request.prepare_payload();
-
-  beast::ssl_stream<beast::tcp_stream> stream(io, tls_->context);
-  auto& plain = beast::get_lowest_layer(stream);
-  plain.expires_never();  // the steps have their own
-  error = steps.run([&](auto done) { plain.async_connect(found, done); });
-  if (error) return tl::unexpected(sentence("cannot connect", error));
-  if (!url.is_https) return exchange(plain, steps, request);
-
-  std::string name = url.host;
-  SSL_ctrl(stream.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data());
-  stream.set_verify_callback(asio::ssl::host_name_verification(url.host));
-  error = steps.run([&](auto done) { stream.async_handshake(asio::ssl::stream_base::client, done); });
-  if (error) return tl::unexpected(sentence("no TLS", error));
-  return exchange(stream, steps, request);
+  Easy easy(curl_easy_init(), curl_easy_cleanup);
+  Headers headers(curl_slist_append(nullptr, "Content-Type: text/plain; charset=utf-8"), curl_slist_free_all);
+  bool is_v6 = url.host.find(':') != std::string::npos;
+  std::string host = is_v6 ? "[" + url.host + "]" : url.host;
+  std::string text =
+      (url.is_https ? "https://" : "http://") + host + ":" + url.port + url.path + "/" + std::string(call);
+  WitnessAnswer answer;
+  char detail[CURL_ERROR_SIZE] = {};
+  auto set = [&](CURLoption option, auto value) { curl_easy_setopt(easy.get(), option, value); };
+  set(CURLOPT_URL, text.c_str());
+  set(CURLOPT_PROTOCOLS_STR, "http,https");
+  set(CURLOPT_PROXY, "");  // a witness is reached as it is named
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_USERAGENT, "windlass");
+  set(CURLOPT_HTTPHEADER, headers.get());
+  set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  set(CURLOPT_POSTFIELDS, body.c_str());
+  set(CURLOPT_WRITEFUNCTION, take);
+  set(CURLOPT_WRITEDATA, &answer.body);
+  set(CURLOPT_ERRORBUFFER, detail);
+  if (!ca_file_.empty()) set(CURLOPT_CAINFO, ca_file_.c_str());
+  if (auto code = run(easy.get(), Clock::now() + deadline, stopping); code != CURLE_OK)
+    return tl::unexpected(sentence(code, detail));
+  long status = 0;
+  curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
+  answer.status = static_cast<unsigned>(status);
+  return answer;
 }
 
 }  // namespace windlass::api

@@ -29,8 +29,7 @@ class WitnessClient {
  public:
   // Certificates are verified with those in `ca_file` (PEM), or with the system's where it is empty. Throws
   // std::runtime_error where the file cannot be read.
-  explicit WitnessClient(const std::filesystem::path& ca_file);
-  ~WitnessClient();
+  explicit WitnessClient(std::filesystem::path ca_file);
 
   // Whatever the witness answers by the deadline, or a sentence that says why there is no answer. Returns
   // soon after `stopping` is set. Any thread.
@@ -39,8 +38,7 @@ class WitnessClient {
                                                 const std::atomic<bool>& stopping) const;
 
  private:
-  struct Tls;
-  std::unique_ptr<Tls> tls_;
+  const std::filesystem::path ca_file_;
 };
 
 }  // namespace windlass::api

@@ -9,6 +9,7 @@ set(WINDLASS_SANITIZE "" CACHE STRING "Sanitizers for -fsanitize, e.g. address,u
 
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
+find_package(CURL 7.85 REQUIRED)
 find_package(Protobuf REQUIRED)
 find_package(gRPC CONFIG REQUIRED)
 find_package(absl CONFIG REQUIRED)
