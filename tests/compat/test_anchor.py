@@ -26,6 +26,9 @@ def form(request):
     return request.param
 
 
+by_contract = pytest.mark.parametrize("form", ["contract"], indirect=True, scope="module")
+
+
 @pytest.fixture(scope="module")
 def people(form):
     return {name: Signer() for name in ("custody", "depositor", "payee")}
@@ -162,9 +165,8 @@ def test_an_anchor_costs_as_much_as_it_is_said_to(form, node, anchored):
     assert info.fee == energy * 100 + info.receipt.net_fee + memo_fee
 
 
+@by_contract
 def test_a_key_can_be_limited_to_calls(contract, anchor_options, node, roles, people):
-    if contract is None:
-        pytest.skip("anchored by memo")
     caller = people["payee"].address
     run = run_anchor("limit-key", base58check(caller), *flags(anchor_options))
     assert run.returncode == 0, run.stderr
@@ -175,9 +177,8 @@ def test_a_key_can_be_limited_to_calls(contract, anchor_options, node, roles, pe
     assert [key.address for key in account.owner_permission.keys] == [roles.anchor.address]
 
 
+@by_contract
 def test_a_second_contract_is_deployed_only_on_demand(contract, anchor_options):
-    if contract is None:
-        pytest.skip("anchored by memo")
     configured = flags({**anchor_options, "anchor.contract": contract})
     refused = run_anchor("deploy-contract", *configured)
     assert refused.returncode == 1 and "--again" in refused.stderr
