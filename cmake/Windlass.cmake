@@ -87,6 +87,7 @@ function(windlass_test name)
   windlass_program(${name} SOURCES ${ARG_SOURCES} LINK ${ARG_LINK} GTest::gmock GTest::gtest GTest::gtest_main
     PCH windlass_test_pch)
   target_compile_options(${name} PRIVATE ${test_options})
+  add_dependencies(tests ${name})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
