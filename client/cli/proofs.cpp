@@ -463,7 +463,7 @@ void print_report(Context& context, const AuditReport& report, bool full) {
                                  : std::string("; none was looked up on TRON"));
   if (full && report.credits > 0)
     fmt::print(
-        "{} credits; {}\n", report.credits,
+        "credits: {}; {}\n", report.credits,
         report.credits_on_chain > 0 ? "each is a deposit on TRON, as it says" : "none was looked up on TRON");
   if (full)
     fmt::print(

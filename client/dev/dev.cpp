@@ -159,7 +159,9 @@ class System {
       // A connection each time: one that failed waits a while before it tries again.
       if (!accepts(settings_.ports.grpc)) return false;
       client::Connection connection({settings_.grpc_address(), 1s, ""});
-      return connection.call(&client::pb::Query::Stub::GetLedger, client::pb::GetLedgerRequest{}).has_value();
+      // Only the writer answers this: a server that is about to refuse what it found in the database does
+      // not.
+      return connection.call(&client::pb::Query::Stub::GetTotals, client::pb::GetTotalsRequest{}).has_value();
     });
   }
   tl::expected<void, std::string> start_anchor() {
