@@ -74,8 +74,8 @@ void print_status(PostgresStore& store, const Controls& controls) {
 
 }  // namespace
 
-AdminCommand take_admin_command(std::vector<const char*>& arguments) {
-  AdminCommand command;
+std::vector<std::string> take_command(std::vector<const char*>& arguments) {
+  std::vector<std::string> words;
   std::vector<const char*> rest;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     std::string_view argument = arguments[i];
@@ -83,10 +83,10 @@ AdminCommand take_admin_command(std::vector<const char*>& arguments) {
     if (i == 0 || is_value || argument.starts_with("-"))
       rest.push_back(arguments[i]);
     else
-      command.words.emplace_back(argument);
+      words.emplace_back(argument);
   }
   arguments = std::move(rest);
-  return command;
+  return words;
 }
 
 int run_admin_command(const std::vector<std::string>& words, const std::string& database_url) {

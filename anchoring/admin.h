@@ -19,12 +19,9 @@ constexpr std::string_view admin_usage =
     "  drain                 pause both, and end the process once nothing signed is under way\n"
     "  status                what holds, and what is under way";
 
-struct AdminCommand {
-  std::vector<std::string> words;  // empty: none was given
-};
 // Takes the words that are neither flags nor the value of --config out of the arguments (the first is the
-// program).
-AdminCommand take_admin_command(std::vector<const char*>& arguments);
+// program); none: no command was given.
+std::vector<std::string> take_command(std::vector<const char*>& arguments);
 
 // The exit code: 2 for a command that is none. Throws journal::DatabaseError.
 int run_admin_command(const std::vector<std::string>& words, const std::string& database_url);

@@ -6,11 +6,11 @@
 #include <iostream>
 
 #include "anchoring/admin.h"
-#include "anchoring/contract/deployment.h"
 #include "anchoring/gateway/custody.h"
 #include "anchoring/gateway/scanner.h"
 #include "anchoring/grpc_ledger.h"
 #include "anchoring/postgres_store.h"
+#include "anchoring/setup.h"
 #include "anchoring/tron/endpoints.h"
 #include "anchoring/tron/node.h"
 #include "anchoring/worker/worker.h"
@@ -391,127 +391,31 @@ int serve(const ops::Config& config, const Settings& settings) {
   return 0;
 }
 
-// --- setting anchoring up, each once
-
-//   deploy-contract [--again]  creates the anchor contract, owned by anchor.key_file's address
-//   limit-key ADDRESS          lets ADDRESS's key call contracts for anchor.key_file's account, and nothing
-//   else
-constexpr std::string_view summary =
-    "anchors the log to TRON and credits deposits; `deploy-contract` and `limit-key ADDRESS` set it up";
-constexpr std::chrono::milliseconds look_interval{500};
-
-struct Command {
-  std::string name;  // empty: serve
-  std::string argument;
-  bool again = false;
-};
-
-// Takes the command out of the arguments; the rest are options.
-Command take_command(std::vector<const char*>& arguments) {
-  Command command;
-  std::vector<const char*> rest;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    std::string_view argument = arguments[i];
-    bool is_command = argument == "deploy-contract" || argument == "limit-key";
-    if (i > 0 && command.name.empty() && is_command) {
-      command.name = argument;
-      bool takes_address = argument == "limit-key" && i + 1 < arguments.size();
-      if (takes_address) command.argument = arguments[++i];
-    } else if (argument == "--again") {
-      command.again = true;
-    } else {
-      rest.push_back(arguments[i]);
-    }
-  }
-  arguments = std::move(rest);
-  return command;
-}
-
-int complain(const std::string& what, int code = 1) {
-  std::cerr << "windlass-anchor: " << what << '\n';
-  return code;
-}
-
-std::string trx(std::int64_t sun) {
-  return fmt::format("{}.{:06} TRX", sun / 1'000'000, sun % 1'000'000);
-}
-
-// Says what it costs, sends it and waits until it is solid.
-tl::expected<tron::Execution, std::string> carry_out(tron::Chain& chain, const tron::Prepared& prepared) {
-  fmt::print(
-      "costs {} at present prices ({} bandwidth, {} energy; never more than {} for the energy); the account "
-      "has {}\n",
-      trx(prepared.cost_sun), prepared.bandwidth, prepared.energy, trx(prepared.fee_limit_sun),
-      trx(prepared.balance_sun));
-  fmt::print("sending transaction {}, then waiting until its block is solidified\n",
-             to_hex(prepared.transaction.txid));
-  std::fflush(stdout);
-  ops::StopSignal stop;
-  auto done = tron::send_until_solid(chain, prepared.transaction, [&] { return !stop.wait(look_interval); });
-  if (done) fmt::print("solidified in block {}; paid {}\n", done->block, trx(done->fee_sun));
-  return done;
-}
-
-int deploy_contract(const ops::Config& config, const Command& command, const SecretKey& key,
-                    tron::Chain& chain) {
-  if (config.is_set("anchor.contract") && !command.again)
-    return complain("anchor.contract is " + config.text("anchor.contract") +
-                    " already; --again deploys another one");
-  auto prepared = tron::prepare_anchor_contract(chain, key, SystemClock().now_ms());
-  if (!prepared) return complain(prepared.error());
-  auto done = carry_out(chain, *prepared);
-  if (!done) return complain(done.error());
-  std::string contract = tron::to_base58(*done->contract);
-  fmt::print(
-      "\nThe anchor contract is {}\n\n"
-      "Before the ledger's first start, in windlassd's configuration (genesis names it for good):\n"
-      "  [genesis]\n  anchor_address = \"{}\"\n  anchor_contract = \"{}\"\n"
-      "In windlass-anchor's:\n"
-      "  [anchor]\n  contract = \"{}\"\n",
-      contract, tron::to_base58(tron::address_of(key.public_key())), contract, contract);
-  return 0;
-}
-
-int limit_key(const Command& command, const SecretKey& key, tron::Chain& chain) {
-  auto caller = tron::address_from_base58(command.argument);
-  if (!caller) return complain("limit-key wants the TRON address of the key that is to anchor: T...", 2);
-  auto prepared = tron::prepare_caller_permission(chain, key, *caller, SystemClock().now_ms());
-  if (!prepared) return complain(prepared.error());
-  auto done = carry_out(chain, *prepared);
-  if (!done) return complain(done.error());
-  fmt::print(
-      "\nThe key of {} may call contracts for this account, and nothing else. Keep this account's own key\n"
-      "elsewhere from now on; the other holds the ledger's anchor role and anchors with:\n"
-      "  [anchor]\n  key_file = (that key's)\n  account = \"{}\"\n  permission_id = 2\n",
-      command.argument, tron::to_base58(tron::address_of(key.public_key())));
-  return 0;
-}
-
-int set_up(const ops::Config& config, const Command& command) {
-  if (!config.is_set("anchor.key_file")) return complain("anchor.key_file is not set", 2);
+// For the commands that set anchoring up.
+int set_up(const ops::Config& config, const std::vector<std::string>& words, bool again) {
   auto key = ops::read_key_file(config.path("anchor.key_file"));
-  if (!key) return complain(key.error(), 2);
+  if (!key) {
+    std::cerr << "windlass-anchor: " << key.error() << '\n';
+    return 2;
+  }
   ops::AnchorMetrics metrics;
   SystemClock clock;
   Nodes nodes(config, clock, metrics);
-  tron::Chain& chain = nodes.chain();
-  if (command.name == "limit-key") return limit_key(command, *key, chain);
-  return deploy_contract(config, command, *key, chain);
+  return run_setup_command(words, {*key, nodes.chain(), config.text("anchor.contract"), again});
 }
 
 int run(int argc, char** argv) {
   std::vector<const char*> arguments(argv, argv + argc);
-  Command command = take_command(arguments);
-  AdminCommand admin;
-  if (command.name.empty()) admin = take_admin_command(arguments);
-  std::string about = fmt::format("{}\n\n{}", summary, admin_usage);
-  bool serves = command.name.empty() && admin.words.empty();
-  ops::Program program{"windlass-anchor", about, options, serves ? faults : nullptr};
+  bool again = std::erase_if(arguments, [](const char* a) { return std::string_view(a) == "--again"; }) > 0;
+  auto words = take_command(arguments);
+  std::string about =
+      fmt::format("anchors the log to TRON and credits deposits\n\n{}\n\n{}", setup_usage, admin_usage);
+  ops::Program program{"windlass-anchor", about, options, words.empty() ? faults : nullptr};
   auto config = ops::configure(program, static_cast<int>(arguments.size()), arguments.data());
   if (!config) return config.error();
-  if (!admin.words.empty()) return run_admin_command(admin.words, config->text("database.url"));
+  if (is_setup_command(words)) return set_up(*config, words, again);
+  if (!words.empty()) return run_admin_command(words, config->text("database.url"));
   ops::set_log_level(ops::parse_log_level(config->text("log.level")));
-  if (!command.name.empty()) return set_up(*config, command);
   auto settings = read_settings(*config);
   if (!settings) {
     std::cerr << "windlass-anchor: " << settings.error() << '\n';

@@ -230,8 +230,8 @@ TEST_F(AnchoringStore, TakesNoWordsThatAreNoCommand) {
 TEST(AdminCommand, IsWhatIsNeitherAFlagNorTheConfiguration) {
   std::vector<const char*> arguments{"windlass-anchor", "--config",          "file",
                                      "pause",           "--log.level=debug", "anchors"};
-  auto command = take_admin_command(arguments);
-  EXPECT_THAT(command.words, ::testing::ElementsAre("pause", "anchors"));
+  auto words = take_command(arguments);
+  EXPECT_THAT(words, ::testing::ElementsAre("pause", "anchors"));
   EXPECT_THAT(arguments,
               ::testing::ElementsAre(::testing::StrEq("windlass-anchor"), ::testing::StrEq("--config"),
                                      ::testing::StrEq("file"), ::testing::StrEq("--log.level=debug")));
