@@ -64,6 +64,10 @@ struct BroadcastAnswer {
   std::string message;
 };
 
+// What an answer tells of the node's pool of waiting transactions. `known`: it was there already, or is in a block.
+enum class Pool { without, known, unsent, holding };
+Pool pool_after(const BroadcastAnswer& answer);
+
 // What a contract emitted.
 struct ContractLog {
   Address address;                  // of the contract, with its 0x41

@@ -8,17 +8,6 @@ namespace {
 
 using Kind = ChainError::Kind;
 
-// protocol.Return.response_code of a transaction that the node knows, or may know.
-constexpr int dup_transaction_error = 5;
-constexpr int not_enough_effective_connection = 11;
-
-// The higher, the likelier the transaction is in the node's pool.
-int rank(const BroadcastAnswer& answer) {
-  if (answer.result) return 3;
-  if (answer.code == not_enough_effective_connection) return 2;
-  return answer.code == dup_transaction_error ? 1 : 0;
-}
-
 void remember(std::map<std::int64_t, BlockId>& ids, std::int64_t number, const BlockId& id) {
   ids[number] = id;
   if (ids.size() > remembered_blocks) ids.erase(ids.begin());
@@ -322,7 +311,7 @@ ChainResult<BroadcastAnswer> Endpoints::broadcast(ByteView transaction) {
   for (std::size_t index : order()) {
     if (nodes_[index].condition == Condition::failing && best) continue;
     auto answer = ask(index, [&](Chain& chain) { return chain.broadcast(transaction); });
-    bool better = answer ? !best || rank(*answer) > rank(*best) : !best;
+    bool better = answer ? !best || pool_after(*answer) > pool_after(*best) : !best;
     if (better) best = std::move(answer);
   }
   return best;

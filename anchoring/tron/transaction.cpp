@@ -121,12 +121,6 @@ std::string operations_mask(const std::vector<int>& types) {
 
 }  // namespace
 
-std::optional<std::int64_t> parameter(const ChainParameters& parameters, std::string_view name) {
-  for (const auto& [key, value] : parameters)
-    if (key == name) return value;
-  return std::nullopt;
-}
-
 SignedTransaction sign_transfer(const TransferContract& transfer, const TransactionFrame& frame,
                                 const SecretKey& key) {
   return sign_contract(frame, key, [&](auto& contract) { set_contract(contract, transfer); });

@@ -9,15 +9,6 @@ namespace {
 
 using tl::unexpected;
 
-// Answers of protocol.Return.response_code after which the transaction is, or may be, in the node's pool.
-constexpr int dup_transaction_error = 5;
-constexpr int not_enough_effective_connection = 11;
-
-bool may_be_in_pool(const tron::BroadcastAnswer& answer) {
-  return answer.result || answer.code == dup_transaction_error ||
-         (answer.code == not_enough_effective_connection && answer.message.find("P2P") != std::string::npos);
-}
-
 // protocol.Transaction.Result.contractResult, of those that a call can end with.
 std::string result_name(int result) {
   switch (result) {
@@ -257,6 +248,7 @@ tl::expected<AnchorCost, std::string> Worker::price_at(const tron::ChainParamete
   cost.bandwidth = tron::bandwidth_of(make_transaction(size, root, frame).bytes);
   cost.total_sun = cost.energy_sun + cost.bandwidth * *sun_a_byte;
   if (!options_.contract) cost.total_sun += *memo_sun + 1;  // and what is transferred
+  status_.anchor_cost_sun = cost.total_sun;
   return cost;
 }
 
@@ -354,7 +346,7 @@ Worker::StepResult Worker::send(Anchor anchor) {
   last_sent_ms_ = clock_.now_ms();
   std::string detail = fmt::format("{} answered with code {} {}", to_hex(anchor.transaction_id), answer->code,
                                    answer->message);
-  if (!may_be_in_pool(*answer)) return Step{false, describe(anchor) + ": not taken: " + detail, "refused"};
+  if (tron::pool_after(*answer) == tron::Pool::without) return Step{false, describe(anchor) + ": not taken: " + detail, "refused"};
   if (anchor.state == AnchorState::broadcast)
     return Step{false, describe(anchor) + ": sent again: " + detail, "sent_again"};
   return move(std::move(anchor), AnchorState::broadcast, "broadcast", detail);
@@ -467,22 +459,14 @@ tl::expected<void, std::string> Worker::refresh_status() {
   auto oldest = oldest_new(status_.solidified_size, std::max(info->size, status_.solidified_size));
   if (!oldest) return unexpected(oldest.error());
   status_.oldest_unanchored_us = *oldest ? std::max<std::int64_t>(0, clock_.now_ms() * 1000 - **oldest) : 0;
-  // What stands in the way is told by `stopped`.
-  static_cast<void>(may_anchor(*info));
-  return refresh_balance();
-}
 
-tl::expected<void, std::string> Worker::refresh_balance() {
   auto account = chain_.account(address_);
   if (!account) return unexpected(account.error().message);
   status_.balance_sun = account->balance_sun;
-  auto parameters = chain_.parameters();
-  if (!parameters) return unexpected(parameters.error().message);
-  auto cost = price_at(*parameters, status_.solidified_size, Hash{});
-  if (!cost && cost.error() == status_.stopped) return {};  // told already: none can be made
-  if (!cost) return unexpected(cost.error());
-  status_.anchor_cost_sun = cost->total_sun;
-  status_.runway_ms = status_.balance_sun / status_.anchor_cost_sun * options_.interval_ms;
+  // What keeps it from anchoring is told by `stopped`, and is no error here.
+  if (auto may = may_anchor(*info); !may && may.error() != status_.stopped) return may;
+  if (status_.anchor_cost_sun > 0)
+    status_.runway_ms = status_.balance_sun / status_.anchor_cost_sun * options_.interval_ms;
   return {};
 }
 

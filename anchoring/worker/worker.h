@@ -155,7 +155,6 @@ class Worker {
   StepResult await_solid(Anchor anchor);
   StepResult settle(Anchor anchor, std::int64_t block);
   StepResult move(Anchor anchor, AnchorState to, std::string_view outcome, std::string_view detail = {});
-  tl::expected<void, std::string> refresh_balance();
 
   WorkerOptions options_;
   SecretKey key_;
