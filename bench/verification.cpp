@@ -24,10 +24,6 @@ T must(client::Result<T> result) {
   std::exit(1);
 }
 
-client::History history_of(const client::pb::StatementFile& file) {
-  return {file.account(), {file.own().begin(), file.own().end()}, {}, 0};
-}
-
 int run(const Growth& growth) {
   ServerUnderTest server(&growth);
   auto& connection = server.connection();
@@ -37,20 +33,17 @@ int run(const Growth& growth) {
   auto history = must(client::read_history(connection, account, {}));
   auto vkey = *log::VerifierKey::parse(must(connection.facts())->info.log_vkey());
 
-  client::pb::StatementFile file;
-  *file.mutable_account() = history.account;
-  file.mutable_own()->Assign(history.own.begin(), history.own.end());
-  client::LedgerEvidence ledger(connection);
-  client::RecordedEvidence recorded(ledger, file);
-  must(client::verify_history(recorded, history, {vkey, {}, nullptr, 4}, {}));
+  auto file = client::unproven_statement(history);
+  auto ledger = client::evidence_from(connection);
+  must(client::verify_history(*client::record(*ledger, file), history, {vkey, {}, nullptr, 4}, {}));
 
-  client::FileEvidence evidence(file);
-  auto shown = history_of(file);
+  auto evidence = client::evidence_from(file);
+  auto shown = client::history_of(file);
   std::vector<double> seconds;
   client::Verified verified;
   for (int i = 0; i < runs; ++i) {
     auto from = std::chrono::steady_clock::now();
-    verified = must(client::verify_history(evidence, shown, {vkey, {}, nullptr, 1}, {}));
+    verified = must(client::verify_history(*evidence, shown, {vkey, {}, nullptr, 1}, {}));
     seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - from).count());
   }
   std::nth_element(seconds.begin(), seconds.begin() + runs / 2, seconds.end());

@@ -5,166 +5,157 @@
 #include "ledger/core/error.h"
 
 namespace windlass::client {
-
-// --- a ledger
-
-Result<pb::Checkpoint> LedgerEvidence::checkpoint(std::uint64_t minimum_size) {
-  pb::GetCheckpointRequest request;
-  request.set_minimum_size(minimum_size);
-  return connection_.call(&pb::Log::Stub::GetCheckpoint, request);
-}
-
-Result<pb::InclusionProof> LedgerEvidence::inclusion(std::uint64_t sequence, std::uint64_t size) {
-  pb::GetInclusionProofRequest request;
-  request.set_sequence(sequence);
-  request.set_size(size);
-  return connection_.call(&pb::Log::Stub::GetInclusionProof, request);
-}
-
-Result<pb::ConsistencyProof> LedgerEvidence::consistency(std::uint64_t old_size, std::uint64_t size) {
-  pb::GetConsistencyProofRequest request;
-  request.set_old_size(old_size);
-  request.set_size(size);
-  return connection_.call(&pb::Log::Stub::GetConsistencyProof, request);
-}
-
-Result<std::optional<pb::Anchor>> LedgerEvidence::anchor(std::uint64_t newest) {
-  pb::ListAnchorsRequest request;
-  request.set_page_size(1);
-  request.set_solidified_only(true);
-  for (std::uint64_t covering : {newest, std::uint64_t{0}}) {
-    request.set_covering(covering);
-    auto listed = connection_.call(&pb::Log::Stub::ListAnchors, request);
-    if (!listed) return tl::unexpected(listed.error());
-    if (listed->anchors_size() > 0) return listed->anchors(0);
-  }
-  return std::nullopt;
-}
-
-Result<pb::Entry> LedgerEvidence::genesis() {
-  return connection_.call(&pb::Query::Stub::GetEntry, pb::GetEntryRequest{});
-}
-
-Result<std::optional<pb::Statement>> LedgerEvidence::statement(ByteView key,
-                                                               std::optional<std::uint64_t> snapshot) {
-  pb::GetStatementRequest request;
-  request.set_key(std::string(key));
-  if (snapshot) request.set_snapshot_sequence(*snapshot);
-  auto found = connection_.call(&pb::Log::Stub::GetStatement, request);
-  if (found) return *std::move(found);
-  if (found.error().reason == core::info(core::Error::unknown_snapshot).reason) return std::nullopt;
-  return tl::unexpected(found.error());
-}
-
-Result<std::vector<pb::Audit>> LedgerEvidence::audits() {
-  auto listed = connection_.call(&pb::Log::Stub::ListAudits, pb::ListAuditsRequest{});
-  if (!listed) return tl::unexpected(listed.error());
-  return std::vector<pb::Audit>(listed->audits().begin(), listed->audits().end());
-}
-
-// --- a ledger, for a file
-
-Result<pb::Checkpoint> RecordedEvidence::checkpoint(std::uint64_t minimum_size) {
-  auto found = source_.checkpoint(minimum_size);
-  if (found) *file_.mutable_checkpoint() = *found;
-  return found;
-}
-
-Result<pb::InclusionProof> RecordedEvidence::inclusion(std::uint64_t sequence, std::uint64_t size) {
-  auto found = source_.inclusion(sequence, size);
-  if (!found) return found;
-  std::lock_guard lock(mutex_);
-  auto& kept = *file_.add_inclusions();
-  kept = *found;
-  kept.clear_checkpoint();  // the file has it once
-  return found;
-}
-
-Result<pb::ConsistencyProof> RecordedEvidence::consistency(std::uint64_t old_size, std::uint64_t size) {
-  auto found = source_.consistency(old_size, size);
-  if (!found) return found;
-  auto& kept = *file_.add_consistencies();
-  kept = *found;
-  kept.clear_checkpoint();
-  return found;
-}
-
-Result<std::optional<pb::Anchor>> RecordedEvidence::anchor(std::uint64_t covering) {
-  auto found = source_.anchor(covering);
-  if (found && *found) *file_.mutable_anchor() = **found;
-  return found;
-}
-
-Result<pb::Entry> RecordedEvidence::genesis() {
-  auto found = source_.genesis();
-  if (found) *file_.mutable_genesis() = *found;
-  return found;
-}
-
-Result<std::optional<pb::Statement>> RecordedEvidence::statement(ByteView key,
-                                                                 std::optional<std::uint64_t> snapshot) {
-  auto found = source_.statement(key, snapshot);
-  if (found && *found) *file_.mutable_statement() = **found;
-  return found;
-}
-
-Result<std::vector<pb::Audit>> RecordedEvidence::audits() {
-  auto found = source_.audits();
-  if (found) file_.mutable_audits()->Assign(found->begin(), found->end());
-  return found;
-}
-
-// --- a file
-
 namespace {
+
+class LedgerEvidence final : public Evidence {
+ public:
+  explicit LedgerEvidence(Connection& connection) : connection_(connection) {}
+  Result<pb::Checkpoint> checkpoint(std::uint64_t minimum_size) override {
+    pb::GetCheckpointRequest request;
+    request.set_minimum_size(minimum_size);
+    return connection_.call(&pb::Log::Stub::GetCheckpoint, request);
+  }
+  Result<pb::InclusionProof> inclusion(std::uint64_t sequence, std::uint64_t size) override {
+    pb::GetInclusionProofRequest request;
+    request.set_sequence(sequence);
+    request.set_size(size);
+    return connection_.call(&pb::Log::Stub::GetInclusionProof, request);
+  }
+  Result<pb::ConsistencyProof> consistency(std::uint64_t old_size, std::uint64_t size) override {
+    pb::GetConsistencyProofRequest request;
+    request.set_old_size(old_size);
+    request.set_size(size);
+    return connection_.call(&pb::Log::Stub::GetConsistencyProof, request);
+  }
+  Result<std::optional<pb::Anchor>> anchor(std::uint64_t newest) override {
+    pb::ListAnchorsRequest request;
+    request.set_page_size(1);
+    request.set_solidified_only(true);
+    for (std::uint64_t covering : {newest, std::uint64_t{0}}) {
+      request.set_covering(covering);
+      auto listed = connection_.call(&pb::Log::Stub::ListAnchors, request);
+      if (!listed) return tl::unexpected(listed.error());
+      if (listed->anchors_size() > 0) return listed->anchors(0);
+    }
+    return std::nullopt;
+  }
+  Result<pb::Entry> genesis() override {
+    return connection_.call(&pb::Query::Stub::GetEntry, pb::GetEntryRequest{});
+  }
+  Result<std::optional<pb::Statement>> statement(ByteView key,
+                                                 std::optional<std::uint64_t> snapshot) override {
+    pb::GetStatementRequest request;
+    request.set_key(std::string(key));
+    if (snapshot) request.set_snapshot_sequence(*snapshot);
+    auto found = connection_.call(&pb::Log::Stub::GetStatement, request);
+    if (found) return *std::move(found);
+    if (found.error().reason == core::info(core::Error::unknown_snapshot).reason) return std::nullopt;
+    return tl::unexpected(found.error());
+  }
+  Result<std::vector<pb::Audit>> audits() override {
+    auto listed = connection_.call(&pb::Log::Stub::ListAudits, pb::ListAuditsRequest{});
+    if (!listed) return tl::unexpected(listed.error());
+    return std::vector<pb::Audit>(listed->audits().begin(), listed->audits().end());
+  }
+
+ private:
+  Connection& connection_;
+};
+
+class RecordedEvidence final : public Evidence {
+ public:
+  RecordedEvidence(Evidence& source, pb::StatementFile& file) : source_(source), file_(file) {}
+  Result<pb::Checkpoint> checkpoint(std::uint64_t minimum_size) override {
+    auto found = source_.checkpoint(minimum_size);
+    if (found) *file_.mutable_checkpoint() = *found;
+    return found;
+  }
+  Result<pb::InclusionProof> inclusion(std::uint64_t sequence, std::uint64_t size) override {
+    auto found = source_.inclusion(sequence, size);
+    if (!found) return found;
+    std::lock_guard lock(mutex_);
+    auto& kept = *file_.add_inclusions();
+    kept = *found;
+    kept.clear_checkpoint();  // the file has it once
+    return found;
+  }
+  Result<pb::ConsistencyProof> consistency(std::uint64_t old_size, std::uint64_t size) override {
+    auto found = source_.consistency(old_size, size);
+    if (!found) return found;
+    auto& kept = *file_.add_consistencies();
+    kept = *found;
+    kept.clear_checkpoint();
+    return found;
+  }
+  Result<std::optional<pb::Anchor>> anchor(std::uint64_t covering) override {
+    auto found = source_.anchor(covering);
+    if (found && *found) *file_.mutable_anchor() = **found;
+    return found;
+  }
+  Result<pb::Entry> genesis() override {
+    auto found = source_.genesis();
+    if (found) *file_.mutable_genesis() = *found;
+    return found;
+  }
+  Result<std::optional<pb::Statement>> statement(ByteView key,
+                                                 std::optional<std::uint64_t> snapshot) override {
+    auto found = source_.statement(key, snapshot);
+    if (found && *found) *file_.mutable_statement() = **found;
+    return found;
+  }
+  Result<std::vector<pb::Audit>> audits() override {
+    auto found = source_.audits();
+    if (found) file_.mutable_audits()->Assign(found->begin(), found->end());
+    return found;
+  }
+
+ private:
+  Evidence& source_;
+  std::mutex mutex_;
+  pb::StatementFile& file_;
+};
 
 auto not_in_file(const std::string& what) {
   return false_proof(fmt::format("the file does not hold {}", what));
 }
 
-}  // namespace
+class FileEvidence final : public Evidence {
+ public:
+  explicit FileEvidence(const pb::StatementFile& file) : file_(file) {
+    for (const auto& proof : file.inclusions()) inclusions_[proof.sequence()] = &proof;
+  }
+  Result<pb::Checkpoint> checkpoint(std::uint64_t) override { return file_.checkpoint(); }
+  Result<pb::InclusionProof> inclusion(std::uint64_t sequence, std::uint64_t) override {
+    auto found = inclusions_.find(sequence);
+    if (found == inclusions_.end())
+      return not_in_file(fmt::format("the inclusion proof of entry {}", sequence));
+    return *found->second;
+  }
+  Result<pb::ConsistencyProof> consistency(std::uint64_t old_size, std::uint64_t) override {
+    for (const auto& proof : file_.consistencies())
+      if (proof.old_size() == old_size) return proof;
+    return not_in_file(fmt::format("the consistency proof from a log of {}", old_size));
+  }
+  Result<std::optional<pb::Anchor>> anchor(std::uint64_t) override {
+    return file_.has_anchor() ? std::optional(file_.anchor()) : std::nullopt;
+  }
+  Result<pb::Entry> genesis() override {
+    if (!file_.has_genesis()) return not_in_file("entry 0");
+    return file_.genesis();
+  }
+  Result<std::optional<pb::Statement>> statement(ByteView, std::optional<std::uint64_t>) override {
+    return file_.has_statement() ? std::optional(file_.statement()) : std::nullopt;
+  }
+  Result<std::vector<pb::Audit>> audits() override {
+    return std::vector<pb::Audit>(file_.audits().begin(), file_.audits().end());
+  }
 
-FileEvidence::FileEvidence(const pb::StatementFile& file) : file_(file) {
-  for (const auto& proof : file.inclusions()) inclusions_[proof.sequence()] = &proof;
-}
-
-Result<pb::Checkpoint> FileEvidence::checkpoint(std::uint64_t) {
-  return file_.checkpoint();
-}
-
-Result<pb::InclusionProof> FileEvidence::inclusion(std::uint64_t sequence, std::uint64_t) {
-  auto found = inclusions_.find(sequence);
-  if (found == inclusions_.end())
-    return not_in_file(fmt::format("the inclusion proof of entry {}", sequence));
-  return *found->second;
-}
-
-Result<pb::ConsistencyProof> FileEvidence::consistency(std::uint64_t old_size, std::uint64_t) {
-  for (const auto& proof : file_.consistencies())
-    if (proof.old_size() == old_size) return proof;
-  return not_in_file(fmt::format("the consistency proof from a log of {}", old_size));
-}
-
-Result<std::optional<pb::Anchor>> FileEvidence::anchor(std::uint64_t) {
-  return file_.has_anchor() ? std::optional(file_.anchor()) : std::nullopt;
-}
-
-Result<pb::Entry> FileEvidence::genesis() {
-  if (!file_.has_genesis()) return not_in_file("entry 0");
-  return file_.genesis();
-}
-
-Result<std::optional<pb::Statement>> FileEvidence::statement(ByteView, std::optional<std::uint64_t>) {
-  return file_.has_statement() ? std::optional(file_.statement()) : std::nullopt;
-}
-
-Result<std::vector<pb::Audit>> FileEvidence::audits() {
-  return std::vector<pb::Audit>(file_.audits().begin(), file_.audits().end());
-}
+ private:
+  const pb::StatementFile& file_;
+  std::map<std::uint64_t, const pb::InclusionProof*> inclusions_;
+};
 
 // --- what of a file is looked at
-
-namespace {
 
 pb::Entry essential(const pb::Entry& entry) {
   pb::Entry kept;
@@ -220,6 +211,16 @@ void keep_proofs(const pb::StatementFile& file, pb::StatementFile& kept) {
 }
 
 }  // namespace
+
+std::unique_ptr<Evidence> evidence_from(Connection& ledger) {
+  return std::make_unique<LedgerEvidence>(ledger);
+}
+std::unique_ptr<Evidence> evidence_from(const pb::StatementFile& file) {
+  return std::make_unique<FileEvidence>(file);
+}
+std::unique_ptr<Evidence> record(Evidence& source, pb::StatementFile& file) {
+  return std::make_unique<RecordedEvidence>(source, file);
+}
 
 pb::StatementFile essential(const pb::StatementFile& file) {
   pb::StatementFile kept;

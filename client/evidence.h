@@ -22,58 +22,12 @@ class Evidence {
   virtual Result<std::vector<pb::Audit>> audits() = 0;
 };
 
-class LedgerEvidence final : public Evidence {
- public:
-  explicit LedgerEvidence(Connection& connection) : connection_(connection) {}
-  Result<pb::Checkpoint> checkpoint(std::uint64_t minimum_size) override;
-  Result<pb::InclusionProof> inclusion(std::uint64_t sequence, std::uint64_t size) override;
-  Result<pb::ConsistencyProof> consistency(std::uint64_t old_size, std::uint64_t size) override;
-  Result<std::optional<pb::Anchor>> anchor(std::uint64_t covering) override;
-  Result<pb::Entry> genesis() override;
-  Result<std::optional<pb::Statement>> statement(ByteView key,
-                                                 std::optional<std::uint64_t> snapshot) override;
-  Result<std::vector<pb::Audit>> audits() override;
-
- private:
-  Connection& connection_;
-};
-
-// Keeps what another one gave, for a file. Calls may come from several threads.
-class RecordedEvidence final : public Evidence {
- public:
-  RecordedEvidence(Evidence& source, pb::StatementFile& file) : source_(source), file_(file) {}
-  Result<pb::Checkpoint> checkpoint(std::uint64_t minimum_size) override;
-  Result<pb::InclusionProof> inclusion(std::uint64_t sequence, std::uint64_t size) override;
-  Result<pb::ConsistencyProof> consistency(std::uint64_t old_size, std::uint64_t size) override;
-  Result<std::optional<pb::Anchor>> anchor(std::uint64_t covering) override;
-  Result<pb::Entry> genesis() override;
-  Result<std::optional<pb::Statement>> statement(ByteView key,
-                                                 std::optional<std::uint64_t> snapshot) override;
-  Result<std::vector<pb::Audit>> audits() override;
-
- private:
-  Evidence& source_;
-  std::mutex mutex_;
-  pb::StatementFile& file_;
-};
-
+// Each refers to what it is made from.
+std::unique_ptr<Evidence> evidence_from(Connection& ledger);
 // What such a file holds; what it does not is named as missing.
-class FileEvidence final : public Evidence {
- public:
-  explicit FileEvidence(const pb::StatementFile& file);
-  Result<pb::Checkpoint> checkpoint(std::uint64_t minimum_size) override;
-  Result<pb::InclusionProof> inclusion(std::uint64_t sequence, std::uint64_t size) override;
-  Result<pb::ConsistencyProof> consistency(std::uint64_t old_size, std::uint64_t size) override;
-  Result<std::optional<pb::Anchor>> anchor(std::uint64_t covering) override;
-  Result<pb::Entry> genesis() override;
-  Result<std::optional<pb::Statement>> statement(ByteView key,
-                                                 std::optional<std::uint64_t> snapshot) override;
-  Result<std::vector<pb::Audit>> audits() override;
-
- private:
-  const pb::StatementFile& file_;
-  std::map<std::uint64_t, const pb::InclusionProof*> inclusions_;
-};
+std::unique_ptr<Evidence> evidence_from(const pb::StatementFile& file);
+// Keeps in the file what `source` gives. Calls may come from several threads.
+std::unique_ptr<Evidence> record(Evidence& source, pb::StatementFile& file);
 
 // Only what a verification of the file looks at, each thing once. A file that is written so, byte for byte,
 // has nothing in it that could be changed unnoticed.

@@ -13,6 +13,8 @@ namespace windlass::client {
 namespace {
 
 constexpr std::uint32_t page_entries = 1000;
+constexpr std::string_view statement_format = "windlass/statement/v1";
+constexpr std::size_t max_format_offset = 8;  // a serialized message begins with its first field
 
 Result<std::vector<pb::Entry>> read_chain(Connection& connection, pb::GetHistoryRequest request,
                                           const std::function<void(std::size_t)>& count) {
@@ -452,6 +454,33 @@ Proven<ProvenChain> check_chain(ChainOf kind, std::uint64_t owner, std::uint64_t
     chain.history_at[fold->first.value] = chain.history;
   }
   return chain;
+}
+
+pb::StatementFile unproven_statement(const History& history) {
+  pb::StatementFile file;
+  file.set_format(std::string(statement_format));
+  *file.mutable_account() = history.account;
+  file.mutable_own()->Assign(history.own.begin(), history.own.end());
+  for (const auto& [id, entries] : history.channels) {
+    auto& channel = *file.add_channels();
+    channel.set_channel(id);
+    channel.mutable_entries()->Assign(entries.begin(), entries.end());
+  }
+  return file;
+}
+
+History history_of(const pb::StatementFile& file) {
+  History history{file.account(), {file.own().begin(), file.own().end()}, {}, 0};
+  for (const auto& channel : file.channels())
+    history.channels[channel.channel()] = {channel.entries().begin(), channel.entries().end()};
+  return history;
+}
+
+std::optional<pb::StatementFile> parse_statement(const std::string& bytes) {
+  pb::StatementFile file;
+  bool is_one = bytes.find(statement_format) < max_format_offset && file.ParseFromString(bytes) &&
+                file.format() == statement_format;
+  return is_one ? std::optional(std::move(file)) : std::nullopt;
 }
 
 Result<Verified> verify_history(Evidence& evidence, const History& history, const VerifyOptions& options,

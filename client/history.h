@@ -25,6 +25,12 @@ struct History {
 // Reads all of it. Entries that arrive meanwhile are left out.
 Result<History> read_history(Connection& connection, const pb::Account& account, const OnProgress& progress);
 
+// A history as a file that stays verifiable offline; record() puts the proofs into it.
+pb::StatementFile unproven_statement(const History& history);
+History history_of(const pb::StatementFile& file);
+// Nothing where the bytes are no statement.
+std::optional<pb::StatementFile> parse_statement(const std::string& bytes);
+
 // One chain, link by link. `owner` is the account's number or the channel's id.
 enum class ChainOf { account, channel };
 struct ProvenChain {

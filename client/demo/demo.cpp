@@ -395,9 +395,8 @@ class Demo {
     if (!history) return tl::unexpected(history.error());
     auto vkey = log::VerifierKey::parse(settings_.log_vkey);
     if (!vkey) return client::usage_error("there is no log_vkey in " + settings_.conf().string());
-    client::LedgerEvidence evidence(ledger_);
-    auto verified =
-        client::verify_history(evidence, *history, {*vkey, {}, &node_, 4}, audience_.begin("proofs"));
+    auto verified = client::verify_history(*client::evidence_from(ledger_), *history, {*vkey, {}, &node_, 4},
+                                           audience_.begin("proofs"));
     if (!verified) return tl::unexpected(verified.error());
     if (verified->anchored_entries != verified->entries)
       return client::false_proof(

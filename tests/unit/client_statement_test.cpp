@@ -60,11 +60,7 @@ class StatementTest : public ::testing::Test {
 
   Result<Verified> verify(const pb::StatementFile& file,
                           const std::optional<log::VerifierKey>& auditor = std::nullopt) const {
-    FileEvidence evidence(file);
-    History history{file.account(), {file.own().begin(), file.own().end()}, {}, 0};
-    for (const auto& channel : file.channels())
-      history.channels[channel.channel()] = {channel.entries().begin(), channel.entries().end()};
-    return verify_history(evidence, history, {ledger.vkey(), auditor, nullptr, 1}, {});
+    return verify_history(*evidence_from(file), history_of(file), {ledger.vkey(), auditor, nullptr, 1}, {});
   }
   void expect_fault(const pb::StatementFile& file, const std::string& words) const {
     auto verified = verify(file);
