@@ -7,7 +7,7 @@
 
 #include "anchoring/gateway/deposit.h"
 #include "client/commands.h"
-#include "ledger/codec/account_tree.h"
+#include "ledger/codec/balance_tree.h"
 #include "ledger/codec/replay.h"
 #include "ledger/core/error.h"
 #include "ledger/core/invariants.h"
@@ -192,7 +192,7 @@ class Replay {
   codec::SigningTag tag_;
   core::State state_;
   core::ChainChecker chains_;
-  codec::AccountTree accounts_;
+  codec::BalanceTree accounts_;
   std::map<core::Sequence, Hash> snapshots_;
   std::uint64_t snapshots_found_ = 0;
   codec::SealedSnapshot newest_snapshot_;

@@ -1,4 +1,4 @@
-#include "ledger/codec/account_tree.h"
+#include "ledger/codec/balance_tree.h"
 
 namespace windlass::codec {
 namespace {
@@ -16,7 +16,7 @@ class Levels final : public log::NodeReader {
 
 }  // namespace
 
-void AccountTree::follow(const core::State& state, const Entry& entry) {
+void BalanceTree::follow(const core::State& state, const Entry& entry) {
   for (std::uint32_t i = 0; i < entry.postings.size(); ++i) {
     const auto& posting = entry.postings[i];
     if (const auto* of_channel = std::get_if<core::ChannelPosting>(&posting)) {
@@ -37,19 +37,19 @@ void AccountTree::follow(const core::State& state, const Entry& entry) {
   }
 }
 
-Hash AccountTree::history(core::AccountNumber account) const {
+Hash BalanceTree::history(core::AccountNumber account) const {
   auto found = histories_.find(account.value);
   return found == histories_.end() ? Hash{} : found->second;
 }
 
-Hash AccountTree::root(const core::State& state) {
+Hash BalanceTree::root(const core::State& state) {
   // In order: accounts are dense, so new ones come right behind those that have leaves.
   for (auto account : changed_) rehash(state, account);
   changed_.clear();
   return log::root_at(Levels(levels_), levels_.empty() ? 0 : levels_[0].size());
 }
 
-void AccountTree::rehash(const core::State& state, std::uint64_t account) {
+void BalanceTree::rehash(const core::State& state, std::uint64_t account) {
   std::vector<const core::Channel*> open;
   if (auto found = paying_.find(account); found != paying_.end())
     for (auto id : found->second) open.push_back(state.channels.find(id));

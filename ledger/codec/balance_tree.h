@@ -8,7 +8,7 @@
 
 namespace windlass::codec {
 
-class AccountTree {
+class BalanceTree {
  public:
   // Follows an entry that was just applied to `state`, in order.
   void follow(const core::State& state, const Entry& entry);

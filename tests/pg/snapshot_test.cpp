@@ -1,5 +1,5 @@
 // Balance snapshots of a running ledger against a replay of its entries.
-#include "ledger/codec/account_tree.h"
+#include "ledger/codec/balance_tree.h"
 #include "ledger/snapshot/snapshots.h"
 #include "tests/pg/ledger_fixture.h"
 #include "tests/seeded.h"
@@ -39,7 +39,7 @@ class SnapshotTest : public ::testing::Test {
   // The root that a replay finds at this sequence.
   Hash replayed(core::Sequence sequence) {
     core::State state(true);
-    codec::AccountTree tree;
+    codec::BalanceTree tree;
     for (const auto& stored : sessions.reader()->entries({0}, {sequence.value + 1}, 1'000'000)) {
       auto decoded = codec::decode_stored(stored.envelope);
       auto entry = codec::replay(state, *decoded, stored);

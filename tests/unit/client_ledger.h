@@ -5,7 +5,7 @@
 
 #include "anchoring/tron/transaction.h"
 #include "client/verify.h"
-#include "ledger/codec/account_tree.h"
+#include "ledger/codec/balance_tree.h"
 #include "ledger/codec/replay.h"
 
 namespace windlass::client {
@@ -189,7 +189,7 @@ class TinyLedger {
   std::uint64_t nonce_ = 0;
   std::vector<codec::Entry> entries_;
   std::vector<Hash> leaf_hashes_;
-  codec::AccountTree tree_;
+  codec::BalanceTree tree_;
   codec::SealedSnapshot snapshot_;
   std::vector<std::string> account_leaves_;  // as of it
   std::uint64_t seal_ = 0;
