@@ -67,6 +67,12 @@ void show_to_party(EntryView& view, const codec::Entry& entry,
   view.envelope_salt = codec::salt(entry.secret, 0);
 }
 
+std::optional<codec::SealedSnapshot> snapshot_of(const codec::Entry& seal) {
+  auto decoded = codec::decode_stored(seal.envelope);
+  if (!decoded || decoded->snapshot == codec::SealedSnapshot{}) return std::nullopt;
+  return decoded->snapshot;
+}
+
 }  // namespace
 
 ProvenPosting prove_posting(const codec::Entry& entry, std::size_t index) {
@@ -394,16 +400,6 @@ Answered<AnchorsView> Queries::anchors(const std::optional<core::Sequence>& cove
   return view;
 }
 
-namespace {
-
-std::optional<codec::SealedSnapshot> snapshot_of(const codec::Entry& seal) {
-  auto decoded = codec::decode_stored(seal.envelope);
-  if (!decoded || decoded->snapshot == codec::SealedSnapshot{}) return std::nullopt;
-  return decoded->snapshot;
-}
-
-}  // namespace
-
 // The one that the newest solidified anchor covers, else the newest.
 Answered<std::optional<codec::Entry>> Queries::newest_seal() {
   auto stored = with_session([&](auto& session) {
@@ -497,7 +493,7 @@ Error Queries::add_audit(const std::string& vkey, const std::string& note) {
   auto now = std::chrono::duration_cast<std::chrono::microseconds>(
       std::chrono::system_clock::now().time_since_epoch());
   auto added = with_session([&](auto& session) {
-    session.add_audit({key->text(), audit->size, snapshot, note}, now.count());
+    session.add_audit({key->text(), audit->size, snapshot, note}, now.count(), snapshot::max_audits);
     return true;
   });
   return added ? Error::none : added.error();

@@ -7,7 +7,7 @@ CREATE TABLE audits (
   note              text   NOT NULL,     -- as signed
   received_us       bigint NOT NULL
 );
-GRANT SELECT, INSERT, UPDATE ON audits TO windlass_server;
+GRANT SELECT, INSERT, UPDATE, DELETE ON audits TO windlass_server;
 
 -- Seals are rare: this costs an ordinary entry nothing, and finds the one before an anchor at once.
 CREATE INDEX entries_seals ON entries (sequence) WHERE kind = 1;

@@ -458,13 +458,14 @@ std::vector<AnchorRow> ReadSession::anchors_covering(core::Sequence sequence, st
                                                       .bigint(static_cast<std::int64_t>(limit))));
 }
 
-void ReadSession::add_audit(const AuditRow& audit, core::TimeUs now_us) {
+void ReadSession::add_audit(const AuditRow& audit, core::TimeUs now_us, std::size_t kept) {
   connection_.run(sql::write_audit, Parameters()
                                         .text(audit.vkey)
                                         .bigint(static_cast<std::int64_t>(audit.size))
                                         .bigint(signed_of(audit.snapshot))
                                         .text(audit.note)
                                         .bigint(now_us));
+  connection_.run(sql::drop_audits, Parameters().bigint(static_cast<std::int64_t>(kept)));
 }
 
 std::vector<AuditRow> ReadSession::audits(std::size_t limit) {

@@ -141,8 +141,8 @@ class ReadSession {
   std::vector<AnchorRow> anchors(std::int64_t below_id, bool solidified_only, std::size_t limit);
   std::vector<AnchorRow> anchors_covering(core::Sequence sequence, std::int64_t above_id,
                                           bool solidified_only, std::size_t limit);
-  // Keeps the one of the largest log for each key.
-  void add_audit(const AuditRow& audit, core::TimeUs now_us);
+  // Keeps the one of the largest log for each key, and of `kept` keys those of the largest logs.
+  void add_audit(const AuditRow& audit, core::TimeUs now_us, std::size_t kept);
   std::vector<AuditRow> audits(std::size_t limit);
 
  private:

@@ -136,6 +136,9 @@ constexpr Statement write_audit{
     "VALUES ($1::text, $2::bigint, $3::bigint, $4::text, $5::bigint) ON CONFLICT (vkey) DO UPDATE SET "
     "size = excluded.size, snapshot_sequence = excluded.snapshot_sequence, note = excluded.note, "
     "received_us = excluded.received_us WHERE audits.size <= excluded.size"};
+constexpr Statement drop_audits{"drop_audits",  // all but the $1 that list_audits begins with
+                                "DELETE FROM audits WHERE vkey NOT IN "
+                                "(SELECT vkey FROM audits ORDER BY size DESC, vkey LIMIT $1::bigint)"};
 constexpr Statement list_audits{
     "list_audits",
     "SELECT vkey, size, snapshot_sequence, note FROM audits ORDER BY size DESC, vkey LIMIT $1::bigint"};

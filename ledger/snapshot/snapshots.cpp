@@ -89,7 +89,10 @@ void put_leaves(journal::SnapshotSession& session, const Folding& folding,
                 const std::vector<AccountNumber>& numbers, AccountTree& tree) {
   auto accounts = session.accounts(numbers);
   if (accounts.size() != numbers.size())
-    throw journal::DatabaseError("accounts that the entries name are missing", "");
+    throw journal::DatabaseError("of " + std::to_string(numbers.size()) + " accounts from number " +
+                                     std::to_string(numbers.front().value) + " on, which entries name, " +
+                                     std::to_string(accounts.size()) + " are stored",
+                                 "");
   std::sort(accounts.begin(), accounts.end(),
             [](const auto& a, const auto& b) { return a.number < b.number; });
   for (std::size_t begin = 0, end = begin; begin < accounts.size(); begin = end) {
@@ -217,7 +220,10 @@ void Snapshots::take(Sequence wanted) {
   Folding folding(*tree_, options_.directory / "histories", moment.accounts);
   for (Sequence first{last ? last->sequence.value + 1 : 0}; first < moment.next;) {
     auto entries = session->postings(first, moment.next, entries_at_once);
-    if (entries.empty()) throw journal::DatabaseError("entries are missing", "");
+    if (entries.empty())
+      throw journal::DatabaseError("no entry from " + std::to_string(first.value) + " on, though " +
+                                       std::to_string(moment.next.value) + " were committed",
+                                   "");
     stop_if_told();
     first = {entries.back().sequence.value + 1};
     if (auto channels = folding.fold(entries); !channels.empty())

@@ -15,7 +15,7 @@
 
 namespace windlass::snapshot {
 
-// Auditors' statements of which the snapshots are kept, however old.
+// Auditors' statements that are kept, and their snapshots with them, however old.
 constexpr std::size_t max_audits = 64;
 
 class Folding;

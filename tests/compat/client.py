@@ -27,6 +27,15 @@ def now_us():
     return time.time_ns() // 1000
 
 
+def altered(signed, **changes):
+    """A copy of a signed command whose first signature has these fields instead."""
+    copy = ledger_pb2.SignedCommand()
+    copy.CopyFrom(signed)
+    for name, value in changes.items():
+        setattr(copy.signatures[0], name, value)
+    return copy
+
+
 class Ledger:
     def __init__(self, channel):
         self.channel = channel

@@ -5,7 +5,7 @@ import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from client import DEADLINE_S, HOUR_US, command_pb2, ledger_pb2, now_us, query_pb2
+from client import DEADLINE_S, HOUR_US, altered, command_pb2, ledger_pb2, now_us, query_pb2
 from formats import Signer
 from test_commands import open_channel
 
@@ -28,15 +28,6 @@ def refusal(call):
 def assert_refused(call, code, reason):
     got, info, _ = refusal(call)
     assert (got, info.reason) == (code, reason)
-
-
-def altered(signed, **changes):
-    """A copy of a signed command whose first signature has these fields instead."""
-    copy = ledger_pb2.SignedCommand()
-    copy.CopyFrom(signed)
-    for name, value in changes.items():
-        setattr(copy.signatures[0], name, value)
-    return copy
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import time
 
 import grpc
 
-from client import HOUR_US, now_us
+from client import HOUR_US, altered, now_us
 from formats import Signer
 from harness import DAY_US, MINIMUM, close, open_channel, receipt, top_up, transfer, transfer_list
 from windlass.v1 import command_pb2, ledger_pb2
@@ -32,15 +32,6 @@ def bytes_of_payment(w):
 
 def signed_bytes(w, command):
     return w.client.signed(command, w.payer)
-
-
-def altered(signed, **changes):
-    """With other fields in its signature."""
-    copy = ledger_pb2.SignedCommand()
-    copy.CopyFrom(signed)
-    for name, value in changes.items():
-        setattr(copy.signatures[0], name, value)
-    return copy
 
 
 def with_unknown_field(w, body):

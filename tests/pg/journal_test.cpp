@@ -53,6 +53,20 @@ TEST(Journal, FencesAWriterWhoseEpochWasRaised) {
   EXPECT_THROW(flusher.write(first.epoch(), {}), journal::FencedError);
 }
 
+TEST(Journal, KeepsTheAuditsOfTheLargestLogs) {
+  auto database = Cluster::instance().make_database();
+  journal::ReadSession session(database.server_url);
+  std::size_t kept = 2;
+  session.add_audit({"first", 10, {}, "of ten"}, 1, kept);
+  session.add_audit({"second", 20, {}, "of twenty"}, 2, kept);
+  session.add_audit({"first", 5, {}, "older than what is known"}, 3, kept);
+  session.add_audit({"third", 30, {}, "of thirty"}, 4, kept);
+  session.add_audit({"fourth", 9, {}, "of nine"}, 5, kept);
+  std::vector<std::string> notes;
+  for (const auto& audit : session.audits(10)) notes.push_back(audit.note);
+  EXPECT_EQ(notes, (std::vector<std::string>{"of thirty", "of twenty"}));
+}
+
 TEST(Journal, LoadsWhatWasFlushed) {
   auto database = Cluster::instance().make_database();
   journal::WriterSession writer(database.server_url);
