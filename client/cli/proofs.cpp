@@ -128,8 +128,6 @@ Run verify(CLI::App& app) {
     if (!text) return tl::unexpected(text.error());
     if (auto file = parse_statement(*text))
       return verify_statement(context, *file, *text, key->vkey, options->auditor);
-    if (!options->auditor.empty())
-      return usage_error("--auditor needs a statement: whose history is audited");
     if (!options->against.empty() && !text->starts_with("{"))
       return usage_error("--against needs an acknowledgement: what was promised");
     if (text->starts_with("{")) return verify_acknowledgement(context, *text, options->against, key->vkey);

@@ -3,6 +3,7 @@
 import atexit
 import os
 import pwd
+import secrets
 import signal
 import socket
 import subprocess
@@ -32,10 +33,28 @@ def wait_until(condition, what, deadline_s=START_DEADLINE_S):
         time.sleep(POLL_S)  # between two looks at the condition
 
 
+# Below those that the system gives to outgoing connections, which would take one before its server is up, and above
+# those of `windlass dev`.
+FIRST_PORT, LAST_PORT = 20_000, 32_000
+given_ports = set()
+
+
+def free_port():
+    """For a server that starts, stops and starts again; the same one is never given twice."""
+    while True:
+        port = FIRST_PORT + secrets.randbelow(LAST_PORT - FIRST_PORT)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in given_ports:
+            given_ports.add(port)
+            return port
+
+
 def free_address():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return "127.0.0.1:%d" % listener.getsockname()[1]
+    return f"127.0.0.1:{free_port()}"
 
 
 def http_get(url, timeout_s=5):

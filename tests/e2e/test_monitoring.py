@@ -4,24 +4,17 @@ import json
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 import urllib.parse
 import urllib.request
 
 import pytest
 
-from processes import BIN_DIR, wait_until
+from processes import BIN_DIR, free_port, wait_until
 
 SOURCE = pathlib.Path(os.environ.get("WINDLASS_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
 START_DEADLINE_S = 60
 STOP_DEADLINE_S = 60
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
