@@ -394,7 +394,8 @@ void Storm::settle() {
 
 bool Storm::is_settled() {
   const auto anchor = world_.newest_anchor();
-  bool anchored = anchor.state == AnchorState::solidified && anchor.size == world_.ledger.size();
+  // One that was taken over from may have sealed once more, which waits for the next anchor.
+  bool anchored = anchor.state == AnchorState::solidified && anchor.size >= world_.ledger.size_of_news();
   std::int64_t last_deposit = 0;
   for (const auto& [txid, deposit] : world_.tables.deposits)
     last_deposit = std::max(last_deposit, static_cast<std::int64_t>(deposit.at.block));

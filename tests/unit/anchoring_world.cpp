@@ -141,6 +141,12 @@ void TestLedger::add_entry() {
   ASSERT_TRUE(apply(*decoded));
 }
 
+std::uint64_t TestLedger::size_of_news() const {
+  auto news = std::find_if(entries_.rbegin(), entries_.rend(),
+                           [](const auto& entry) { return entry.kind != core::Kind::seal; });
+  return static_cast<std::uint64_t>(entries_.rend() - news);
+}
+
 std::size_t TestLedger::count(core::Kind kind) const {
   return static_cast<std::size_t>(
       std::count_if(entries_.begin(), entries_.end(), [&](const auto& entry) { return entry.kind == kind; }));

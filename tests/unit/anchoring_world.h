@@ -63,6 +63,8 @@ class TestLedger final : public anchoring::LedgerClient {
   void add_entry();
   std::uint64_t size() const { return leaves_.size(); }
   Hash root(std::uint64_t size) const { return log::root_of(std::span(leaves_).first(size)); }
+  // Up to its newest entry that is no seal: a seal alone is no reason to anchor.
+  std::uint64_t size_of_news() const;
   std::size_t count(core::Kind kind) const;
   core::Amount available(const PublicKey& key, std::uint32_t asset) const;
   const core::AssetTotals& totals_of(std::uint32_t asset) const { return state_.globals.totals[asset - 1]; }
