@@ -2,14 +2,15 @@
 
 #include <chrono>
 
+#include "bench/parallel.h"
 #include "ledger/journal/journal.h"
 
 namespace windlass::bench {
 namespace {
 
 constexpr std::size_t entries_of_a_commit = 10'000;
-constexpr core::AssetId asset{1};
-constexpr core::Amount wealth = 1'000'000'000;  // of each account
+constexpr std::size_t rows_of_a_flush = 100'000;
+constexpr core::TimeUs channels_live_us = 30 * core::day_us;
 constexpr std::size_t compact_signature_bytes = 64;
 
 class Grower {
@@ -31,22 +32,40 @@ class Grower {
     codec::Envelope envelope{codec::encode_command(command), {signer(who)}};
     add({.command = std::move(command), .envelope = std::move(envelope)});
   }
-  void credit(const core::Key& owner, core::Amount amount) {
+  void credit(const core::Key& owner) {
     core::Command command{
         gateway_.public_key(), ++nonce_, now_us_ + core::hour_us,
-        core::Credit{asset, static_cast<core::ChainAmount>(amount), owner, 1, {nonce_, 0, 0}}};
+        core::Credit{asset, static_cast<core::ChainAmount>(wealth), owner, 1, {nonce_, 0, 0}}};
     codec::Envelope envelope{codec::encode_credit(command, std::string(32, 't'), std::string(21, 's')),
                              {signer(gateway_.public_key())}};
     add({.command = std::move(command), .envelope = std::move(envelope)});
   }
+  void open_channel(const core::Key& payer, const core::Key& recipient) {
+    add(payer, core::OpenChannel{asset, recipient, deposit, now_us_ + channels_live_us, payer, {}});
+  }
 
   // The rows as of the last entry, so that the server has nothing to replay.
-  void finish(const std::vector<core::Key>& keys) {
+  void finish(const std::vector<core::Key>& keys, const Growth& growth) {
     commit();
     journal::Flush flush{.globals = state_.globals};
-    for (const auto& key : keys) flush.keys.push_back(*state_.key_entry(key));
-    for (std::uint64_t i = 0; i < state_.globals.accounts; ++i) flush.accounts.push_back(state_.account({i}));
-    flusher_.write(writer_.epoch(), flush);
+    auto write_full = [&](std::size_t full) {
+      if (flush.keys.size() + flush.accounts.size() + flush.channels.size() < full) return;
+      flusher_.write(writer_.epoch(), flush);
+      flush.keys.clear(), flush.accounts.clear(), flush.channels.clear();
+    };
+    for (const auto& key : keys) {
+      flush.keys.push_back(*state_.key_entry(key));
+      write_full(rows_of_a_flush);
+    }
+    for (std::uint64_t i = 0; i < state_.globals.accounts; ++i) {
+      flush.accounts.push_back(state_.account({i}));
+      write_full(rows_of_a_flush);
+    }
+    for (std::uint64_t i = 0; i < growth.channels; ++i) {
+      flush.channels.push_back(*state_.channels.find(channel_id(growth, i)));
+      write_full(rows_of_a_flush);
+    }
+    write_full(0);
   }
 
  private:
@@ -72,26 +91,32 @@ class Grower {
 
 }  // namespace
 
+SecretKey secret_key(std::uint64_t account) {
+  std::string text = "windlass/bench/account ";
+  append_be(text, account);
+  return *SecretKey::from_bytes(view(sha256(text)));
+}
+
 void grow(const std::string& url, const codec::GenesisParameters& genesis, const SecretKey& gateway,
           const Growth& growth) {
+  std::vector<core::Key> keys(growth.accounts);
+  in_parallel(keys.size(), [&](std::size_t i) { keys[i] = secret_key(i).public_key(); });
   Grower grower(url, gateway);
   grower.add(codec::make_genesis(genesis));
-  std::vector<core::Key> keys{growth.watched_key.public_key()};
-  while (keys.size() < growth.accounts) keys.push_back(SecretKey::generate().public_key());
-  for (const auto& key : keys) grower.credit(key, wealth);
+  for (const auto& key : keys) grower.credit(key);
+  for (std::uint64_t i = 0; i < growth.channels; ++i)
+    grower.open_channel(keys[payer_of(growth, i)], keys[recipient_of(growth, i)]);
 
-  std::uint64_t transfers = growth.entries - keys.size() - 1;
-  std::uint64_t every = growth.watched > 0 ? transfers / growth.watched : transfers + 1;
-  for (std::uint64_t i = 0; i < transfers; ++i) {
-    bool is_watched = every > 0 && i % every == every - 1;
-    const auto& payer = is_watched ? keys[0] : keys[1 + i % (keys.size() - 1)];
-    const auto& payee = keys[1 + (i * 7 + 1) % (keys.size() - 1)];
-    if (payer == payee) continue;
-    grower.add(payer, core::Transfer{asset, payee, 1});
+  std::uint64_t every = growth.watched > 0 ? growth.transfers / growth.watched : growth.transfers + 1;
+  for (std::uint64_t i = 0; i < growth.transfers; ++i) {
+    bool is_watched = i % every == every - 1;
+    std::uint64_t payer = 1 + i % (keys.size() - 1), payee = 1 + (i * 7 + 3) % (keys.size() - 1);
+    if (payer == payee) payee = 1 + payer % (keys.size() - 1);
+    grower.add(keys[is_watched ? 0 : payer], core::Transfer{asset, keys[is_watched ? payer : payee], 1});
   }
   keys.push_back(genesis.genesis.operator_key);
-  keys.push_back(gateway.public_key());
-  grower.finish(keys);
+  for (const auto& holder : genesis.genesis.roles) keys.push_back(holder.key);
+  grower.finish(keys, growth);
 }
 
 }  // namespace windlass::bench

@@ -6,12 +6,31 @@
 
 namespace windlass::bench {
 
+constexpr core::AssetId asset{1};
+constexpr core::Amount wealth = 1'000'000'000;  // of each account, before it opens channels
+constexpr core::Amount deposit = 10'000'000;    // in each channel
+
 struct Growth {
-  std::uint64_t entries = 0;   // at least some 20
-  std::uint64_t accounts = 0;  // at least 2; they pay one another
-  std::uint64_t watched = 0;   // entries that touch the account `watched_key`, spread evenly
-  SecretKey watched_key = SecretKey::generate();
+  std::uint64_t accounts = 3;   // at least
+  std::uint64_t channels = 0;   // channel i is opened by account i % accounts, for the one after it
+  std::uint64_t transfers = 0;  // among all accounts but the first
+  std::uint64_t watched = 0;    // of these, spread evenly, by the first account
+
+  std::uint64_t entries() const { return 1 + accounts + channels + transfers; }
 };
+
+// Keys are a function of their number, so that ten million need not be kept.
+SecretKey secret_key(std::uint64_t account);
+// Credits follow genesis, and channels the credits.
+inline core::ChannelId channel_id(const Growth& growth, std::uint64_t channel) {
+  return {1 + growth.accounts + channel};
+}
+inline std::uint64_t payer_of(const Growth& growth, std::uint64_t channel) {
+  return channel % growth.accounts;
+}
+inline std::uint64_t recipient_of(const Growth& growth, std::uint64_t channel) {
+  return (channel + 1) % growth.accounts;
+}
 
 // `url` is the server role's, of an empty ledger.
 void grow(const std::string& url, const codec::GenesisParameters& genesis, const SecretKey& gateway,

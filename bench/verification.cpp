@@ -1,34 +1,27 @@
 // verification: time to verify, entry by entry, a history of 1,000 entries in a log of 10 million: from a
 // file that holds every proof, on one core. Beside it the file's size for each entry, and how much of that is
 // the path.
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <chrono>
-#include <cstring>
-#include <iostream>
-
-#include "bench/grown_ledger.h"
-#include "bench/server_under_test.h"
+#include "bench/bench.h"
+#include "bench/measure.h"
+#include "bench/server.h"
 #include "client/history.h"
 
 namespace windlass::bench {
 namespace {
 
 constexpr int runs = 5;
+constexpr std::uint64_t accounts = 10'000, watched = 1'000, entries = 10'000'000;
 
-template <typename T>
-T must(client::Result<T> result) {
-  if (result) return *std::move(result);
-  std::cerr << result.error().message << '\n';
-  std::exit(1);
-}
+}  // namespace
 
-int run(const Growth& growth) {
-  ServerUnderTest server(&growth);
+void bench_verification(const Scale& scale) {
+  Growth growth{.accounts = accounts, .transfers = entries, .watched = watched};
+  if (scale.size == Size::quick) growth = {.accounts = 1'000, .transfers = 300'000, .watched = watched};
+  if (scale.size == Size::try_out) growth = {.accounts = 20, .transfers = 3'000, .watched = 100};
+  Server server({.growth = growth});
   auto& connection = server.connection();
   client::pb::GetAccountRequest request;
-  request.set_key(std::string(view(growth.watched_key.public_key())));
+  request.set_key(std::string(view(secret_key(0).public_key())));
   auto account = must(connection.call(&client::pb::Query::Stub::GetAccount, request));
   auto history = must(client::read_history(connection, account, {}));
   auto vkey = *log::VerifierKey::parse(must(connection.facts())->info.log_vkey());
@@ -42,33 +35,22 @@ int run(const Growth& growth) {
   std::vector<double> seconds;
   client::Verified verified;
   for (int i = 0; i < runs; ++i) {
-    auto from = std::chrono::steady_clock::now();
+    Stopwatch watch;
     verified = must(client::verify_history(*evidence, shown, {vkey, {}, nullptr, 1}, {}));
-    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - from).count());
+    seconds.push_back(watch.seconds());
   }
-  std::nth_element(seconds.begin(), seconds.begin() + runs / 2, seconds.end());
-  auto entries = static_cast<double>(verified.entries);
+  auto shown_entries = static_cast<double>(verified.entries);
   std::size_t path_bytes = 0;
   for (const auto& proof : file.inclusions())
     for (const auto& hash : proof.path()) path_bytes += hash.size();
-  fmt::print(
-      "verification {:.1f} us (lower is better) of an entry, {} of a log of {}; {:.0f} bytes an entry, "
-      "{:.0f} of them its path\n",
-      seconds[runs / 2] / entries * 1e6, verified.entries, verified.checkpoint.size,
-      static_cast<double>(file.ByteSizeLong()) / entries, static_cast<double>(path_bytes) / entries);
-  return 0;
+  Report verification{.name = "verification", .unit = "us", .higher_is_better = false};
+  for (double one : seconds) verification.samples.push_back(one / shown_entries * 1e6);
+  verification.figure = median(verification.samples);
+  verification.beside = {{"entries", shown_entries},
+                         {"log_size", static_cast<double>(verified.checkpoint.size)},
+                         {"bytes_an_entry", static_cast<double>(file.ByteSizeLong()) / shown_entries},
+                         {"path_bytes_an_entry", static_cast<double>(path_bytes) / shown_entries}};
+  report(verification);
 }
 
-}  // namespace
 }  // namespace windlass::bench
-
-int main(int argc, char** argv) {
-  using windlass::bench::Growth;
-  auto has = [&](const char* flag) {
-    return std::any_of(argv + 1, argv + argc, [&](const char* a) { return std::strcmp(a, flag) == 0; });
-  };
-  Growth growth{.entries = 10'000'000, .accounts = 10'000, .watched = 1000};
-  if (has("--quick")) growth = {.entries = 300'000, .accounts = 1000, .watched = 1000};
-  if (has("--try")) growth = {.entries = 3000, .accounts = 20, .watched = 100};
-  return windlass::bench::run(growth);
-}

@@ -1,0 +1,87 @@
+// How long an acknowledgement takes, beside a durable commit of one row: what nobody can be faster than.
+#include <fmt/format.h>
+
+#include "bench/bench.h"
+#include "bench/measure.h"
+#include "bench/world.h"
+#include "ledger/journal/postgres.h"
+
+namespace windlass::bench {
+namespace {
+
+constexpr std::size_t row_bytes = 300, commits = 300;
+constexpr std::size_t paced_commands_a_message = 4;
+constexpr journal::Statement insert_row{"insert_row", "INSERT INTO bench_rows (row) VALUES ($1::bytea)"};
+
+// Seconds of each of some commits of one row, each synchronous.
+double commit_seconds(Server& server) {
+  journal::Connection database(server.database_url(), 60'000);
+  database.script(
+      "SET client_min_messages = warning; CREATE TABLE IF NOT EXISTS bench_rows (id bigserial PRIMARY KEY, "
+      "row bytea)");
+  std::vector<double> seconds;
+  for (std::size_t i = 0; i < commits; ++i) {
+    Stopwatch watch;
+    database.run(insert_row, journal::Parameters().bytes(std::string(row_bytes, 'r')));
+    seconds.push_back(watch.seconds());
+  }
+  return median(std::move(seconds));
+}
+
+double quantile_of(const LoadResult& load, double of) {
+  return quantile({load.latencies.begin(), load.latencies.end()}, of);
+}
+
+}  // namespace
+
+void bench_latency(const Scale& scale) {
+  World world({.growth = {.accounts = scale.accounts}});
+  must_all_be_accepted(send(world.load(), world.transfers(world.growth().accounts, 0)));
+  Report latency{.name = "latency", .unit = "ratio"};
+  std::vector<double> commit, p99, p50, rate;
+  for (std::size_t i = 0; i < scale.samples; ++i) {
+    auto greatest = send(world.load(), world.transfers(scale.commands, 0));
+    must_all_be_accepted(greatest);
+    auto half = world.load();
+    half.commands_a_message = paced_commands_a_message;
+    half.commands_per_second = static_cast<double>(greatest.accepted) / greatest.seconds / 2;
+    double before = commit_seconds(world.server);
+    auto paced = send(half, world.transfers(scale.commands, 0));
+    must_all_be_accepted(paced);
+    commit.push_back((before + commit_seconds(world.server)) / 2);
+    p50.push_back(quantile_of(paced, 0.5));
+    p99.push_back(quantile_of(paced, 0.99));
+    rate.push_back(half.commands_per_second);
+    latency.samples.push_back(commit.back() / p99.back());
+  }
+  latency.figure = median(latency.samples);
+  latency.beside = {{"commit_ms", median(commit) * 1e3},
+                    {"p50_ms", median(p50) * 1e3},
+                    {"p99_ms", median(p99) * 1e3},
+                    {"per_second", median(rate)}};
+  report(latency);
+}
+
+void bench_idle_latency(const Scale& scale) {
+  World world({.growth = {.accounts = std::min<std::uint64_t>(scale.accounts, 10'000)}});
+  auto alone = world.load();
+  alone.streams = alone.commands_a_message = alone.in_flight = 1;
+  must_all_be_accepted(send(alone, world.transfers(commits, 0)));
+  Report latency{.name = "idle-latency", .unit = "ratio"};
+  std::vector<double> commit, p50, p99;
+  for (std::size_t i = 0; i < scale.samples; ++i) {
+    double before = commit_seconds(world.server);
+    auto answered = send(alone, world.transfers(2 * commits, 0));
+    must_all_be_accepted(answered);
+    commit.push_back((before + commit_seconds(world.server)) / 2);
+    p50.push_back(quantile_of(answered, 0.5));
+    p99.push_back(quantile_of(answered, 0.99));
+    latency.samples.push_back(commit.back() / p50.back());
+  }
+  latency.figure = median(latency.samples);
+  latency.beside = {
+      {"commit_ms", median(commit) * 1e3}, {"p50_ms", median(p50) * 1e3}, {"p99_ms", median(p99) * 1e3}};
+  report(latency);
+}
+
+}  // namespace windlass::bench

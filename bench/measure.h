@@ -1,0 +1,48 @@
+// What figures are made of: processor time, unit costs of this machine now, and medians.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace windlass::bench {
+
+// Ends the program.
+[[noreturn]] void give_up(const std::string& what);
+
+template <typename Result>
+auto must(Result result) {
+  if constexpr (requires { result.error().message; }) {
+    if (!result) give_up(result.error().message);
+  } else {
+    if (!result) give_up(result.error());
+  }
+  if constexpr (!std::is_void_v<typename Result::value_type>) return *std::move(result);
+}
+
+double median(std::vector<double> values);
+double quantile(std::vector<double> values, double of);
+
+class Stopwatch {
+ public:
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - started_).count(); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point started_ = Clock::now();
+};
+
+// CPU seconds, user and system, of a process; of it and those that it started and still has, or has waited
+// for.
+double cpu_seconds(pid_t pid);
+double cpu_seconds_with_children(pid_t pid);
+// The most memory that it ever had resident.
+double peak_resident_bytes(pid_t pid);
+
+// CPU seconds of one verification (parse key and signature, verify) on this core, now: the median of several
+// runs.
+double verification_seconds();
+
+}  // namespace windlass::bench

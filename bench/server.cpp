@@ -1,0 +1,159 @@
+#include "bench/server.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <thread>
+
+#include "bench/measure.h"
+#include "client/commands.h"
+#include "ledger/journal/postgres.h"
+#include "ops/key_file.h"
+
+namespace windlass::bench {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto patience = std::chrono::seconds(60);
+// It hashes every entry for its tiles first.
+constexpr std::uint64_t tile_entries_per_second = 10'000;
+constexpr int grpc_port = 17480, metrics_port = 17482;
+constexpr std::string_view origin = "bench.example/log";
+constexpr journal::Statement unflushed{
+    "unflushed", "SELECT (SELECT max(sequence) FROM entries) - flushed_through FROM ledger"};
+constexpr journal::Statement database_size{"database_size", "SELECT pg_database_size(current_database())"};
+
+fs::path programs() {
+  const char* folder = std::getenv("WINDLASS_BIN_DIR");
+  return folder ? fs::path(folder) : fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "bin";
+}
+
+}  // namespace
+
+Server::Server(const ServerOptions& options) : options_(options) {
+  std::string pattern = (fs::temp_directory_path() / "windlass-bench-XXXXXX").string();
+  directory_ = ::mkdtemp(pattern.data());
+  place_ = dev::place_of(directory_);
+  postgres_.emplace(must(dev::start_postgres(place_, directory_)));
+  auto windlassd = (programs() / "windlassd").string();
+  must(dev::run_program({"migrate",
+                         {windlassd, "--migrate", "--database.owner_url=" + database_url()},
+                         directory_ / "migrate.log",
+                         {}},
+                        patience));
+  log::NoteSigner signer(std::string(origin), Ed25519SecretKey::generate());
+  must(ops::write_note_key_file(directory_ / "log.key", signer));
+  core::Genesis genesis{
+      operating_.public_key(),
+      {{gateway_.public_key(), core::role_gateway}, {anchoring_.public_key(), core::role_anchor}},
+      {{core::AssetId{1}, "BTT", 1, "1002000", 6, 1, 1'000, 1'000}}};
+  grow(dev::database_url(place_, "windlass_server"),
+       {random_array<32>(), std::string(origin), genesis, signer.verifier().text(), "", "", ""}, gateway_,
+       options_.growth);
+  start_windlassd();
+  wait_until_serving();
+}
+
+Server::~Server() {
+  windlassd_->stop(patience);
+  postgres_->stop(patience);
+  dev::remove_cluster(place_);
+  fs::remove_all(directory_);
+}
+
+std::string Server::address() const {
+  return fmt::format("127.0.0.1:{}", grpc_port);
+}
+
+std::string Server::database_url() const {
+  return dev::database_url(place_, dev::owner_role);
+}
+
+void Server::start_windlassd() {
+  auto windlassd = (programs() / "windlassd").string();
+  windlassd_.emplace(
+      must(dev::Process::start({"windlassd",
+                                {windlassd, "--database.url=" + dev::database_url(place_, "windlass_server"),
+                                 "--grpc.listen=" + address(), "--http.listen=127.0.0.1:0",
+                                 fmt::format("--metrics.listen=127.0.0.1:{}", metrics_port),
+                                 "--log.directory=" + (directory_ / "log").string(),
+                                 "--log.key_file=" + (directory_ / "log.key").string(), "--log.level=warning",
+                                 fmt::format("--sequencer.cache_mib={}", options_.cache_mib),
+                                 "--genesis.operator_key=" + to_hex(operating_.public_key()),
+                                 "--genesis.gateway_key=" + to_hex(gateway_.public_key())},
+                                directory_ / "windlassd.log",
+                                {}})));
+  connection_.emplace(client::ConnectionOptions{address(), patience, {}});
+}
+
+void Server::wait_until_serving() {
+  auto deadline = std::chrono::steady_clock::now() + patience +
+                  std::chrono::seconds(options_.growth.entries() / tile_entries_per_second);
+  // Only the writer answers this.
+  auto answers = [&] {
+    return connection_->call(&client::pb::Query::Stub::GetTotals, client::pb::GetTotalsRequest{}).has_value();
+  };
+  while (!answers()) {
+    if (!windlassd_->running() || std::chrono::steady_clock::now() > deadline)
+      give_up(dev::log_tail(directory_ / "windlassd.log", 20));
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
+void Server::request_seal() {
+  auto now = client::CommandSigner::system_now_ns();
+  client::pb::SubmitRequest request;
+  *request.mutable_command() = client::to_message(
+      codec::sign(codec::encode_request_seal(static_cast<std::uint64_t>(now), now / 1000 + core::hour_us, {}),
+                  tag(), {&anchoring_}));
+  must(connection_->call(&client::pb::Admin::Stub::Execute, request));
+}
+
+std::optional<std::uint64_t> Server::snapshot() const {
+  std::ifstream head(directory_ / "log" / "snapshots" / "head");
+  std::optional<std::uint64_t> newest;
+  for (std::string line; std::getline(head, line);)
+    if (std::isdigit(static_cast<unsigned char>(line.front()))) newest = std::stoull(line);
+  return newest;
+}
+
+double Server::restart_after_kill() {
+  ::kill(windlassd_->pid(), SIGKILL);
+  windlassd_->wait(patience);
+  windlassd_.reset();
+  Stopwatch watch;
+  start_windlassd();
+  wait_until_serving();
+  return watch.seconds();
+}
+
+double Server::windlassd_cpu_seconds() const {
+  return bench::cpu_seconds(windlassd_->pid());
+}
+
+double Server::postgres_cpu_seconds() const {
+  return cpu_seconds_with_children(postgres_->pid());
+}
+
+double Server::peak_resident_bytes() const {
+  return bench::peak_resident_bytes(windlassd_->pid());
+}
+
+void Server::wait_until_flushed() {
+  journal::Connection database(database_url(), 60'000);
+  while (database.run(unflushed).bigint(0, 0) > 0) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+}
+
+double Server::database_bytes() {
+  return static_cast<double>(journal::Connection(database_url(), 60'000).run(database_size).bigint(0, 0));
+}
+
+double Server::tiles_bytes() const {
+  std::uintmax_t bytes = 0;
+  for (const auto& file : fs::recursive_directory_iterator(directory_ / "log"))
+    if (file.is_regular_file()) bytes += file.file_size();
+  return static_cast<double>(bytes);
+}
+
+}  // namespace windlass::bench

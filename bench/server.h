@@ -1,0 +1,60 @@
+// A server to measure: its own Postgres and windlassd as processes, with what they burn from the operating
+// system.
+#pragma once
+
+#include "bench/grown_ledger.h"
+#include "client/connection.h"
+#include "client/dev/postgres.h"
+
+namespace windlass::bench {
+
+struct ServerOptions {
+  Growth growth;  // what is in the ledger before the server starts
+  int cache_mib = 512;
+};
+
+class Server {
+ public:
+  explicit Server(const ServerOptions& options);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  client::Connection& connection() { return *connection_; }
+  std::string address() const;
+  const codec::SigningTag& tag() { return (*connection_->facts())->tag; }
+  std::string database_url() const;  // the owner's
+
+  // CPU seconds (user and system) that windlassd and all of Postgres have burned so far.
+  double cpu_seconds() const { return windlassd_cpu_seconds() + postgres_cpu_seconds(); }
+  double windlassd_cpu_seconds() const;
+  double postgres_cpu_seconds() const;
+  double peak_resident_bytes() const;  // of windlassd
+  // Waits until balances are written through the last entry: what is put off is paid for.
+  void wait_until_flushed();
+
+  // Asks for a seal, which begins a balance snapshot and does not wait for a long one.
+  void request_seal();
+  // The last entry of the newest finished snapshot.
+  std::optional<std::uint64_t> snapshot() const;
+
+  // SIGKILL and a new start: the seconds until it serves again.
+  double restart_after_kill();
+
+  double database_bytes();
+  double tiles_bytes() const;
+
+ private:
+  void start_windlassd();
+  void wait_until_serving();
+
+  ServerOptions options_;
+  std::filesystem::path directory_;
+  dev::ClusterPlace place_;
+  std::optional<dev::Process> postgres_, windlassd_;
+  std::optional<client::Connection> connection_;
+  SecretKey operating_ = SecretKey::generate(), gateway_ = SecretKey::generate(),
+            anchoring_ = SecretKey::generate();
+};
+
+}  // namespace windlass::bench

@@ -1,0 +1,111 @@
+#include "bench/world.h"
+
+#include <fmt/format.h>
+
+#include "bench/measure.h"
+#include "bench/parallel.h"
+#include "client/commands.h"
+#include "ledger/core/limits.h"
+
+namespace windlass::bench {
+namespace {
+
+constexpr core::Amount step = 1;  // of a channel's claim, from one receipt to the next
+constexpr std::size_t hot_accounts = 10;
+constexpr std::size_t list_payers = 64;
+// A walk over the accounts that meets each before it meets one again.
+constexpr std::uint64_t stride = 7919;
+
+}  // namespace
+
+core::Command World::command(std::uint64_t who, core::Body body) {
+  auto now = client::CommandSigner::system_now_ns();
+  return {secret_key(who).public_key(), static_cast<std::uint64_t>(now), now / 1000 + core::hour_us,
+          std::move(body)};
+}
+
+std::vector<pb::SignedCommand> World::receipts(std::size_t count) {
+  std::vector<pb::SignedCommand> signed_ones(count);
+  in_parallel(count, [&](std::size_t i) {
+    std::uint64_t place = receipts_ + i, channel = place % growth_.channels;
+    auto payer = secret_key(payer_of(growth_, channel));
+    client::CommandSigner signer(payer, server.tag());
+    auto round = static_cast<core::Amount>(place / growth_.channels + 1);
+    signed_ones[i] = signer.sign_receipt(channel_id(growth_, channel), round * step);
+  });
+  receipts_ += count;
+  return signed_ones;
+}
+
+std::vector<pb::SignedCommand> World::receipts_in_rows(std::size_t count, std::size_t each) {
+  // Above all that receipts() has signed so far.
+  auto base = static_cast<core::Amount>(receipts_ / growth_.channels + 1) * step;
+  std::vector<pb::SignedCommand> signed_ones(count);
+  in_parallel(count, [&](std::size_t i) {
+    std::uint64_t channel = i / each % growth_.channels;
+    client::CommandSigner signer(secret_key(payer_of(growth_, channel)), server.tag());
+    signed_ones[i] = signer.sign_receipt(channel_id(growth_, channel),
+                                         base + static_cast<core::Amount>(i % each + 1) * step);
+  });
+  receipts_ += each * growth_.channels;
+  return signed_ones;
+}
+
+std::vector<pb::SignedCommand> World::transfers(std::size_t count, unsigned hot_percent) {
+  std::vector<pb::SignedCommand> signed_ones(count);
+  std::vector<PublicKey> hot(hot_accounts);
+  for (std::size_t i = 0; i < hot.size(); ++i) hot[i] = secret_key(i).public_key();
+  in_parallel(count, [&](std::size_t i) {
+    std::uint64_t place = transfers_ + i, who = place % growth_.accounts;
+    bool to_hot = place % 100 < hot_percent && who >= hot_accounts;
+    std::uint64_t other = (who + 1 + place * stride % (growth_.accounts - 1)) % growth_.accounts;
+    core::Transfer transfer{asset, to_hot ? hot[place % hot_accounts] : secret_key(other).public_key(), 1};
+    auto key = secret_key(who);
+    signed_ones[i] = client::to_message(
+        codec::sign(codec::encode_command(command(who, std::move(transfer))), server.tag(), {&key}));
+  });
+  transfers_ += count;
+  return signed_ones;
+}
+
+std::vector<pb::SignedCommand> World::lists(std::size_t count, std::size_t accounts) {
+  std::vector<PublicKey> keys(std::min<std::uint64_t>(accounts, growth_.accounts));
+  in_parallel(keys.size(), [&](std::size_t i) { keys[i] = secret_key(i).public_key(); });
+  std::vector<pb::SignedCommand> signed_ones(count);
+  in_parallel(count, [&](std::size_t i) {
+    std::uint64_t place = lists_ + i, who = place % std::min<std::uint64_t>(list_payers, keys.size());
+    core::TransferList list{asset, {}};
+    for (std::size_t k = 0; k < core::max_list_payments; ++k) {
+      std::uint64_t payee = (place * core::max_list_payments + k) * stride % keys.size();
+      if (payee == who) payee = (payee + 1) % keys.size();
+      list.payments.push_back({keys[payee], 1});
+    }
+    auto key = secret_key(who);
+    signed_ones[i] = client::to_message(
+        codec::sign(codec::encode_command(command(who, std::move(list))), server.tag(), {&key}));
+  });
+  lists_ += count;
+  return signed_ones;
+}
+
+Cost measure(World& world, const LoadOptions& options, std::vector<pb::SignedCommand> commands) {
+  world.server.wait_until_flushed();
+  Cost cost;
+  double before = verification_seconds();
+  double windlassd = world.server.windlassd_cpu_seconds(), postgres = world.server.postgres_cpu_seconds();
+  cost.load = send(options, std::move(commands));
+  world.server.wait_until_flushed();
+  cost.windlassd = world.server.windlassd_cpu_seconds() - windlassd;
+  cost.postgres = world.server.postgres_cpu_seconds() - postgres;
+  cost.server = cost.windlassd + cost.postgres;
+  cost.verification = (before + verification_seconds()) / 2;
+  return cost;
+}
+
+void must_all_be_accepted(const LoadResult& load) {
+  if (load.covered > 0) give_up(fmt::format("{} were covered", load.covered));
+  for (const auto* reasons : {&load.rejected, &load.to_be_retried})
+    for (const auto& [reason, times] : *reasons) give_up(fmt::format("{} refused as {}", times, reason));
+}
+
+}  // namespace windlass::bench
