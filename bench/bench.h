@@ -38,7 +38,14 @@ void bench_lists(const Scale&);
 void bench_hot(const Scale&);
 void bench_latency(const Scale&);
 void bench_idle_latency(const Scale&);
+void bench_grown(const Scale&);
+void bench_history(const Scale&);
+void bench_proofs(const Scale&);
+void bench_start(const Scale&);
+void bench_memory(const Scale&);
+void bench_disk(const Scale&);
 void bench_snapshot(const Scale&);
+void bench_overload(const Scale&);
 void bench_verification(const Scale&);
 
 }  // namespace windlass::bench

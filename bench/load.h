@@ -17,12 +17,14 @@ enum class Call { stream, unary };
 struct LoadOptions {
   std::string address;
   Call call = Call::stream;
-  std::size_t streams = 4;
+  std::size_t connections = 1;
+  std::size_t streams = 4;  // of all connections
   std::size_t commands_a_message = 64;
   // Unanswered, of all streams together; a stream has at least one message under way.
   std::size_t in_flight = 2048;
   // Where above zero: messages leave at this rate, answered or not.
   double commands_per_second = 0;
+  bool may_break = false;  // the server dies under it: what was answered until then counts
 };
 
 struct LoadResult {

@@ -21,7 +21,14 @@ constexpr std::pair<const char*, void (*)(const Scale&)> benches[] = {
     {"hot", bench_hot},
     {"latency", bench_latency},
     {"idle-latency", bench_idle_latency},
+    {"grown", bench_grown},
+    {"history", bench_history},
+    {"proofs", bench_proofs},
+    {"start", bench_start},
+    {"memory", bench_memory},
+    {"disk", bench_disk},
     {"snapshot", bench_snapshot},
+    {"overload", bench_overload},
     {"verification", bench_verification},
 };
 

@@ -18,11 +18,19 @@ namespace fs = std::filesystem;
 constexpr auto patience = std::chrono::seconds(60);
 // It hashes every entry for its tiles first.
 constexpr std::uint64_t tile_entries_per_second = 10'000;
-constexpr int grpc_port = 17480, metrics_port = 17482;
+constexpr int first_port = 17480;  // of the first server; each takes two
 constexpr std::string_view origin = "bench.example/log";
 constexpr journal::Statement unflushed{
     "unflushed", "SELECT (SELECT max(sequence) FROM entries) - flushed_through FROM ledger"};
+constexpr journal::Statement end_of_entries{"end_of_entries", "SELECT max(sequence) + 1 FROM entries"};
 constexpr journal::Statement database_size{"database_size", "SELECT pg_database_size(current_database())"};
+
+double peak_bytes = 0;
+
+int next_port() {
+  static int next = first_port;
+  return std::exchange(next, next + 2);
+}
 
 fs::path programs() {
   const char* folder = std::getenv("WINDLASS_BIN_DIR");
@@ -31,7 +39,7 @@ fs::path programs() {
 
 }  // namespace
 
-Server::Server(const ServerOptions& options) : options_(options) {
+Server::Server(const ServerOptions& options) : options_(options), port_(next_port()) {
   std::string pattern = (fs::temp_directory_path() / "windlass-bench-XXXXXX").string();
   directory_ = ::mkdtemp(pattern.data());
   place_ = dev::place_of(directory_);
@@ -56,6 +64,7 @@ Server::Server(const ServerOptions& options) : options_(options) {
 }
 
 Server::~Server() {
+  note_peak();
   windlassd_->stop(patience);
   postgres_->stop(patience);
   dev::remove_cluster(place_);
@@ -63,7 +72,7 @@ Server::~Server() {
 }
 
 std::string Server::address() const {
-  return fmt::format("127.0.0.1:{}", grpc_port);
+  return fmt::format("127.0.0.1:{}", port_);
 }
 
 std::string Server::database_url() const {
@@ -76,7 +85,7 @@ void Server::start_windlassd() {
       must(dev::Process::start({"windlassd",
                                 {windlassd, "--database.url=" + dev::database_url(place_, "windlass_server"),
                                  "--grpc.listen=" + address(), "--http.listen=127.0.0.1:0",
-                                 fmt::format("--metrics.listen=127.0.0.1:{}", metrics_port),
+                                 fmt::format("--metrics.listen=127.0.0.1:{}", port_ + 1),
                                  "--log.directory=" + (directory_ / "log").string(),
                                  "--log.key_file=" + (directory_ / "log.key").string(), "--log.level=warning",
                                  fmt::format("--sequencer.cache_mib={}", options_.cache_mib),
@@ -84,14 +93,14 @@ void Server::start_windlassd() {
                                  "--genesis.gateway_key=" + to_hex(gateway_.public_key())},
                                 directory_ / "windlassd.log",
                                 {}})));
-  connection_.emplace(client::ConnectionOptions{address(), patience, {}});
 }
 
 void Server::wait_until_serving() {
   auto deadline = std::chrono::steady_clock::now() + patience +
                   std::chrono::seconds(options_.growth.entries() / tile_entries_per_second);
-  // Only the writer answers this.
+  // Only the writer answers this. A connection each time: one that failed waits before it tries again.
   auto answers = [&] {
+    connection_.emplace(client::ConnectionOptions{address(), patience, {}});
     return connection_->call(&client::pb::Query::Stub::GetTotals, client::pb::GetTotalsRequest{}).has_value();
   };
   while (!answers()) {
@@ -118,14 +127,25 @@ std::optional<std::uint64_t> Server::snapshot() const {
   return newest;
 }
 
-double Server::restart_after_kill() {
+void Server::kill() {
+  note_peak();
   ::kill(windlassd_->pid(), SIGKILL);
   windlassd_->wait(patience);
-  windlassd_.reset();
+}
+
+double Server::start_again() {
   Stopwatch watch;
   start_windlassd();
   wait_until_serving();
   return watch.seconds();
+}
+
+void Server::note_peak() const {
+  peak_bytes = std::max(peak_bytes, peak_resident_bytes(windlassd_->pid()));
+}
+
+double peak_server_bytes() {
+  return peak_bytes;
 }
 
 double Server::windlassd_cpu_seconds() const {
@@ -136,13 +156,14 @@ double Server::postgres_cpu_seconds() const {
   return cpu_seconds_with_children(postgres_->pid());
 }
 
-double Server::peak_resident_bytes() const {
-  return bench::peak_resident_bytes(windlassd_->pid());
-}
-
 void Server::wait_until_flushed() {
   journal::Connection database(database_url(), 60'000);
   while (database.run(unflushed).bigint(0, 0) > 0) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+}
+
+std::uint64_t Server::entries() {
+  return static_cast<std::uint64_t>(
+      journal::Connection(database_url(), 60'000).run(end_of_entries).bigint(0, 0));
 }
 
 double Server::database_bytes() {

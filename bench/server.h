@@ -8,9 +8,11 @@
 
 namespace windlass::bench {
 
+constexpr int default_cache_mib = 512;
+
 struct ServerOptions {
   Growth growth;  // what is in the ledger before the server starts
-  int cache_mib = 512;
+  int cache_mib = default_cache_mib;
 };
 
 class Server {
@@ -27,9 +29,9 @@ class Server {
 
   // CPU seconds (user and system) that windlassd and all of Postgres have burned so far.
   double cpu_seconds() const { return windlassd_cpu_seconds() + postgres_cpu_seconds(); }
+  pid_t windlassd_id() const { return windlassd_->pid(); }
   double windlassd_cpu_seconds() const;
   double postgres_cpu_seconds() const;
-  double peak_resident_bytes() const;  // of windlassd
   // Waits until balances are written through the last entry: what is put off is paid for.
   void wait_until_flushed();
 
@@ -38,9 +40,11 @@ class Server {
   // The last entry of the newest finished snapshot.
   std::optional<std::uint64_t> snapshot() const;
 
-  // SIGKILL and a new start: the seconds until it serves again.
-  double restart_after_kill();
+  void kill();
+  // A new start after kill(): the seconds until it serves again.
+  double start_again();
 
+  std::uint64_t entries();
   double database_bytes();
   double tiles_bytes() const;
 
@@ -48,7 +52,10 @@ class Server {
   void start_windlassd();
   void wait_until_serving();
 
+  void note_peak() const;
+
   ServerOptions options_;
+  const int port_;
   std::filesystem::path directory_;
   dev::ClusterPlace place_;
   std::optional<dev::Process> postgres_, windlassd_;
@@ -56,5 +63,8 @@ class Server {
   SecretKey operating_ = SecretKey::generate(), gateway_ = SecretKey::generate(),
             anchoring_ = SecretKey::generate();
 };
+
+// The most memory that any windlassd of this run ever had resident.
+double peak_server_bytes();
 
 }  // namespace windlass::bench
