@@ -15,7 +15,7 @@ constexpr std::size_t compact_signature_bytes = 64;
 
 class Grower {
  public:
-  Grower(const std::string& url, const SecretKey& gateway) : writer_(url), flusher_(url), gateway_(gateway) {
+  Grower(const std::string& url, const SecretKey& gateway) : writer_(url), flusher_(url), gateway_(gateway.public_key()) {
     core::require(writer_.try_acquire());
   }
 
@@ -34,10 +34,10 @@ class Grower {
   }
   void credit(const core::Key& owner) {
     core::Command command{
-        gateway_.public_key(), ++nonce_, now_us_ + core::hour_us,
+        gateway_, ++nonce_, now_us_ + core::hour_us,
         core::Credit{asset, static_cast<core::ChainAmount>(wealth), owner, 1, {nonce_, 0, 0}}};
     codec::Envelope envelope{codec::encode_credit(command, std::string(32, 't'), std::string(21, 's')),
-                             {signer(gateway_.public_key())}};
+                             {signer(gateway_)}};
     add({.command = std::move(command), .envelope = std::move(envelope)});
   }
   void open_channel(const core::Key& payer, const core::Key& recipient) {
@@ -80,7 +80,7 @@ class Grower {
 
   journal::WriterSession writer_;
   journal::FlushSession flusher_;
-  const SecretKey& gateway_;
+  const core::Key gateway_;
   core::State state_{true};
   std::vector<codec::Entry> batch_;
   std::uint64_t nonce_ = 0;
