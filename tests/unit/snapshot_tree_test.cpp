@@ -186,6 +186,32 @@ TEST_F(SnapshotTree, AnswersFromTheLastSnapshotWhileTheNextIsMade) {
   }
 }
 
+TEST_F(SnapshotTree, ServesReadersWhileItChanges) {
+  while (leaves.empty()) change();
+  std::atomic<bool> over = false;
+  std::atomic<std::uint64_t> proven = 0, wrong = 0;
+  auto read = [&](std::uint64_t seed) {
+    Seeded choice(seed, Seeded::Quiet{});
+    while (!over) {
+      auto all = tree->snapshots();
+      const auto& one = all[choice.below(all.size())];
+      std::uint64_t account = one.accounts == 0 ? 0 : choice.below(one.accounts);
+      auto proof = tree->prove(one.sequence, {account});  // none: dropped meanwhile
+      proven += proof ? 1 : 0;
+      wrong += proof && !log::verify_inclusion(log::leaf_hash(proof->leaf), account, one.accounts,
+                                               proof->path, one.root);
+      std::this_thread::sleep_for(std::chrono::microseconds(50));  // lets the writer in
+    }
+  };
+  {
+    std::jthread first(read, random.below(1000)), second(read, random.below(1000));
+    for (std::size_t i = 0; i < snapshot::kept_snapshots + 12; ++i) change();
+    over = true;
+  }
+  EXPECT_GT(proven, 0U);
+  EXPECT_EQ(wrong, 0U);
+}
+
 TEST_F(SnapshotTree, LosesNothingWithThePower) {
   while (tree->snapshots().size() < snapshot::kept_snapshots - 1) change();
   Disk disk(folder.path(), random);
