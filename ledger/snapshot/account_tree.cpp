@@ -171,9 +171,10 @@ std::optional<AccountProof> AccountTree::prove(core::Sequence sequence, core::Ac
 
 // --- changing
 
+// What could not be taken back when it failed is taken back now: a new undo would not know what was
+// overwritten.
 void AccountTree::begin() {
-  waiting_.clear();
-  changed_.clear();
+  roll_back();
   if (kept_.empty()) return;
   auto undo = open_undo(kept_.back().snapshot.sequence, RecordFile::Open::empty);
   std::unique_lock lock(mutex_);
@@ -253,7 +254,12 @@ Snapshot AccountTree::finish(core::Sequence sequence, std::uint64_t accounts,
   Snapshot snapshot{sequence, accounts, log::root_at(View(*this, kept_.size()), accounts)};
   std::unique_lock lock(mutex_);
   kept_.push_back({snapshot, nullptr});
-  write_head();
+  try {
+    write_head();
+  } catch (...) {
+    kept_.pop_back();  // a seal would name what is gone after a restart
+    throw;
+  }
   drop_unpinned(pinned);
   return snapshot;
 }

@@ -128,5 +128,73 @@ TEST_F(SnapshotTest, GoOnAfterARestart) {
   EXPECT_EQ(after.root, replayed(after.sequence));
 }
 
+// A receipt posts to the recipient and the channel alone.
+TEST_F(SnapshotTest, SeeAClaimInTheLeafOfThePayer) {
+  running->submit_one(running->credit(gateway, people[0], 100'000));
+  auto opened = running->submit_one(running->sign(
+      people[0],
+      core::OpenChannel{btt, people[1].key, 1000, wall_clock_us() + core::hour_us, people[0].key, {}}));
+  ASSERT_TRUE(opened.entry);
+  refreshed();
+  for (core::Amount claimed = 0, i = 0; i < 3; ++i) {
+    claimed += 1 + static_cast<core::Amount>(random.below(100));
+    running->submit_one(running->sign(people[0], core::Receipt{{opened.entry->sequence.value}, claimed}));
+    auto newest = refreshed();
+    EXPECT_EQ(newest.root, replayed(newest.sequence)) << "after a claim of " << claimed;
+  }
+}
+
+TEST_F(SnapshotTest, CoverMoreEntriesThanAreReadAtOnce) {
+  running->submit_one(running->credit(gateway, people[0], 100'000));
+  auto before = refreshed();
+  for (int list = 0; list < 6; ++list) {
+    std::vector<codec::Envelope> transfers;
+    for (int i = 0; i < 200; ++i)
+      transfers.push_back(running->sign(people[0], core::Transfer{btt, people[1 + random.below(3)].key, 10}));
+    for (const auto& reply : running->submit(std::move(transfers))) ASSERT_TRUE(reply.entry);
+  }
+  auto newest = refreshed();
+  EXPECT_EQ(newest.sequence.value, before.sequence.value + 1200);
+  EXPECT_EQ(newest.root, replayed(newest.sequence));
+}
+
+// No command moves two assets of one account yet, but entries have room for it.
+TEST_F(SnapshotTest, FoldEveryPostingOfAnEntry) {
+  running->submit_one(running->credit(gateway, people[0], 100'000));
+  auto before = refreshed();
+  auto entry = running->submit_one(running->sign(people[0], core::Transfer{btt, people[1].key, 50})).entry;
+  ASSERT_TRUE(entry);
+  auto postings = entry->postings;
+  auto other = std::get<core::AccountPosting>(postings[0]);
+  other.after.asset = {btt.value + 1};
+  postings.insert(postings.begin() + 1, other);
+  journal::Connection(database.owner_url, 10'000)
+      .script("UPDATE entries SET postings = '\\x" + to_hex(codec::encode_postings(postings)) +
+              "' WHERE sequence = " + std::to_string(entry->sequence.value));
+  auto after = refreshed();
+  auto history_at = [&](core::Sequence sequence) {
+    auto proof = snapshots->prove(sequence, other.account);
+    return proof ? codec::AccountLeaf::decode(proof->leaf)->history : Hash{};
+  };
+  Hash expected = history_at(before.sequence);
+  for (const auto& leaf : codec::posting_leaf_hashes({postings[0], postings[1]}, entry->secret))
+    expected = codec::extend_history(expected, entry->sequence, leaf);
+  EXPECT_EQ(history_at(after.sequence), expected);
+}
+
+TEST_F(SnapshotTest, StayWhileAnAuditorsStatementNamesThem) {
+  auto next = [&] {
+    running->submit_one(running->credit(gateway, people[0], 100'000));
+    return refreshed();
+  };
+  auto oldest = next(), audited = next();
+  sessions.reader()->add_audit({"auditor", audited.sequence.value + 1, audited.sequence, "note"}, 1,
+                               snapshot::max_audits);
+  for (std::size_t i = 0; i < snapshot::kept_snapshots; ++i) next();
+  EXPECT_FALSE(snapshots->prove(oldest.sequence, {0}));
+  EXPECT_TRUE(snapshots->prove(audited.sequence, {0}));
+  EXPECT_EQ(snapshots->kept().size(), snapshot::kept_snapshots + 1);
+}
+
 }  // namespace
 }  // namespace windlass::testing

@@ -1,6 +1,11 @@
 // The tree of balance snapshots against a list of leaves: every snapshot that is kept is proven as it was,
-// whatever came after it, and an interrupted change leaves no trace.
+// whatever came after it, and neither an interrupted change nor a loss of power leaves a trace.
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
 
 #include "ledger/snapshot/account_tree.h"
 #include "tests/seeded.h"
@@ -9,6 +14,7 @@
 namespace windlass::test {
 namespace {
 
+namespace fs = std::filesystem;
 using snapshot::AccountTree;
 using snapshot::Snapshot;
 using Leaves = std::vector<std::string>;
@@ -19,12 +25,71 @@ Hash root_of(const Leaves& leaves) {
   return log::root_of(hashes);
 }
 
+// What the test does whenever a file is to be synced; false: the disk fails.
+std::function<bool(const fs::path&)> on_sync;
+bool disk_is_full = false;
+
+int sync_file(int fd) {
+  if (!on_sync || on_sync(fs::read_symlink("/proc/self/fd/" + std::to_string(fd)))) return 0;
+  errno = EIO;
+  return -1;
+}
+
+}  // namespace
+
+// Before the C library's: the tests decide what reaches the disk.
+extern "C" int fdatasync(int fd) {
+  return sync_file(fd);
+}
+extern "C" int fsync(int fd) {
+  return sync_file(fd);
+}
+extern "C" ssize_t pwrite(int fd, const void* data, std::size_t size, off_t at) {
+  if (!disk_is_full) return ::syscall(SYS_pwrite64, fd, data, size, at);
+  errno = ENOSPC;
+  return -1;
+}
+
+namespace {
+
+// A disk that keeps what is synced; of the rest, as luck has it.
+class Disk {
+ public:
+  Disk(const fs::path& folder, Seeded& random) : folder_(folder), random_(random) {
+    for (const auto& file : fs::directory_iterator(folder)) synced(file.path());
+  }
+  // "x.new" is about to be x.
+  void synced(const fs::path& file) {
+    if (!fs::is_directory(file))
+      synced_[file.extension() == ".new" ? file.stem() : file.filename()] = content(file);
+  }
+  // As a loss of power leaves it.
+  void copy_to(const ScratchFolder& copy) {
+    std::uint64_t luck = random_.below(3);  // good, bad, mixed
+    for (const auto& file : fs::directory_iterator(folder_)) {
+      fs::path name = file.path().filename();
+      bool whole = luck == 0 || (luck == 2 && random_.one_in(2));
+      copy.write(name, whole ? content(file.path()) : synced_[name]);
+    }
+  }
+
+ private:
+  static std::string content(const fs::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  const fs::path folder_;
+  Seeded& random_;
+  std::map<fs::path, std::string> synced_;  // by name
+};
+
 class SnapshotTree : public ::testing::Test {
  protected:
+  void TearDown() override { on_sync = nullptr, disk_is_full = false; }
   void reopen() { tree = std::make_unique<AccountTree>(folder.path(), ledger_id); }
 
-  // Some accounts changed, some new; `put_all` false: interrupted half-way.
-  void change(bool interrupted = false) {
+  // Some accounts changed, some new.
+  void change() {
     Leaves next = leaves;
     std::uint64_t fresh = random.below(40);
     std::set<std::uint64_t> changed;
@@ -32,42 +97,47 @@ class SnapshotTree : public ::testing::Test {
     for (std::uint64_t i = random.below(20); i-- > 0 && !next.empty();)
       changed.insert(random.below(next.size()));
     next.resize(next.size() + fresh);
+    sequence += 1 + random.below(1000);
     tree->begin();
-    std::uint64_t done = 0;
     for (auto account : changed) {
-      if (interrupted && ++done > changed.size() / 2) break;
       next[account] = random.bytes(codec::account_leaf_bytes);
       tree->put({account}, next[account]);
     }
-    if (interrupted) return;
-    sequence += 1 + random.below(1000);
+    kept[sequence] = next;
+    EXPECT_EQ(tree->finish({sequence}, next.size(), pinned).root, root_of(next));
     leaves = next;
-    kept[sequence] = leaves;
-    EXPECT_EQ(tree->finish({sequence}, leaves.size(), pinned).root, root_of(leaves));
+    finished = sequence;
   }
 
   void check_all() {
-    for (const auto& snapshot : tree->snapshots()) {
+    auto newest = tree->newest();
+    ASSERT_EQ(newest ? newest->sequence.value : 0, finished);
+    check(*tree, 32);
+  }
+  // About so many `samples` of each snapshot's accounts.
+  void check(const AccountTree& any, std::uint64_t samples) {
+    for (const auto& snapshot : any.snapshots()) {
       const auto& then = kept.at(snapshot.sequence.value);
       ASSERT_EQ(snapshot.accounts, then.size());
       ASSERT_EQ(snapshot.root, root_of(then));
       for (std::uint64_t account = 0; account < then.size();
-           account += 1 + random.below(then.size() / 16 + 1)) {
-        auto proof = tree->prove(snapshot.sequence, {account});
+           account += 1 + random.below(2 * then.size() / samples + 1)) {
+        auto proof = any.prove(snapshot.sequence, {account});
         ASSERT_TRUE(proof);
         ASSERT_EQ(proof->leaf, then[account]);
         ASSERT_TRUE(log::verify_inclusion(log::leaf_hash(proof->leaf), account, then.size(), proof->path,
                                           snapshot.root));
       }
-      EXPECT_FALSE(tree->prove(snapshot.sequence, {then.size()}));
+      EXPECT_FALSE(any.prove(snapshot.sequence, {then.size()}));
     }
   }
 
   ScratchFolder folder;
   Hash ledger_id{1};
   Seeded random;
-  Leaves leaves;
-  std::uint64_t sequence = 0;
+  Leaves leaves;               // of the newest
+  std::uint64_t finished = 0;  // the newest
+  std::uint64_t sequence = 0;  // of the change under way, or the last one
   std::map<std::uint64_t, Leaves> kept;
   std::vector<core::Sequence> pinned;
   std::unique_ptr<AccountTree> tree = std::make_unique<AccountTree>(folder.path(), ledger_id);
@@ -81,22 +151,93 @@ TEST_F(SnapshotTree, ProvesEveryKeptSnapshotAsItWas) {
 }
 
 TEST_F(SnapshotTree, TakesAnInterruptedChangeBack) {
-  for (int i = 0; i < 6; ++i) {
+  for (int i = 0; i < 15; ++i) {
     change();
-    change(true);
-    if (i % 2 == 0)
-      reopen();
-    else
+    // The last thing to fail is the file that names the new snapshot.
+    std::uint64_t good = random.below(24);
+    on_sync = [&](const fs::path& file) { return file.filename() != "head.new" && good-- != 0; };
+    EXPECT_THROW(change(), std::system_error);
+    on_sync = nullptr;
+    check_all();
+    if (i % 3 == 0) {
+      disk_is_full = true;
+      on_sync = [](const auto&) { return false; };
+      EXPECT_THROW(tree->roll_back(), std::system_error);  // the next change does it
+      disk_is_full = false;
+      on_sync = nullptr;
+    } else if (i % 3 == 1) {
       tree->roll_back();
+    } else {
+      reopen();
+    }
     check_all();
   }
 }
 
 TEST_F(SnapshotTree, AnswersFromTheLastSnapshotWhileTheNextIsMade) {
-  change();
-  change();
-  change(true);
-  check_all();
+  for (int i = 0; i < 4; ++i) {
+    change();
+    on_sync = [&](const fs::path& file) {
+      bool readers_wait = file.filename() == "head.new" || file == folder.path();
+      if (!readers_wait) check_all();
+      return true;
+    };
+    change();
+  }
+}
+
+TEST_F(SnapshotTree, ServesReadersWhileItChanges) {
+  while (leaves.empty()) change();
+  std::atomic<bool> over = false;
+  std::atomic<std::uint64_t> proven = 0, wrong = 0;
+  auto read = [&](std::uint64_t seed) {
+    Seeded choice(seed, Seeded::Quiet{});
+    while (!over) {
+      auto all = tree->snapshots();
+      const auto& one = all[choice.below(all.size())];
+      std::uint64_t account = one.accounts == 0 ? 0 : choice.below(one.accounts);
+      auto proof = tree->prove(one.sequence, {account});  // none: dropped meanwhile
+      proven += proof ? 1 : 0;
+      wrong += proof && !log::verify_inclusion(log::leaf_hash(proof->leaf), account, one.accounts,
+                                               proof->path, one.root);
+      std::this_thread::sleep_for(std::chrono::microseconds(50));  // lets the writer in
+    }
+  };
+  {
+    std::jthread first(read, random.below(1000)), second(read, random.below(1000));
+    for (std::size_t i = 0; i < snapshot::kept_snapshots + 12; ++i) change();
+    over = true;
+  }
+  EXPECT_GT(proven, 0U);
+  EXPECT_EQ(wrong, 0U);
+}
+
+TEST_F(SnapshotTree, LosesNothingWithThePower) {
+  while (tree->snapshots().size() < snapshot::kept_snapshots - 1) change();
+  Disk disk(folder.path(), random);
+  auto lose_power = [&] {
+    ScratchFolder copy;
+    disk.copy_to(copy);
+    AccountTree after(copy.path(), ledger_id);
+    auto newest = after.newest();
+    ASSERT_TRUE(newest && (newest->sequence.value == finished || newest->sequence.value == sequence));
+    check(after, 2);
+  };
+  std::uint64_t good = ~std::uint64_t{0};
+  on_sync = [&](const fs::path& file) {
+    if (file != folder.path() && file.parent_path() != folder.path()) return true;  // the copy's
+    lose_power();
+    disk.synced(file);
+    return good-- != 0;
+  };
+  for (int i = 0; i < 2; ++i) {
+    change();
+    lose_power();
+  }
+  good = random.below(8);
+  EXPECT_THROW(change(), std::system_error);
+  tree->roll_back();
+  lose_power();
 }
 
 TEST_F(SnapshotTree, KeepsTheNewestAndThePinnedOnes) {
@@ -119,7 +260,7 @@ TEST_F(SnapshotTree, DiscardsWhatIsAnotherLedgersOrDamaged) {
   ledger_id = {2};
   reopen();
   EXPECT_FALSE(tree->newest());
-  leaves.clear(), kept.clear();
+  leaves.clear(), kept.clear(), finished = 0;
   while (leaves.size() < 2) change();
   tree.reset();
   for (const auto& file : std::filesystem::directory_iterator(folder.path()))
