@@ -15,7 +15,8 @@ constexpr std::size_t compact_signature_bytes = 64;
 
 class Grower {
  public:
-  Grower(const std::string& url, const SecretKey& gateway) : writer_(url), flusher_(url), gateway_(gateway.public_key()) {
+  Grower(const std::string& url, const SecretKey& gateway)
+      : writer_(url), flusher_(url), gateway_(gateway.public_key()) {
     core::require(writer_.try_acquire());
   }
 

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 constexpr auto patience = std::chrono::seconds(60);
 // It hashes every entry for its tiles first.
 constexpr std::uint64_t tile_entries_per_second = 10'000;
-constexpr int first_port = 17480;  // of the first server; each takes two
+constexpr int first_port = 17480;  // below those that the system gives to outgoing connections
 constexpr std::string_view origin = "bench.example/log";
 constexpr journal::Statement unflushed{
     "unflushed", "SELECT (SELECT max(sequence) FROM entries) - flushed_through FROM ledger"};
@@ -29,7 +29,8 @@ double peak_bytes = 0;
 
 int next_port() {
   static int next = first_port;
-  return std::exchange(next, next + 2);
+  while (!dev::is_free_port(next)) ++next;
+  return next++;
 }
 
 fs::path programs() {
@@ -39,7 +40,8 @@ fs::path programs() {
 
 }  // namespace
 
-Server::Server(const ServerOptions& options) : options_(options), port_(next_port()) {
+Server::Server(const ServerOptions& options)
+    : options_(options), port_(next_port()), metrics_port_(next_port()) {
   std::string pattern = (fs::temp_directory_path() / "windlass-bench-XXXXXX").string();
   directory_ = ::mkdtemp(pattern.data());
   place_ = dev::place_of(directory_);
@@ -85,7 +87,7 @@ void Server::start_windlassd() {
       must(dev::Process::start({"windlassd",
                                 {windlassd, "--database.url=" + dev::database_url(place_, "windlass_server"),
                                  "--grpc.listen=" + address(), "--http.listen=127.0.0.1:0",
-                                 fmt::format("--metrics.listen=127.0.0.1:{}", port_ + 1),
+                                 fmt::format("--metrics.listen=127.0.0.1:{}", metrics_port_),
                                  "--log.directory=" + (directory_ / "log").string(),
                                  "--log.key_file=" + (directory_ / "log.key").string(), "--log.level=warning",
                                  fmt::format("--sequencer.cache_mib={}", options_.cache_mib),

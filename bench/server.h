@@ -55,7 +55,7 @@ class Server {
   void note_peak() const;
 
   ServerOptions options_;
-  const int port_;
+  const int port_, metrics_port_;
   std::filesystem::path directory_;
   dev::ClusterPlace place_;
   std::optional<dev::Process> postgres_, windlassd_;

@@ -61,6 +61,9 @@ class Process {
 // Runs a program to its end. The error names it, its exit code and the last lines of its log.
 tl::expected<void, std::string> run_program(const ProcessSpec& spec, std::chrono::milliseconds patience);
 
+// Whether a server could listen there, on the loopback.
+bool is_free_port(int port);
+
 // The last `lines` lines of a log.
 std::string log_tail(const std::filesystem::path& log, int lines);
 

@@ -1,8 +1,6 @@
 #include "client/dev/settings.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -57,26 +55,13 @@ constexpr int Ports::*every_port[] = {&Ports::grpc, &Ports::http, &Ports::metric
 // connections, which could take one while the system is stopped.
 constexpr int block_step = 10, blocks = 100;
 
-bool is_free(int port) {
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  int on = 1;  // as the servers do: what is left of closed connections is no hindrance
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  bool free = bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-  close(fd);
-  return free;
-}
-
 // The defaults, or the first block above them that is free as a whole.
 Ports choose_ports() {
   for (int block = 0; block < blocks; ++block) {
     Ports ports;
     for (auto port : every_port) ports.*port += block * block_step;
     if (std::all_of(std::begin(every_port), std::end(every_port),
-                    [&](auto port) { return is_free(ports.*port); }))
+                    [&](auto port) { return is_free_port(ports.*port); }))
       return ports;
   }
   return {};  // whoever starts will say which is taken
