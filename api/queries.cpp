@@ -79,7 +79,7 @@ ProvenPosting prove_posting(const codec::Entry& entry, std::size_t index) {
   auto place = static_cast<std::uint32_t>(index);
   auto count = static_cast<std::uint32_t>(entry.postings.size());
   return {codec::encode_posting(entry.postings[index]), codec::salt(entry.secret, place + 1), place, count,
-          log::inclusion_of(codec::posting_leaf_hashes(entry.postings, entry.secret), index)};
+          log::inclusion_of(entry.posting_leaves, index)};
 }
 
 bool is_public(core::Kind kind) {

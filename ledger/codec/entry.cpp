@@ -224,8 +224,8 @@ Entry seal_entry(core::State& state, const core::Command& command, core::Outcome
   complete_history(state, outcome.sequence, outcome.postings, secret);
   Entry entry{outcome.sequence,    time_us, command.kind(),
               std::move(envelope), secret,  std::move(outcome.postings)};
-  entry.leaf = make_leaf(entry.sequence, time_us, entry.kind, entry.envelope,
-                         posting_leaf_hashes(entry.postings, secret), secret);
+  entry.posting_leaves = posting_leaf_hashes(entry.postings, secret);
+  entry.leaf = make_leaf(entry.sequence, time_us, entry.kind, entry.envelope, entry.posting_leaves, secret);
   entry.leaf_hash = log::leaf_hash(entry.leaf.encode());
   return entry;
 }

@@ -55,6 +55,7 @@ struct Entry {
   std::string envelope;
   Secret secret{};
   std::vector<core::Posting> postings;
+  std::vector<Hash> posting_leaves;  // their salted hashes, which the leaf commits to and proofs show again
   Leaf leaf;
   Hash leaf_hash{};
 };
