@@ -188,25 +188,34 @@ TEST_F(SnapshotTree, AnswersFromTheLastSnapshotWhileTheNextIsMade) {
 
 TEST_F(SnapshotTree, ServesReadersWhileItChanges) {
   while (leaves.empty()) change();
+  constexpr int proofs_a_change = 64;  // of each reader, who then waits for the next: locks favour readers
   std::atomic<bool> over = false;
-  std::atomic<std::uint64_t> proven = 0, wrong = 0;
+  std::atomic<std::uint64_t> changes = 0, proven = 0, wrong = 0;
   auto read = [&](std::uint64_t seed) {
     Seeded choice(seed, Seeded::Quiet{});
-    while (!over) {
-      auto all = tree->snapshots();
-      const auto& one = all[choice.below(all.size())];
-      std::uint64_t account = one.accounts == 0 ? 0 : choice.below(one.accounts);
-      auto proof = tree->prove(one.sequence, {account});  // none: dropped meanwhile
-      proven += proof ? 1 : 0;
-      wrong += proof && !log::verify_inclusion(log::leaf_hash(proof->leaf), account, one.accounts,
-                                               proof->path, one.root);
-      std::this_thread::sleep_for(std::chrono::microseconds(50));  // lets the writer in
-    }
+    for (std::uint64_t seen = 0; !over; changes.wait(seen), seen = changes)
+      for (int i = 0; i < proofs_a_change; ++i) {
+        auto all = tree->snapshots();
+        const auto& one = all[choice.below(all.size())];
+        std::uint64_t account = one.accounts == 0 ? 0 : choice.below(one.accounts);
+        auto proof = tree->prove(one.sequence, {account});  // none: dropped meanwhile
+        proven += proof ? 1 : 0;
+        wrong += proof && !log::verify_inclusion(log::leaf_hash(proof->leaf), account, one.accounts,
+                                                 proof->path, one.root);
+      }
+  };
+  auto changed = [&] {
+    ++changes;
+    changes.notify_all();
   };
   {
     std::jthread first(read, random.below(1000)), second(read, random.below(1000));
-    for (std::size_t i = 0; i < snapshot::kept_snapshots + 12; ++i) change();
+    for (std::size_t i = 0; i < snapshot::kept_snapshots + 12; ++i) {
+      change();
+      changed();
+    }
     over = true;
+    changed();
   }
   EXPECT_GT(proven, 0U);
   EXPECT_EQ(wrong, 0U);
