@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::uint64_t watched_entries = 10'000;
 constexpr std::uint32_t page_entries = 100;
-constexpr std::size_t list_accounts = 10'000;
 constexpr unsigned proof_callers = 4;
 constexpr double memory_beside_cache_bytes = 256.0 * (1 << 20);
 constexpr double tigerbeetle_bytes_a_transfer = 1'925;
@@ -33,13 +32,6 @@ World& old_world(const Scale& scale) {
   return *old_world();
 }
 
-LoadOptions for_lists(World& world) {
-  auto options = world.load();
-  options.commands_a_message = 1;
-  options.in_flight = 32;
-  return options;
-}
-
 // Receipts and lists: ratios of a verification to the server's work for one.
 std::pair<double, double> receipts_and_lists(World& world, const Scale& scale) {
   must_all_be_accepted(send(world.load(), world.receipts(scale.channels)));
@@ -49,7 +41,7 @@ std::pair<double, double> receipts_and_lists(World& world, const Scale& scale) {
     must_all_be_accepted(cost.load);
     receipts.push_back(cost.ratio());
     auto of_lists = measure(
-        world, for_lists(world),
+        world, world.load_of_lists(),
         world.lists(std::max<std::size_t>(4, scale.commands * 10 / core::max_list_payments), list_accounts));
     must_all_be_accepted(of_lists.load);
     lists.push_back(of_lists.ratio());
@@ -158,7 +150,7 @@ void bench_disk(const Scale& scale) {
   std::size_t lists = std::max<std::size_t>(4, scale.commands * 40 / core::max_list_payments);
   world.server.wait_until_flushed();
   double before = world.server.database_bytes() + world.server.tiles_bytes();
-  must_all_be_accepted(send(for_lists(world), world.lists(lists, list_accounts)));
+  must_all_be_accepted(send(world.load_of_lists(), world.lists(lists, list_accounts)));
   world.server.wait_until_flushed();
   double bytes = (world.server.database_bytes() + world.server.tiles_bytes() - before) /
                  static_cast<double>(lists * core::max_list_payments);

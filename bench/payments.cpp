@@ -9,7 +9,6 @@ namespace {
 
 constexpr std::size_t single_streams = 256, unary_calls = 256;
 constexpr unsigned hot_percent = 90;
-constexpr std::size_t list_accounts = 10'000, lists_in_flight = 32;
 constexpr std::size_t receipts_in_a_row = 1000;
 
 ServerOptions with_channels(const Scale& scale) {
@@ -131,9 +130,7 @@ void bench_hot(const Scale& scale) {
 void bench_lists(const Scale& scale) {
   World world({.growth = {.accounts = scale.accounts}});
   std::size_t lists = std::max<std::size_t>(4, scale.commands * 20 / core::max_list_payments);
-  LoadOptions options = world.load();
-  options.commands_a_message = 1;
-  options.in_flight = lists_in_flight;
+  auto options = world.load_of_lists();
   must_all_be_accepted(send(options, world.lists(lists / 4, list_accounts)));
   Report all{.name = "lists", .unit = "ratio"};
   std::vector<double> rate, cpu, verification;

@@ -6,6 +6,8 @@
 
 namespace windlass::bench {
 
+constexpr std::size_t list_accounts = 10'000, lists_in_flight = 32;
+
 class World {
  public:
   explicit World(const ServerOptions& options) : server(options), growth_(options.growth) {}
@@ -22,6 +24,9 @@ class World {
   std::vector<pb::SignedCommand> lists(std::size_t count, std::size_t accounts);
 
   LoadOptions load() const { return {.address = server.address()}; }
+  LoadOptions load_of_lists() const {
+    return {.address = server.address(), .commands_a_message = 1, .in_flight = lists_in_flight};
+  }
   const Growth& growth() const { return growth_; }
 
  private:
