@@ -234,16 +234,17 @@ int serve(const ops::Config& config) {
   journal::Sessions sessions(config.text("database.url"));
   sequencer::LogKeeper log(config.path("log.directory"), *signer, sessions);
 
-  snapshot::Snapshots snapshots(
-      {config.path("log.directory") / "snapshots",
-       [](const std::string& why) { ops::log_warning("no balance snapshot", {{"error", why}}); },
-       [](const snapshot::Snapshot& made, double seconds) {
-         ops::log_info("balance snapshot", {{"sequence", made.sequence.value},
-                                            {"accounts", made.accounts},
-                                            {"root", to_hex(made.root)},
-                                            {"seconds", seconds}});
-       }},
-      sessions);
+  snapshot::Snapshots snapshots({config.path("log.directory") / "snapshots",
+                                 [](const std::string& why) {
+                                   ops::log_warning("no balance snapshot", {{"error", why}});
+                                 },
+                                 [](const snapshot::Snapshot& made, double seconds) {
+                                   ops::log_info("balance snapshot", {{"sequence", made.sequence.value},
+                                                                      {"accounts", made.accounts},
+                                                                      {"root", to_hex(made.root)},
+                                                                      {"seconds", seconds}});
+                                 }},
+                                sessions);
   api::Witnesses witnesses(
       witness_options(config),
       {log.signer(), log.tiles(),
@@ -266,6 +267,11 @@ int serve(const ops::Config& config) {
   sequencing.journal_found = [&](core::Sequence end) {
     log.catch_up(end);
     witnesses.start(end.value);
+    // Before anybody is served: a server that is up must not tell "later" to who asks for a balance's proof.
+    if (end.value == 0) return;
+    auto genesis_entry = sessions.reader()->entry({0});
+    if (!genesis_entry) throw std::runtime_error("entry 0 is missing from the journal");
+    snapshots.start(genesis_entry->leaf_hash);
   };
   sequencing.snapshot = [&]() -> codec::SealedSnapshot {
     auto newest = snapshots.newest();
@@ -288,7 +294,6 @@ int serve(const ops::Config& config) {
   auto why_not_ready = [&]() -> std::optional<std::string> {
     if (!sequencer.status().serving)
       return "not the writer: starting, recovering, draining, or another server holds the lease";
-    if (!snapshots.started()) return "the balance snapshots are not open yet";
     if (!queries.database_answers()) return "the database does not answer";
     return std::nullopt;
   };
@@ -315,8 +320,6 @@ int serve(const ops::Config& config) {
     bool serving = sequencer.status().serving;
     if (serving == was_serving) continue;
     was_serving = serving;
-    if (serving)
-      if (auto ledger = queries.ledger()) snapshots.start(ledger->genesis_leaf_hash);
     grpc.set_serving(serving);
     ops::log_info(serving ? "serving" : "not serving", {{"epoch", sequencer.status().epoch}});
   }
