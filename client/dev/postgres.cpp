@@ -87,6 +87,12 @@ tl::expected<void, std::string> init_cluster(const fs::path& data, const fs::pat
   return {};
 }
 
+// An eighth of the machine's memory, in bounds: others live here too.
+long shared_buffers_mib() {
+  long machine_mib = (sysconf(_SC_PHYS_PAGES) >> 10) * (sysconf(_SC_PAGESIZE) >> 10);
+  return std::clamp(machine_mib / 8, 128L, 2048L);
+}
+
 ProcessSpec server_spec(const ClusterPlace& place, const fs::path& program, const fs::path& logs,
                         const std::optional<User>& user) {
   ProcessSpec spec{
@@ -98,8 +104,8 @@ ProcessSpec server_spec(const ClusterPlace& place, const fs::path& program, cons
        {"unix_socket_directories=" + place.socket.string(), std::string("listen_addresses="),
         std::string("port=5432"), std::string("fsync=on"), std::string("synchronous_commit=on"),
         std::string("full_page_writes=on"), std::string("wal_compression=lz4"),
-        std::string("max_wal_size=4GB"), std::string("shared_buffers=256MB"),
-        std::string("max_connections=60")}) {
+        std::string("max_wal_size=4GB"), std::string("checkpoint_timeout=15min"),
+        fmt::format("shared_buffers={}MB", shared_buffers_mib()), std::string("max_connections=60")}) {
     spec.command.push_back("-c");
     spec.command.push_back(setting);
   }
