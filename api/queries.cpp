@@ -357,13 +357,10 @@ Answered<InclusionView> Queries::inclusion(core::Sequence sequence, std::uint64_
   if (!note) return failure(note.error());
   InclusionView view;
   view.checkpoint = *note;
-  auto opened = log::open_note(*note, log_.signer().verifier());
-  view.size = size ? size : log::Checkpoint::parse(*opened)->size;
+  view.size = size ? size : log::Checkpoint::of_own_note(*note).value().size;
   if (sequence.value >= view.size) return failure(Error::bad_tree_size);
-  auto stored = accepted_entry(sequence);
-  if (!stored) return failure(stored.error());
-  view.leaf = stored->leaf.encode();
-  view.leaf_hash = stored->leaf_hash;
+  view.leaf = log_.tiles().leaf(sequence.value);
+  view.leaf_hash = log_.tiles().node(0, sequence.value);
   view.path = log::inclusion_proof(log_.tiles(), sequence.value, view.size);
   return view;
 }
@@ -371,11 +368,10 @@ Answered<InclusionView> Queries::inclusion(core::Sequence sequence, std::uint64_
 Answered<ConsistencyView> Queries::consistency(std::uint64_t old_size, std::uint64_t size) {
   ConsistencyView view;
   view.checkpoint = log_.checkpoint();
-  auto opened = log::open_note(view.checkpoint, log_.signer().verifier());
-  if (!opened) return failure(Error::not_signed_yet);
-  auto newest = log::Checkpoint::parse(*opened)->size;
-  view.size = size ? size : newest;
-  if (old_size > view.size || view.size > newest) return failure(Error::bad_tree_size);
+  auto newest = log::Checkpoint::of_own_note(view.checkpoint);
+  if (!newest) return failure(Error::not_signed_yet);
+  view.size = size ? size : newest->size;
+  if (old_size > view.size || view.size > newest->size) return failure(Error::bad_tree_size);
   if (old_size > 0) view.path = log::consistency_proof(log_.tiles(), old_size, view.size);
   return view;
 }

@@ -118,6 +118,7 @@ class Queries {
   // The entry that used a nonce: for a command that came again.
   Answered<codec::Entry> accepted_entry(core::Sequence sequence);
 
+  std::uint64_t signed_size() const { return log_.signed_size(); }
   Answered<std::string> checkpoint(std::uint64_t minimum_size,
                                    std::chrono::steady_clock::time_point deadline);
   // Of the newest checkpoint where `size` is 0.

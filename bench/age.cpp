@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint64_t watched_entries = 10'000;
 constexpr std::uint32_t page_entries = 100;
-constexpr unsigned proof_callers = 4;
+constexpr unsigned proof_callers = 64;
 constexpr double memory_beside_cache_bytes = 256.0 * (1 << 20);
 constexpr double tigerbeetle_bytes_a_transfer = 1'925;
 

@@ -3,7 +3,8 @@
 #include <chrono>
 
 #include "bench/parallel.h"
-#include "ledger/journal/journal.h"
+#include "ledger/sequencer/log_keeper.h"
+#include "ledger/sequencer/worker_thread.h"
 
 namespace windlass::bench {
 namespace {
@@ -15,17 +16,17 @@ constexpr std::size_t compact_signature_bytes = 64;
 
 class Grower {
  public:
-  Grower(const std::string& url, const SecretKey& gateway)
-      : writer_(url), flusher_(url), gateway_(gateway.public_key()) {
+  Grower(const std::string& url, const SecretKey& gateway, sequencer::LogKeeper& log)
+      : writer_(url), flusher_(url), log_(log), gateway_(gateway.public_key()) {
     core::require(writer_.try_acquire());
   }
 
   void add(const codec::Decoded& decoded) {
     auto outcome = core::apply(state_, decoded.command, now_us_);
     core::require(outcome.accepted());
-    batch_.push_back(codec::seal_entry(state_, decoded.command, std::move(outcome), decoded.envelope.encode(),
-                                       now_us_, random_array<32>()));
-    if (batch_.size() == entries_of_a_commit) commit();
+    batch_.entries.push_back(codec::seal_entry(state_, decoded.command, std::move(outcome),
+                                               decoded.envelope.encode(), now_us_, random_array<32>()));
+    if (batch_.entries.size() == entries_of_a_commit) commit();
   }
   // As `who` would have sent it.
   void add(const core::Key& who, core::Body body) {
@@ -48,6 +49,7 @@ class Grower {
   // The rows as of the last entry, so that the server has nothing to replay.
   void finish(const std::vector<core::Key>& keys, const Growth& growth) {
     commit();
+    committer_.wait_until_idle();
     journal::Flush flush{.globals = state_.globals};
     auto write_full = [&](std::size_t full) {
       if (flush.keys.size() + flush.accounts.size() + flush.channels.size() < full) return;
@@ -75,19 +77,26 @@ class Grower {
     return {std::string(view(key)), std::string(view(half)).append(compact_signature_bytes - 32, '\x01')};
   }
   void commit() {
-    if (!batch_.empty()) writer_.commit(batch_);
-    batch_.clear();
+    batch_.next = state_.globals.next;
+    committer_.push(std::exchange(batch_, {}));
   }
 
   journal::WriterSession writer_;
   journal::FlushSession flusher_;
+  sequencer::LogKeeper& log_;
   const core::Key gateway_;
   core::State state_{true};
-  std::vector<codec::Entry> batch_;
+  sequencer::CommittedBatch batch_;
   std::uint64_t nonce_ = 0;
   core::TimeUs now_us_ = std::chrono::duration_cast<std::chrono::microseconds>(
                              std::chrono::system_clock::now().time_since_epoch())
                              .count();
+  // One batch is committed and logged while the next is made.
+  sequencer::WorkerThread<sequencer::CommittedBatch> committer_{"committer", 1, [this](auto batch) {
+                                                                  if (batch.entries.empty()) return;
+                                                                  writer_.commit(batch.entries);
+                                                                  log_.append(batch);
+                                                                }};
 };
 
 }  // namespace
@@ -98,12 +107,16 @@ SecretKey secret_key(std::uint64_t account) {
   return *SecretKey::from_bytes(view(sha256(text)));
 }
 
-void grow(const std::string& url, const codec::GenesisParameters& genesis, const SecretKey& gateway,
-          const Growth& growth) {
+void grow(const std::string& url, const std::filesystem::path& log_directory, const log::NoteSigner& signer,
+          const core::Genesis& genesis, const SecretKey& gateway, const Growth& growth) {
   std::vector<core::Key> keys(growth.accounts);
   in_parallel(keys.size(), [&](std::size_t i) { keys[i] = secret_key(i).public_key(); });
-  Grower grower(url, gateway);
-  grower.add(codec::make_genesis(genesis));
+  journal::Sessions sessions(url);
+  sequencer::LogKeeper log(log_directory, signer, sessions);
+  log.catch_up({0});
+  Grower grower(url, gateway, log);
+  grower.add(codec::make_genesis(
+      {random_array<32>(), signer.verifier().name, genesis, signer.verifier().text(), "", "", ""}));
   for (const auto& key : keys) grower.credit(key);
   for (std::uint64_t i = 0; i < growth.channels; ++i)
     grower.open_channel(keys[payer_of(growth, i)], keys[recipient_of(growth, i)]);
@@ -115,8 +128,8 @@ void grow(const std::string& url, const codec::GenesisParameters& genesis, const
     if (payer == payee) payee = 1 + payer % (keys.size() - 1);
     grower.add(keys[is_watched ? 0 : payer], core::Transfer{asset, keys[is_watched ? payer : payee], 1});
   }
-  keys.push_back(genesis.genesis.operator_key);
-  for (const auto& holder : genesis.genesis.roles) keys.push_back(holder.key);
+  keys.push_back(genesis.operator_key);
+  for (const auto& holder : genesis.roles) keys.push_back(holder.key);
   grower.finish(keys, growth);
 }
 

@@ -2,7 +2,10 @@
 // but for their signatures, which nobody verifies again but a full audit: they are random.
 #pragma once
 
+#include <filesystem>
+
 #include "ledger/codec/command.h"
+#include "ledger/log/note.h"
 
 namespace windlass::bench {
 
@@ -32,8 +35,9 @@ inline std::uint64_t recipient_of(const Growth& growth, std::uint64_t channel) {
   return (channel + 1) % growth.accounts;
 }
 
-// `url` is the server role's, of an empty ledger.
-void grow(const std::string& url, const codec::GenesisParameters& genesis, const SecretKey& gateway,
-          const Growth& growth);
+// `url` is the server role's, of an empty ledger. Tiles and a checkpoint, signed by `signer`, come with it,
+// so that the server has nothing to rebuild when it starts.
+void grow(const std::string& url, const std::filesystem::path& log_directory, const log::NoteSigner& signer,
+          const core::Genesis& genesis, const SecretKey& gateway, const Growth& growth);
 
 }  // namespace windlass::bench

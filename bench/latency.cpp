@@ -10,7 +10,7 @@ namespace windlass::bench {
 namespace {
 
 constexpr std::size_t row_bytes = 300, commits = 300;
-constexpr std::size_t paced_commands_a_message = 4;
+constexpr std::size_t paced_commands_a_message = 16;
 constexpr journal::Statement insert_row{"insert_row", "INSERT INTO bench_rows (row) VALUES ($1::bytea)"};
 
 // Seconds of each of some commits of one row, each synchronous.
@@ -38,7 +38,7 @@ void bench_latency(const Scale& scale) {
   World world({.growth = {.accounts = scale.accounts}});
   must_all_be_accepted(send(world.load(), world.transfers(world.growth().accounts, 0)));
   Report latency{.name = "latency", .unit = "ratio"};
-  std::vector<double> commit, p99, p50, rate;
+  std::vector<double> commit, p99, p50, rate, cores;
   for (std::size_t i = 0; i < scale.samples; ++i) {
     auto greatest = send(world.load(), world.transfers(scale.commands, 0));
     must_all_be_accepted(greatest);
@@ -46,7 +46,10 @@ void bench_latency(const Scale& scale) {
     half.commands_a_message = paced_commands_a_message;
     half.commands_per_second = static_cast<double>(greatest.accepted) / greatest.seconds / 2;
     double before = commit_seconds(world.server);
-    auto paced = send(half, world.transfers(scale.commands, 0));
+    auto to_pace = world.transfers(scale.commands, 0);
+    double cpu = world.server.cpu_seconds();
+    auto paced = send(half, std::move(to_pace));
+    cores.push_back((world.server.cpu_seconds() - cpu) / paced.seconds);
     must_all_be_accepted(paced);
     commit.push_back((before + commit_seconds(world.server)) / 2);
     p50.push_back(quantile_of(paced, 0.5));
@@ -58,14 +61,15 @@ void bench_latency(const Scale& scale) {
   latency.beside = {{"commit_ms", median(commit) * 1e3},
                     {"p50_ms", median(p50) * 1e3},
                     {"p99_ms", median(p99) * 1e3},
-                    {"per_second", median(rate)}};
+                    {"per_second", median(rate)},
+                    {"server_cores", median(cores)}};
   report(latency);
 }
 
 void bench_idle_latency(const Scale& scale) {
-  World world({.growth = {.accounts = std::min<std::uint64_t>(scale.accounts, 10'000)}});
+  World world({.growth = {.accounts = 2}});  // one client, and whom it pays
   auto alone = world.load();
-  alone.streams = alone.commands_a_message = alone.in_flight = 1;
+  alone.call = Call::alone;
   must_all_be_accepted(send(alone, world.transfers(commits, 0)));
   Report latency{.name = "idle-latency", .unit = "ratio"};
   std::vector<double> commit, p50, p99;

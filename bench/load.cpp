@@ -199,6 +199,27 @@ LoadResult send_by_stream(const LoadOptions& options,
   return all;
 }
 
+LoadResult send_alone(pb::Ledger::Stub& stub, const std::vector<pb::SignedCommand>& commands) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + deadline);
+  auto stream = stub.SubmitStream(&context);
+  pb::SubmitStreamRequest request;
+  pb::SubmitStreamResponse response;
+  LoadResult result;
+  for (const auto& command : commands) {
+    request.Clear();
+    *request.add_commands() = command;
+    Stopwatch watch;
+    if (!stream->Write(request) || !stream->Read(&response) || response.results_size() != 1)
+      give_up("a stream broke: " + client::failure_of(stream->Finish()).message);
+    result.latencies.push_back(static_cast<float>(watch.seconds()));
+    count(result, response.results(0));
+  }
+  stream->WritesDone();
+  stream->Finish();
+  return result;
+}
+
 // So many calls under way; each that ends begins the next.
 class UnaryCalls {
  public:
@@ -272,9 +293,18 @@ LoadResult send(const LoadOptions& options, std::vector<pb::SignedCommand> comma
     stubs.push_back(pb::Ledger::NewStub(channel));
   }
   Stopwatch watch;
-  LoadResult result = options.call == Call::unary
-                          ? UnaryCalls(*stubs[0], std::move(commands)).run(options.in_flight)
-                          : send_by_stream(options, stubs, std::move(commands));
+  LoadResult result;
+  switch (options.call) {
+    case Call::stream:
+      result = send_by_stream(options, stubs, std::move(commands));
+      break;
+    case Call::unary:
+      result = UnaryCalls(*stubs[0], std::move(commands)).run(options.in_flight);
+      break;
+    case Call::alone:
+      result = send_alone(*stubs[0], commands);
+      break;
+  }
   result.seconds = watch.seconds();
   return result;
 }

@@ -12,7 +12,11 @@ namespace windlass::bench {
 
 namespace pb = windlass::v1;
 
-enum class Call { stream, unary };
+enum class Call {
+  stream,
+  unary,
+  alone,  // on one stream, each command after the answer to the one before
+};
 
 struct LoadOptions {
   std::string address;

@@ -16,8 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr auto patience = std::chrono::seconds(60);
-// It hashes every entry for its tiles first.
-constexpr std::uint64_t tile_entries_per_second = 10'000;
 constexpr int first_port = 17480;  // below those that the system gives to outgoing connections
 constexpr std::string_view origin = "bench.example/log";
 constexpr journal::Statement unflushed{
@@ -26,6 +24,17 @@ constexpr journal::Statement end_of_entries{"end_of_entries", "SELECT max(sequen
 constexpr journal::Statement database_size{"database_size", "SELECT pg_database_size(current_database())"};
 
 double peak_bytes = 0;
+
+// Removed when the run ends: ext4 keeps its distance from inodes that were freed in the last minutes, so that
+// who creates files soon after many were removed searches long (half of the log's work, once).
+struct Leftovers {
+  std::vector<dev::ClusterPlace> clusters;
+  std::vector<fs::path> directories;
+  ~Leftovers() {
+    for (const auto& place : clusters) dev::remove_cluster(place);
+    for (const auto& directory : directories) fs::remove_all(directory);
+  }
+} leftovers;
 
 int next_port() {
   static int next = first_port;
@@ -45,6 +54,8 @@ Server::Server(const ServerOptions& options)
   std::string pattern = (fs::temp_directory_path() / "windlass-bench-XXXXXX").string();
   directory_ = ::mkdtemp(pattern.data());
   place_ = dev::place_of(directory_);
+  leftovers.directories.push_back(directory_);
+  leftovers.clusters.push_back(place_);
   postgres_.emplace(must(dev::start_postgres(place_, directory_)));
   auto windlassd = (programs() / "windlassd").string();
   must(dev::run_program({"migrate",
@@ -58,8 +69,7 @@ Server::Server(const ServerOptions& options)
       operating_.public_key(),
       {{gateway_.public_key(), core::role_gateway}, {anchoring_.public_key(), core::role_anchor}},
       {{core::AssetId{1}, "BTT", 1, "1002000", 6, 1, 1'000, 1'000}}};
-  grow(dev::database_url(place_, "windlass_server"),
-       {random_array<32>(), std::string(origin), genesis, signer.verifier().text(), "", "", ""}, gateway_,
+  grow(dev::database_url(place_, "windlass_server"), directory_ / "log", signer, genesis, gateway_,
        options_.growth);
   start_windlassd();
   wait_until_serving();
@@ -69,8 +79,6 @@ Server::~Server() {
   note_peak();
   windlassd_->stop(patience);
   postgres_->stop(patience);
-  dev::remove_cluster(place_);
-  fs::remove_all(directory_);
 }
 
 std::string Server::address() const {
@@ -98,8 +106,7 @@ void Server::start_windlassd() {
 }
 
 void Server::wait_until_serving() {
-  auto deadline = std::chrono::steady_clock::now() + patience +
-                  std::chrono::seconds(options_.growth.entries() / tile_entries_per_second);
+  auto deadline = std::chrono::steady_clock::now() + patience;
   // Only the writer answers this. A connection each time: one that failed waits before it tries again.
   auto answers = [&] {
     connection_.emplace(client::ConnectionOptions{address(), patience, {}});

@@ -18,10 +18,10 @@ constexpr std::uint64_t stride = 7919;
 
 }  // namespace
 
-core::Command World::command(std::uint64_t who, core::Body body) {
-  auto now = client::CommandSigner::system_now_ns();
-  return {secret_key(who).public_key(), static_cast<std::uint64_t>(now), now / 1000 + core::hour_us,
-          std::move(body)};
+// `nth` of those that are signed together: an account's nonces rise in the order that they are sent in.
+core::Command World::command(std::uint64_t who, std::int64_t began_ns, std::size_t nth, core::Body body) {
+  return {secret_key(who).public_key(), static_cast<std::uint64_t>(began_ns) + nth,
+          began_ns / 1000 + core::hour_us, std::move(body)};
 }
 
 std::vector<pb::SignedCommand> World::receipts(std::size_t count) {
@@ -54,6 +54,7 @@ std::vector<pb::SignedCommand> World::receipts_in_rows(std::size_t count, std::s
 std::vector<pb::SignedCommand> World::transfers(std::size_t count, unsigned hot_percent) {
   std::vector<pb::SignedCommand> signed_ones(count);
   std::vector<PublicKey> hot(hot_accounts);
+  auto began = client::CommandSigner::system_now_ns();
   for (std::size_t i = 0; i < hot.size(); ++i) hot[i] = secret_key(i).public_key();
   in_parallel(count, [&](std::size_t i) {
     std::uint64_t place = transfers_ + i, who = place % growth_.accounts;
@@ -61,8 +62,8 @@ std::vector<pb::SignedCommand> World::transfers(std::size_t count, unsigned hot_
     std::uint64_t other = (who + 1 + place * stride % (growth_.accounts - 1)) % growth_.accounts;
     core::Transfer transfer{asset, to_hot ? hot[place % hot_accounts] : secret_key(other).public_key(), 1};
     auto key = secret_key(who);
-    signed_ones[i] = client::to_message(
-        codec::sign(codec::encode_command(command(who, std::move(transfer))), server.tag(), {&key}));
+    signed_ones[i] = client::to_message(codec::sign(
+        codec::encode_command(command(who, began, i, std::move(transfer))), server.tag(), {&key}));
   });
   transfers_ += count;
   return signed_ones;
@@ -71,6 +72,7 @@ std::vector<pb::SignedCommand> World::transfers(std::size_t count, unsigned hot_
 std::vector<pb::SignedCommand> World::lists(std::size_t count, std::size_t accounts) {
   std::vector<PublicKey> keys(std::min<std::uint64_t>(accounts, growth_.accounts));
   in_parallel(keys.size(), [&](std::size_t i) { keys[i] = secret_key(i).public_key(); });
+  auto began = client::CommandSigner::system_now_ns();
   std::vector<pb::SignedCommand> signed_ones(count);
   in_parallel(count, [&](std::size_t i) {
     std::uint64_t place = lists_ + i, who = place % std::min<std::uint64_t>(list_payers, keys.size());
@@ -82,7 +84,7 @@ std::vector<pb::SignedCommand> World::lists(std::size_t count, std::size_t accou
     }
     auto key = secret_key(who);
     signed_ones[i] = client::to_message(
-        codec::sign(codec::encode_command(command(who, std::move(list))), server.tag(), {&key}));
+        codec::sign(codec::encode_command(command(who, began, i, std::move(list))), server.tag(), {&key}));
   });
   lists_ += count;
   return signed_ones;

@@ -30,7 +30,7 @@ class World {
   const Growth& growth() const { return growth_; }
 
  private:
-  core::Command command(std::uint64_t who, core::Body body);
+  core::Command command(std::uint64_t who, std::int64_t began_ns, std::size_t nth, core::Body body);
 
   Growth growth_;
   std::uint64_t receipts_ = 0, transfers_ = 0, lists_ = 0;

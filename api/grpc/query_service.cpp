@@ -2,6 +2,7 @@
 
 #include "api/grpc/status.h"
 #include "ops/config.h"
+#include "ops/log.h"
 
 namespace windlass::api {
 namespace {
@@ -11,8 +12,8 @@ std::string str(const ByteArray<N>& bytes) {
   return std::string(windlass::view(bytes));
 }
 
-// Runs `answer` (which fills the response and says how that went) on the pool.
-grpc::ServerUnaryReactor* on_pool(Pool& pool, grpc::CallbackServerContext* context,
+// Runs `answer` (which fills the response and says how that went) on the pool; without one right here.
+grpc::ServerUnaryReactor* on_pool(Pool* pool, grpc::CallbackServerContext* context,
                                   std::function<core::Error()> answer) {
   auto* reactor = context->DefaultReactor();
   auto job = [=, answer = std::move(answer)] {
@@ -20,11 +21,23 @@ grpc::ServerUnaryReactor* on_pool(Pool& pool, grpc::CallbackServerContext* conte
       reactor->Finish(grpc::Status::CANCELLED);
       return;
     }
-    auto error = answer();
-    reactor->Finish(error == core::Error::none ? grpc::Status::OK : to_status(error));
+    try {
+      auto error = answer();
+      reactor->Finish(error == core::Error::none ? grpc::Status::OK : to_status(error));
+    } catch (const std::exception& error) {  // damaged tiles: a query must not end the ledger
+      ops::log_error("a query failed", {{"error", error.what()}});
+      reactor->Finish({grpc::StatusCode::INTERNAL, error.what()});
+    }
   };
-  if (!pool.run(job)) reactor->Finish(to_status(core::Error::queue_full));
+  if (!pool)
+    job();
+  else if (!pool->run(job))
+    reactor->Finish(to_status(core::Error::queue_full));
   return reactor;
+}
+grpc::ServerUnaryReactor* on_pool(Pool& pool, grpc::CallbackServerContext* context,
+                                  std::function<core::Error()> answer) {
+  return on_pool(&pool, context, std::move(answer));
 }
 
 std::chrono::steady_clock::time_point checkpoint_deadline(grpc::CallbackServerContext* context) {
@@ -401,7 +414,9 @@ grpc::ServerUnaryReactor* LogService::GetCheckpoint(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* LogService::GetInclusionProof(grpc::CallbackServerContext* context,
                                                         const v1::GetInclusionProofRequest* request,
                                                         v1::InclusionProof* response) {
-  return on_pool(waiting_, context, [=, this] {
+  // Of what is signed already a proof is a look into two tiles: no database, nothing to wait for.
+  bool is_signed = std::max(request->sequence() + 1, request->size()) <= queries_.signed_size();
+  return on_pool(is_signed ? nullptr : &waiting_, context, [=, this] {
     auto view = queries_.inclusion({request->sequence()}, request->size(), checkpoint_deadline(context));
     if (!view) return view.error();
     response->set_sequence(request->sequence());

@@ -126,14 +126,6 @@ class Amounts {
 
 // ---- what several pages show ----
 
-std::optional<log::Checkpoint> newest_checkpoint(const Site& site) {
-  // Ours: only its text is looked at here.
-  std::string note = site.checkpoint();
-  auto end = note.find("\n\n");
-  return end == std::string::npos ? std::nullopt
-                                  : log::Checkpoint::parse(std::string_view(note).substr(0, end + 1));
-}
-
 std::string anchor_rows(const std::vector<journal::AnchorRow>& anchors) {
   std::string rows;
   for (const auto& anchor : anchors) {
@@ -288,7 +280,7 @@ AnsweredPage home_page(const Site& site) {
   if (!anchors) return tl::unexpected(anchors.error());
   if (!solidified) return tl::unexpected(solidified.error());
   Amounts amounts(*totals);
-  auto checkpoint = newest_checkpoint(site);
+  auto checkpoint = log::Checkpoint::of_own_note(site.checkpoint());
   bool any = !solidified->anchors.empty();
   std::string body = "<div class=\"cards\">\n";
   body += card("Entries", count_text(ledger->size), "committed");
@@ -452,15 +444,16 @@ AnsweredPage entry_page(const Site& site, core::Sequence sequence, const std::op
   Amounts amounts(*totals);
   bool solid = !covering->empty() && (*covering)[0].state == "solidified";
   std::string body = fmt::format("<h1>Entry {}</h1>\n", sequence.value);
-  body += facts({{"Kind", kind_text(entry->leaf.kind)},
-                 {"What", describe(*entry, amounts)},
-                 {"Time", time_text(entry->leaf.time_us)},
-                 {"Proof", proof_status(sequence.value, newest_checkpoint(site), *covering)},
-                 {"Leaf hash", code(to_hex(entry->leaf_hash))},
-                 {"Leaf", code(to_hex(entry->leaf.encode()))},
-                 {"Machine readable",
-                  link(fmt::format("/api/v1/entries/{}", sequence.value), "entry") + ", " +
-                      link(fmt::format("/api/v1/inclusion/{}", sequence.value), "inclusion proof")}});
+  body += facts(
+      {{"Kind", kind_text(entry->leaf.kind)},
+       {"What", describe(*entry, amounts)},
+       {"Time", time_text(entry->leaf.time_us)},
+       {"Proof", proof_status(sequence.value, log::Checkpoint::of_own_note(site.checkpoint()), *covering)},
+       {"Leaf hash", code(to_hex(entry->leaf_hash))},
+       {"Leaf", code(to_hex(entry->leaf.encode()))},
+       {"Machine readable",
+        link(fmt::format("/api/v1/entries/{}", sequence.value), "entry") + ", " +
+            link(fmt::format("/api/v1/inclusion/{}", sequence.value), "inclusion proof")}});
   body += "<h2>Postings</h2>\n" + postings_table(*entry, amounts);
   if (!covering->empty()) body += "<h2>Anchor</h2>\n" + anchors_table(*covering);
   return Page{fmt::format("Entry {}", sequence.value), body, !solid};

@@ -2,6 +2,9 @@
 // DatabaseError.
 #pragma once
 
+#include <chrono>
+#include <functional>
+
 #include "ledger/codec/replay.h"
 #include "ledger/journal/postgres.h"
 
@@ -50,12 +53,25 @@ struct Flush {
 };
 class FlushSession {
  public:
+  // Called after each slice of a flush (some milliseconds of work) with the time that it took: what it waits,
+  // others have the database for themselves.
+  using Rest = std::function<void(std::chrono::duration<double> worked)>;
+
   explicit FlushSession(const std::string& url);
   virtual ~FlushSession() = default;
+  void rest_by(Rest rest) { rest_ = std::move(rest); }
   virtual void write(Epoch epoch, const Flush& flush);
 
  private:
+  struct Table;
+  template <typename Row, typename KeyOf>
+  void upsert(const Table& table, const std::vector<Row>& rows, KeyOf key_of);
+  void in_slices(std::size_t count, std::size_t slice,
+                 const std::function<void(std::size_t begin, std::size_t end)>& work);
+  void write_globals(const core::Globals& globals);
+
   Connection connection_;
+  Rest rest_;
 };
 
 // What was asked for and what storage has of it; absent from the answer: does not exist.

@@ -9,7 +9,8 @@ namespace windlass::journal {
 int migrate(const std::string& owner_url) {
   Connection connection(owner_url, statement_timeout_ms);
   connection.script(
-      "SET client_min_messages = warning; CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, applied timestamptz NOT "
+      "SET client_min_messages = warning; CREATE TABLE IF NOT EXISTS schema_migrations (version integer "
+      "PRIMARY KEY, applied timestamptz NOT "
       "NULL)");
   int applied = 0;
   for (const auto& [version, sql] : migrations()) {

@@ -35,11 +35,13 @@ std::string trimmed(const char* message) {
   return text;
 }
 
-[[noreturn]] void fail(const std::string& what, PGconn* connection, const PGresult* result) {
+DatabaseError failure(const std::string& what, PGconn* connection, const PGresult* result) {
   const char* state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : nullptr;
-  throw DatabaseError(
-      what + ": " + trimmed(result ? PQresultErrorMessage(result) : PQerrorMessage(connection)),
-      state ? state : "");
+  return {what + ": " + trimmed(result ? PQresultErrorMessage(result) : PQerrorMessage(connection)),
+          state ? state : ""};
+}
+[[noreturn]] void fail(const std::string& what, PGconn* connection, const PGresult* result) {
+  throw failure(what, connection, result);
 }
 
 constexpr ByteView copy_header("PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19);
@@ -59,6 +61,9 @@ Parameters& Parameters::bigint(std::int64_t value) {
   return bytes(big_endian(value));
 }
 Parameters& Parameters::integer(std::int32_t value) {
+  return bytes(big_endian(value));
+}
+Parameters& Parameters::smallint(std::int16_t value) {
   return bytes(big_endian(value));
 }
 Parameters& Parameters::boolean(bool value) {
@@ -205,20 +210,48 @@ void Connection::script(const std::string& sql) {
     fail(sql.substr(0, 40), impl_->connection, raw);
 }
 
+// libpq takes an int; larger batches are bounded far below by the sequencer's limits.
+static bool put_rows(PGconn* connection, std::string& data) {
+  append_be(data, std::int16_t{-1});
+  return PQputCopyData(connection, data.data(), static_cast<int>(data.size())) == 1 &&
+         PQputCopyEnd(connection, nullptr) == 1;
+}
+
 void Connection::copy(const Statement& statement, CopyRows rows) {
   PGconn* connection = impl_->connection;
   PGresult* raw = PQexec(connection, statement.sql);
   Result started(raw);
   if (PQresultStatus(raw) != PGRES_COPY_IN) fail(statement.name, connection, raw);
-  append_be(rows.data_, std::int16_t{-1});
-  // libpq takes an int; larger batches are bounded far below by the sequencer's limits.
-  if (PQputCopyData(connection, rows.data_.data(), static_cast<int>(rows.data_.size())) != 1 ||
-      PQputCopyEnd(connection, nullptr) != 1)
-    fail(statement.name, connection, nullptr);
+  if (!put_rows(connection, rows.data_)) fail(statement.name, connection, nullptr);
   PGresult* ended = PQgetResult(connection);
   Result end(ended);
   if (PQresultStatus(ended) != PGRES_COMMAND_OK) fail(statement.name, connection, ended);
   while (PGresult* more = PQgetResult(connection)) PQclear(more);
+}
+
+bool Connection::commit_copy(const std::string& guard, const Statement& statement, CopyRows rows) {
+  PGconn* connection = impl_->connection;
+  std::string sql = "BEGIN;" + guard + ";" + statement.sql + ";COMMIT";
+  if (PQsendQuery(connection, sql.c_str()) != 1) fail(statement.name, connection, nullptr);
+  bool found = false, turned_away = false;
+  std::optional<DatabaseError> error;
+  while (PGresult* raw = PQgetResult(connection)) {
+    Result result(raw);
+    auto status = PQresultStatus(raw);
+    if (status == PGRES_TUPLES_OK) {
+      found = result.rows() > 0;
+    } else if (status == PGRES_COPY_IN) {
+      turned_away = !found;
+      bool put = found ? put_rows(connection, rows.data_) : PQputCopyEnd(connection, "not let in") == 1;
+      if (!put) fail(statement.name, connection, nullptr);
+    } else if (status != PGRES_COMMAND_OK && !error) {
+      error = failure(statement.name, connection, raw);
+    }
+  }
+  if (!error) return true;
+  rollback();
+  if (turned_away) return false;
+  throw *error;
 }
 
 void Connection::rollback() noexcept {

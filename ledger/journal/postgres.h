@@ -31,6 +31,7 @@ class Parameters {
  public:
   Parameters& bigint(std::int64_t value);
   Parameters& integer(std::int32_t value);
+  Parameters& smallint(std::int16_t value);
   Parameters& boolean(bool value);
   Parameters& bytes(ByteView value);
   Parameters& text(std::string_view value) { return bytes(value); }
@@ -95,6 +96,9 @@ class Connection {
   void script(const std::string& sql);
   // `statement` is a COPY ... FROM STDIN (FORMAT binary).
   void copy(const Statement& statement, CopyRows rows);
+  // A transaction of its own, in two round trips: what `guard` (one SELECT without parameters) finds lets the
+  // rows in. False where it finds nothing: then nothing was written.
+  bool commit_copy(const std::string& guard, const Statement& statement, CopyRows rows);
 
   void begin() { script("BEGIN"); }
   void begin_read_only() { script("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); }

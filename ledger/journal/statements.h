@@ -13,12 +13,22 @@ constexpr Statement try_lock_writer{"try_lock_writer",
 // Waits for commits of an older epoch that still hold the row.
 constexpr Statement raise_epoch{"raise_epoch",
                                 "UPDATE writer SET epoch = epoch + 1, since = now() RETURNING epoch"};
+inline std::string has_epoch(std::int64_t epoch) {
+  return "SELECT 1 FROM writer WHERE epoch = " + std::to_string(epoch) + " FOR SHARE";
+}
 constexpr Statement check_epoch{"check_epoch", "SELECT 1 FROM writer WHERE epoch = $1::bigint FOR SHARE"};
 constexpr Statement read_epoch{"read_epoch", "SELECT epoch FROM writer"};
 constexpr Statement copy_entries{
     "copy_entries",
     "COPY entries (sequence, time_us, kind, leaf_hash, secret, envelope, postings, links) "
     "FROM STDIN (FORMAT binary)"};
+// One entry alone: a transaction by itself, in one round trip. It writes nothing where the epoch is another.
+constexpr Statement insert_entry{
+    "insert_entry",
+    "WITH fence AS (SELECT 1 FROM writer WHERE epoch = $1::bigint FOR SHARE) "
+    "INSERT INTO entries (sequence, time_us, kind, leaf_hash, secret, envelope, postings, links) "
+    "SELECT $2::bigint, $3::bigint, $4::smallint, $5::bytea, $6::bytea, $7::bytea, $8::bytea, $9::bigint[] "
+    "FROM fence"};
 
 // --- reading entries
 
@@ -77,27 +87,34 @@ constexpr Statement write_cursor{
     "ON CONFLICT (chain) DO UPDATE SET block = excluded.block, "
     "transaction = excluded.transaction, log = excluded.log"};
 
-// Flushes go through session tables filled by COPY: one statement then upserts them in key order.
+// Flushes go through session tables, filled by COPY in the order of their keys; then some pages of those at a
+// time are upserted, so that no statement takes a core away for long.
 constexpr const char* create_flush_tables =
     "CREATE TEMPORARY TABLE flush_accounts (LIKE accounts);"
     "CREATE TEMPORARY TABLE flush_keys (LIKE keys);"
     "CREATE TEMPORARY TABLE flush_channels (LIKE channels)";
 constexpr const char* truncate_flush_tables = "TRUNCATE flush_accounts, flush_keys, flush_channels";
+constexpr Statement flush_table_pages{
+    "flush_table_pages",
+    "SELECT pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint"};
 constexpr Statement copy_accounts{"copy_accounts", "COPY flush_accounts FROM STDIN (FORMAT binary)"};
 constexpr Statement copy_keys{"copy_keys", "COPY flush_keys FROM STDIN (FORMAT binary)"};
 constexpr Statement copy_channels{"copy_channels", "COPY flush_channels FROM STDIN (FORMAT binary)"};
 constexpr Statement upsert_accounts{
     "upsert_accounts",
-    "INSERT INTO accounts SELECT * FROM flush_accounts ORDER BY number ON CONFLICT (number) DO UPDATE SET "
+    "INSERT INTO accounts SELECT * FROM flush_accounts WHERE ctid >= $1::text::tid AND ctid < $2::text::tid "
+    "ON CONFLICT (number) DO UPDATE SET "
     "key = excluded.key, roles = excluded.roles, open_channels = excluded.open_channels, "
     "last_sequence = excluded.last_sequence, amounts = excluded.amounts, nonces = excluded.nonces"};
 constexpr Statement upsert_keys{
     "upsert_keys",
-    "INSERT INTO keys SELECT * FROM flush_keys ORDER BY key ON CONFLICT (key) DO UPDATE SET "
+    "INSERT INTO keys SELECT * FROM flush_keys WHERE ctid >= $1::text::tid AND ctid < $2::text::tid "
+    "ON CONFLICT (key) DO UPDATE SET "
     "rotated_at = excluded.rotated_at"};
 constexpr Statement upsert_channels{
     "upsert_channels",
-    "INSERT INTO channels SELECT * FROM flush_channels ORDER BY id ON CONFLICT (id) DO UPDATE SET "
+    "INSERT INTO channels SELECT * FROM flush_channels WHERE ctid >= $1::text::tid AND ctid < $2::text::tid "
+    "ON CONFLICT (id) DO UPDATE SET "
     "deposit = excluded.deposit, claimed = excluded.claimed, expires_us = excluded.expires_us, open = "
     "excluded.open, "
     "last_sequence = excluded.last_sequence, claim_sequence = excluded.claim_sequence, history = "

@@ -335,6 +335,11 @@ std::string Checkpoint::text() const {
   return to_lines({origin, std::to_string(size), to_base64(view(root))});
 }
 
+std::optional<Checkpoint> Checkpoint::of_own_note(std::string_view note) {
+  auto parts = parts_of(note);
+  return parts ? parse(parts->text) : std::nullopt;
+}
+
 std::optional<Checkpoint> Checkpoint::parse(std::string_view text) {
   auto lines = lines_of(text);
   if (lines.size() != 3 || !is_origin(lines[0])) return std::nullopt;

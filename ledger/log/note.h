@@ -90,6 +90,8 @@ struct Checkpoint {
   std::string text() const;
   // Strict: decimal without leading zeros, 32-byte root, no extension lines, no origin under `windlass/`.
   static std::optional<Checkpoint> parse(std::string_view text);
+  // Of a whole note, whose signatures nobody looks at: for notes that come from this very process.
+  static std::optional<Checkpoint> of_own_note(std::string_view note);
 };
 
 // promise: `windlass/promise/v1\norigin\nfirst sequence\ncount\nbase64(batch root)\ntime_us\n`: these leaves

@@ -25,7 +25,8 @@ constexpr int max_path_level = levels - 1;  // a tile above it could not have a 
 constexpr std::uint64_t max_tile_index = (std::uint64_t{1} << 56) - 1;
 constexpr std::size_t hash_bytes = sizeof(Hash);
 constexpr std::size_t tile_bytes = tile_width * hash_bytes;
-constexpr std::uint64_t cached_tiles = 64;  // of each level; a tile takes 16 KiB
+// Of each level; a tile takes 16 KiB. Above the leaves' level these are all of a log of 67 million leaves.
+constexpr std::uint64_t cached_leaf_tiles = 64, cached_tiles = 1024;
 constexpr std::uint64_t recheck_tiles = 256;
 
 [[noreturn]] void throw_errno(const char* what, const fs::path& path) {
@@ -220,9 +221,18 @@ struct TileStore::Impl {
   // so beyond what any reader looks at; the pointers change under the mutex, together with `size`.
   mutable std::mutex mutex;
   Edges edges;
-  mutable std::array<std::array<SharedTile, cached_tiles>, levels> cache;
+  mutable std::array<std::vector<SharedTile>, levels> cache = empty_cache();
   std::uint64_t generation = 0;  // of the files: what was loaded before a truncation is not cached after it
 
+  static std::array<std::vector<SharedTile>, levels> empty_cache() {
+    std::array<std::vector<SharedTile>, levels> cache;
+    for (std::size_t level = 0; level < cache.size(); ++level)
+      cache[level].resize(level == 0 ? cached_leaf_tiles : cached_tiles);
+    return cache;
+  }
+  SharedTile& cached(std::size_t level, std::uint64_t index) const {
+    return cache[level][index % cache[level].size()];
+  }
   fs::path tile_path(int level, std::uint64_t index) const {
     return dir / TilePath{.level = level, .index = index}.text();
   }
@@ -257,7 +267,7 @@ void remove_from(const std::function<fs::path(std::uint64_t)>& path_of, std::uin
 // A full tile, or the one that is not; checked against the hash above it unless it never left memory.
 SharedTile TileStore::Impl::tile(int level, std::uint64_t index) const {
   auto depth = static_cast<std::size_t>(level);
-  SharedTile& slot = cache[depth][index % cached_tiles];
+  SharedTile& slot = cached(depth, index);
   std::uint64_t generation_before;
   {
     std::lock_guard lock(mutex);
@@ -364,7 +374,7 @@ std::uint64_t TileStore::Impl::restore_bundle(std::uint64_t new_size) const {
 void TileStore::Impl::publish(Edges new_edges, std::uint64_t new_size) {
   std::lock_guard lock(mutex);
   if (new_size < size) {
-    cache = {};
+    cache = empty_cache();
     ++generation;
   }
   edges = std::move(new_edges);
@@ -460,7 +470,7 @@ void TileStore::append(std::span<const std::string> leaves, std::span<const Hash
   impl_->bundle_bytes = batch.bundle_bytes();
   {
     std::lock_guard lock(impl_->mutex);
-    for (const auto& [level, tile] : batch.filled()) impl_->cache[level][tile->index() % cached_tiles] = tile;
+    for (const auto& [level, tile] : batch.filled()) impl_->cached(level, tile->index()) = tile;
   }
   impl_->publish(batch.edges(), batch.size());
 }
@@ -475,6 +485,19 @@ Hash TileStore::node(int level, std::uint64_t index) const {
   int height = level % tile_height;
   std::uint64_t place = index << height;  // of its first hash in the tile's level
   return impl_->tile(level / tile_height, place / tile_width)->at(height, (place % tile_width) >> height);
+}
+
+std::string TileStore::leaf(std::uint64_t index) const {
+  assert(index < size());
+  std::uint64_t place = index % tile_width;
+  fs::path path = impl_->bundle_path(index / tile_width);
+  std::string bundle = read_file(path), found;
+  auto keep = [&](std::uint64_t at, ByteView leaf) {
+    if (at == place) found = leaf;
+    return true;
+  };
+  if (walk_bundle(bundle, place + 1, keep).leaves != place + 1) throw impl_->damaged(path);
+  return found;
 }
 
 std::optional<std::string> TileStore::read(const TilePath& path) const {

@@ -53,6 +53,7 @@ class TileStore final : public NodeReader {
   void truncate(std::uint64_t size);  // drops what is beyond: used when the tail does not match `entries`
 
   Hash node(int level, std::uint64_t index) const override;
+  std::string leaf(std::uint64_t index) const;  // below size()
   // A tile's or bundle's bytes, partial widths included; nothing when the log is not that long.
   std::optional<std::string> read(const TilePath& path) const;
 

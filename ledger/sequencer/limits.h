@@ -23,6 +23,9 @@ struct Limits {
   // A flush starts when this many records changed, or when the oldest change is this old.
   std::size_t flush_records = 50'000;
   std::chrono::milliseconds flush_interval{1000};
+  // While recovery would have little to replay, a flush rests this many times as long as it works, so that
+  // commits and verification do not wait for it.
+  double flush_rest = 2;
   // Memory for records that storage has too.
   std::size_t cache_bytes = 512u << 20;
   std::size_t verifier_threads = 0;  // 0: one a core

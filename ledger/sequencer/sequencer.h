@@ -27,7 +27,8 @@ struct Options {
   std::function<void(core::Sequence end)> journal_found;
   // What the next seal names; none: there are no snapshots. On the writer's thread: it must not block.
   std::function<codec::SealedSnapshot()> snapshot;
-  // Every committed batch with entries, in order, before its answers go out. On the publishing thread.
+  // Every committed batch with entries, in order, after its answers: nobody waits for the log, which shows an
+  // entry only once a checkpoint covers it. On the publishing thread.
   std::function<void(const std::shared_ptr<const CommittedBatch>&)> committed;
   // The sequencer cannot go on: another writer took over, or what is stored contradicts itself. Called once.
   std::function<void(const std::string& why)> failed;
@@ -118,11 +119,13 @@ class Sequencer {
   void refuse(std::vector<Finished>& finished);
   void load(LoadJob job);
   void flush(std::shared_ptr<journal::Flush> flush);
+  void rest_between_slices(std::chrono::duration<double> worked);
   void wake();
   void fail_with(std::exception_ptr error);
 
   journal::Sessions& sessions_;
   const Options options_;
+  const Hash secrets_from_ = random_array<32>();
   Observer& observer_;
   Intake intake_;
 

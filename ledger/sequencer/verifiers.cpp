@@ -1,5 +1,7 @@
 #include "ledger/sequencer/verifiers.h"
 
+#include "ledger/sequencer/worker_thread.h"
+
 namespace windlass::sequencer {
 
 Verifiers::Verifiers(std::size_t threads, Observer& observer, std::function<void()> verified)
@@ -26,6 +28,7 @@ void Verifiers::add(Work work) {
 }
 
 void Verifiers::run() {
+  name_this_thread("verifier");
   std::unique_lock lock(mutex_);
   for (;;) {
     changed_.wait(lock, [&] { return stopping_ || !queue_.empty(); });

@@ -1,20 +1,31 @@
 // A thread that does jobs one after the other, from a bounded queue.
 #pragma once
 
+#include <pthread.h>
+
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <thread>
 
 namespace windlass::sequencer {
+
+// Names the calling thread for top, perf and debuggers; at most 15 characters.
+inline void name_this_thread(const std::string& name) {
+  ::pthread_setname_np(::pthread_self(), name.c_str());
+}
 
 template <typename Job>
 class WorkerThread {
  public:
   // `work` must not throw.
-  WorkerThread(std::size_t capacity, std::function<void(Job)> work)
-      : capacity_(capacity), work_(std::move(work)), thread_([this] { run(); }) {}
+  WorkerThread(const std::string& name, std::size_t capacity, std::function<void(Job)> work)
+      : capacity_(capacity), work_(std::move(work)), thread_([this, name] {
+          name_this_thread(name);
+          run();
+        }) {}
   ~WorkerThread() {
     {
       std::lock_guard lock(mutex_);
@@ -35,6 +46,10 @@ class WorkerThread {
   void wait_until_idle() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return queue_.empty() && !busy_; });
+  }
+  bool is_idle() const {
+    std::lock_guard lock(mutex_);
+    return queue_.empty() && !busy_;
   }
 
  private:

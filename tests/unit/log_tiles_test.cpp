@@ -113,6 +113,10 @@ TEST(TileStore, ServesTheTilesOfTheReference) {
       EXPECT_EQ(sha256(*bytes), test::hash_of(file["sha256_hex"])) << file;
       EXPECT_EQ(tree.store.read(path), bytes) << file;
     }
+    for (std::uint64_t i = 0; i < store.size(); ++i) {
+      ASSERT_EQ(leaf_hash(store.leaf(i)), store.node(0, i)) << i;
+      ASSERT_EQ(tree.store.leaf(i), store.leaf(i)) << i;
+    }
     std::uint64_t tiles_on_disk = 0;
     for (const auto& file : fs::recursive_directory_iterator(directory.path()))
       tiles_on_disk +=
