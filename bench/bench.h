@@ -16,6 +16,7 @@ struct Scale {
   std::size_t commands = 200'000;  // of a sample
   std::size_t samples = 5;
   std::uint64_t old_entries = 50'000'000, old_accounts = 10'000'000;  // of a grown ledger
+  double soak_seconds = 1'800;
 };
 
 struct Report {
@@ -47,5 +48,6 @@ void bench_disk(const Scale&);
 void bench_snapshot(const Scale&);
 void bench_overload(const Scale&);
 void bench_verification(const Scale&);
+void bench_soak(const Scale&);
 
 }  // namespace windlass::bench

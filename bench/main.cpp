@@ -30,13 +30,14 @@ constexpr std::pair<const char*, void (*)(const Scale&)> benches[] = {
     {"snapshot", bench_snapshot},
     {"overload", bench_overload},
     {"verification", bench_verification},
+    {"soak", bench_soak},
 };
 
 std::string json_file;
 
 Scale scale_of(Size size) {
-  if (size == Size::quick) return {size, 100'000, 100'000, 40'000, 3, 1'000'000, 200'000};
-  if (size == Size::try_out) return {size, 2'000, 2'000, 1'000, 1, 10'000, 2'000};
+  if (size == Size::quick) return {size, 100'000, 100'000, 40'000, 3, 1'000'000, 200'000, 20};
+  if (size == Size::try_out) return {size, 2'000, 2'000, 1'000, 1, 10'000, 2'000, 1};
   return {};
 }
 

@@ -78,11 +78,17 @@ double cpu_seconds_with_children(pid_t pid) {
   return total;
 }
 
-double peak_resident_bytes(pid_t pid) {
+static double memory_of(pid_t pid, std::string_view field) {
   std::ifstream in(fmt::format("/proc/{}/status", pid));
   for (std::string line; std::getline(in, line);)
-    if (line.starts_with("VmHWM:")) return std::atof(line.c_str() + 6) * 1024;
+    if (line.starts_with(field)) return std::atof(line.c_str() + field.size()) * 1024;
   return 0;
+}
+double peak_resident_bytes(pid_t pid) {
+  return memory_of(pid, "VmHWM:");
+}
+double resident_bytes(pid_t pid) {
+  return memory_of(pid, "VmRSS:");
 }
 
 double verification_seconds() {

@@ -40,6 +40,7 @@ double cpu_seconds(pid_t pid);
 double cpu_seconds_with_children(pid_t pid);
 // The most memory that it ever had resident.
 double peak_resident_bytes(pid_t pid);
+double resident_bytes(pid_t pid);
 
 // CPU seconds of one verification (parse key and signature, verify) on this core, now: the median of several
 // runs.

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 constexpr auto patience = std::chrono::seconds(60);
 constexpr int first_port = 17480;  // below those that the system gives to outgoing connections
 constexpr std::string_view origin = "bench.example/log";
-constexpr journal::Statement unflushed{
+constexpr journal::Statement unflushed_entries{
     "unflushed", "SELECT (SELECT max(sequence) FROM entries) - flushed_through FROM ledger"};
 constexpr journal::Statement end_of_entries{"end_of_entries", "SELECT max(sequence) + 1 FROM entries"};
 constexpr journal::Statement database_size{"database_size", "SELECT pg_database_size(current_database())"};
@@ -165,9 +165,14 @@ double Server::postgres_cpu_seconds() const {
   return cpu_seconds_with_children(postgres_->pid());
 }
 
+std::int64_t Server::unflushed() const {
+  return journal::Connection(database_url(), 60'000).run(unflushed_entries).bigint(0, 0);
+}
+
 void Server::wait_until_flushed() {
   journal::Connection database(database_url(), 60'000);
-  while (database.run(unflushed).bigint(0, 0) > 0) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  while (database.run(unflushed_entries).bigint(0, 0) > 0)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
 }
 
 std::uint64_t Server::entries() {

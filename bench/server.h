@@ -34,6 +34,7 @@ class Server {
   double postgres_cpu_seconds() const;
   // Waits until balances are written through the last entry: what is put off is paid for.
   void wait_until_flushed();
+  std::int64_t unflushed() const;  // entries
 
   // Asks for a seal, which begins a balance snapshot and does not wait for a long one.
   void request_seal();

@@ -45,8 +45,10 @@ TEST(Journal, FencesAWriterWhoseEpochWasRaised) {
   journal::WriterSession second(database.server_url);
   EXPECT_FALSE(second.try_acquire());  // the lease is held
   second.raise_epoch();                // but say that it was lost
-  codec::Entry entry;
+  codec::Entry entry, next;
+  next.sequence = {1};
   EXPECT_THROW(first.commit({entry}), journal::FencedError);
+  EXPECT_THROW(first.commit({entry, next}), journal::FencedError);
   journal::ReadSession reader(database.server_url);
   EXPECT_EQ(reader.end_of_entries().value, 0u);
   journal::FlushSession flusher(database.server_url);
@@ -65,6 +67,39 @@ TEST(Journal, KeepsTheAuditsOfTheLargestLogs) {
   std::vector<std::string> notes;
   for (const auto& audit : session.audits(10)) notes.push_back(audit.note);
   EXPECT_EQ(notes, (std::vector<std::string>{"of thirty", "of twenty"}));
+}
+
+// A flush of several slices, in no order, and once more over itself: every row is as it was told last.
+TEST(Journal, FlushesInSlicesWithRestsBetweenThem) {
+  auto database = Cluster::instance().make_database();
+  journal::WriterSession writer(database.server_url);
+  ASSERT_TRUE(writer.try_acquire());
+  constexpr std::uint64_t count = 10'000, step = 7'919;
+  journal::FlushSession flusher(database.server_url);
+  int rests = 0;
+  flusher.rest_by([&](auto worked) {
+    ++rests;
+    EXPECT_GT(worked.count(), 0);
+  });
+  Person person;
+  journal::LoadSession loader(database.server_url);
+  std::vector<core::AccountNumber> all;
+  for (std::uint64_t i = 0; i < count; ++i) all.push_back({i});
+  for (std::uint64_t last = 1; last <= 2; ++last) {
+    journal::Flush flush;
+    flush.accounts = std::vector<core::Account>(count);
+    for (std::uint64_t i = 0; i < count; ++i) {
+      auto& account = flush.accounts[i];
+      account.number = {i * step % count};
+      account.key = person.key;
+      account.last = {last + account.number.value};
+    }
+    flusher.write(writer.epoch(), flush);
+    auto loaded = loader.load({}, all);
+    ASSERT_EQ(loaded.accounts.size(), count);
+    for (const auto& account : loaded.accounts) ASSERT_EQ(account.last.value, last + account.number.value);
+  }
+  EXPECT_GT(rests, 2 * 5);  // each time three of copies, several of upserts
 }
 
 TEST(Journal, LoadsWhatWasFlushed) {
