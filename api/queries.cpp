@@ -176,7 +176,7 @@ Answered<LedgerView> Queries::ledger() {
   if (!*stored) return failure(Error::unavailable);
   auto envelope = codec::Envelope::decode((*stored)->envelope);
   auto genesis = envelope ? codec::read_genesis(envelope->command) : std::nullopt;
-  if (!genesis) return failure(Error::unavailable);
+  if (!genesis) return failure(Error::damaged_entry);
   LedgerView view{*genesis, (*stored)->leaf_hash,
                   codec::SigningTag(genesis->origin, (*stored)->leaf_hash).text(),
                   sequencer_.status().committed_next.value};
@@ -281,7 +281,7 @@ Answered<HistoryView> Queries::page_of(std::int64_t link, core::Sequence head, s
   view.size = sequencer_.status().committed_next.value;
   for (const auto& stored : page->entries) {
     auto entry = codec::check_stored(stored);
-    if (!entry) return failure(Error::unavailable);
+    if (!entry) return failure(Error::damaged_entry);
     EntryView shown = bare_view(*entry);
     show_to_party(shown, *entry, is_party, key);
     view.entries.push_back(std::move(shown));
@@ -334,7 +334,7 @@ Answered<codec::Entry> Queries::accepted_entry(core::Sequence sequence) {
   if (!stored) return failure(stored.error());
   if (!*stored) return failure(Error::unknown_entry);
   auto entry = codec::check_stored(**stored);
-  if (!entry) return failure(Error::unavailable);
+  if (!entry) return failure(Error::damaged_entry);
   return *std::move(entry);
 }
 
@@ -406,7 +406,7 @@ Answered<std::optional<codec::Entry>> Queries::newest_seal() {
   if (!stored) return failure(stored.error());
   if (!*stored) return std::optional<codec::Entry>();
   auto entry = codec::check_stored(**stored);
-  if (!entry) return failure(Error::unavailable);
+  if (!entry) return failure(Error::damaged_entry);
   return std::optional(*std::move(entry));
 }
 
@@ -419,7 +419,7 @@ Answered<std::optional<codec::Entry>> Queries::seal_naming(core::Sequence snapsh
   if (!stored) return failure(stored.error());
   for (const auto& one : *stored) {
     auto entry = codec::check_stored(one);
-    if (!entry) return failure(Error::unavailable);
+    if (!entry) return failure(Error::damaged_entry);
     if (auto named = snapshot_of(*entry); named && named->sequence == snapshot)
       return std::optional(*std::move(entry));
   }
@@ -442,7 +442,7 @@ Answered<HistoryView> Queries::seals(std::size_t asked, const std::string& page_
   if (!stored) return failure(stored.error());
   for (const auto& one : *stored) {
     auto entry = codec::check_stored(one);
-    if (!entry) return failure(Error::unavailable);
+    if (!entry) return failure(Error::damaged_entry);
     view.entries.push_back(bare_view(*entry));
   }
   if (stored->size() == *page_size) view.next_page_token = std::to_string(stored->back().sequence.value + 1);

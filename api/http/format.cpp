@@ -78,6 +78,7 @@ int http_status(core::Error error) {
     case 8:
       return 429;
     case 13:
+    case 15:
       return 500;
     case 14:
       return 503;

@@ -102,6 +102,8 @@ namespace windlass::core {
     "not an auditor's statement on this log: it is a note signed by the key that is named, on a size and "   \
     "root of this log and a snapshot that is kept (docs/formats.md)")                                        \
   X(not_signed_yet, true, 14, "no checkpoint covers that many entries yet; ask again in a second")           \
+  X(damaged_entry, false, 15,                                                                                \
+    "an entry as the ledger has it stored contradicts itself; `windlass audit --full` says which, and how")  \
   /* about the server: nothing was decided */                                                                \
   X(too_many_bad_signatures, false, 8,                                                                       \
     "this connection sent too many bad signatures; mend the client and connect "                             \

@@ -78,6 +78,17 @@ def flip_of(rng, database, column, sequence):
     return f"UPDATE entries SET {changed} WHERE sequence = {sequence}"
 
 
+def test_an_entry_that_poses_as_a_seal_is_named(audited):
+    # A full audit asks for the seals before it reads the entries.
+    pose = "UPDATE entries SET kind = {} WHERE sequence = 0"
+    audited.database.sql(pose.format(1))
+    try:
+        code, words = audit(audited.server, "--full")
+    finally:
+        audited.database.sql(pose.format(0))
+    assert code == 1 and names_entry(words, 0), f"{code}, {words}"
+
+
 @pytest.mark.parametrize("column", ["envelope", "postings", "secret", "leaf_hash", "links", "time_us", "kind"])
 @pytest.mark.parametrize("options", [(), ("--full",)], ids=["", "full"])
 def test_an_audit_names_the_entry_of_which_a_byte_was_changed(audited, rng, column, options):
