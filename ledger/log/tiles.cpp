@@ -374,7 +374,8 @@ std::uint64_t TileStore::Impl::restore_bundle(std::uint64_t new_size) const {
 void TileStore::Impl::publish(Edges new_edges, std::uint64_t new_size) {
   std::lock_guard lock(mutex);
   if (new_size < size) {
-    cache = empty_cache();
+    // In place: readers hold on to a slot while they load what goes into it.
+    for (auto& level : cache) std::fill(level.begin(), level.end(), nullptr);
     ++generation;
   }
   edges = std::move(new_edges);

@@ -31,6 +31,8 @@ struct Limits {
   std::size_t verifier_threads = 0;  // 0: one a core
 };
 
+// Also after a slice that took long: what a stop may wait for.
+constexpr std::chrono::duration<double> longest_flush_rest{0.05};
 // Committed batches that wait to be answered and logged: beyond it, commits wait.
 constexpr std::size_t max_unpublished_batches = 8;
 // Frozen records copied between two batches: about 100 us of the writer's time.

@@ -368,7 +368,8 @@ bool Sequencer::plan_next_round() {
     under_way.planned = true;
     under_way.round->plan(*state_);
     // One command and nothing else to do: sooner verified here than by a thread that sleeps.
-    bool is_alone = under_way.round->tasks() == 1 && rounds_.size() == 1 && intake_.empty();
+    bool is_alone = under_way.round->commands.size() == 1 && under_way.round->tasks() == 1 &&
+                    rounds_.size() == 1 && intake_.empty();
     if (bool last = false; is_alone) under_way.round->verify_next(*tag_, observer_, last);
     if (is_alone || under_way.round->tasks() == 0)
       under_way.verified->store(true);
@@ -524,7 +525,8 @@ void Sequencer::commit(std::shared_ptr<Batch> batch) {
   }
   committed_next_ = batch->committed->next.value;
   // Who waits alone is answered sooner from here than by a thread that sleeps.
-  bool is_alone = batch->finished.size() == 1 && publisher_.is_idle();
+  bool is_alone =
+      batch->finished.size() == 1 && batch->finished[0].answers.size() <= 1 && publisher_.is_idle();
   if (!is_alone) publisher_.push(batch);
   committing_ = false;  // before the wake-up: the writer must not find the committer busy, and sleep
   wake();
@@ -653,9 +655,12 @@ void Sequencer::flush(std::shared_ptr<journal::Flush> flush_job) {
 
 void Sequencer::rest_between_slices(std::chrono::duration<double> worked) {
   bool behind = committed_next_ - flushed_next_ > options_.limits.max_unflushed_entries / 2;
-  if (behind) return;
-  std::unique_lock lock(mutex_);
-  wake_.wait_for(lock, worked * options_.limits.flush_rest, [&] { return drained_ || stopping_ || error_; });
+  {
+    std::lock_guard lock(mutex_);
+    if (behind || drained_ || stopping_ || error_) return;
+  }
+  std::chrono::duration<double> rest = worked * options_.limits.flush_rest;
+  std::this_thread::sleep_for(std::min(rest, longest_flush_rest));
 }
 
 // --- when something failed
