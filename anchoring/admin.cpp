@@ -16,6 +16,7 @@ using Change = std::function<void(Controls&)>;
 bool Controls::*switch_of(std::string_view part) {
   if (part == "anchors") return &Controls::anchors_paused;
   if (part == "deposits") return &Controls::deposits_paused;
+  if (part == "withdrawals") return &Controls::withdrawals_paused;
   return nullptr;
 }
 
@@ -32,7 +33,8 @@ std::optional<Change> change_of(const std::vector<std::string>& words) {
   if (words.size() == 1 && verb == "status") return [](Controls&) {};
   if (words.size() == 1 && verb == "drain")
     return [](Controls& controls) {
-      controls.anchors_paused = controls.deposits_paused = controls.stop_when_idle = true;
+      // Deposits go on until then: their scan shows what becomes of payments.
+      controls.anchors_paused = controls.withdrawals_paused = controls.stop_when_idle = true;
     };
   if (words.size() != 2) return std::nullopt;
   if (verb == "pause" || verb == "resume") {
@@ -60,13 +62,14 @@ void print_status(PostgresStore& store, const Controls& controls) {
   std::cout << fmt::format(
       "anchors         {}\n"
       "deposits        {}\n"
+      "withdrawals     {}\n"
       "stops when idle {}\n"
       "fee ceiling     {}\n"
       "under way       {}\n"
       "last solidified {}\n"
       "deposits up to  {}\n",
       controls.anchors_paused ? "paused" : "on", controls.deposits_paused ? "paused" : "on",
-      controls.stop_when_idle ? "yes" : "no",
+      controls.withdrawals_paused ? "paused" : "on", controls.stop_when_idle ? "yes" : "no",
       controls.fee_ceiling_sun ? fmt::format("{} sun", *controls.fee_ceiling_sun) : "as configured",
       text_of(store.open_anchor()), text_of(store.newest_solidified()),
       cursor ? fmt::format("block {}", cursor->number) : "no block yet");

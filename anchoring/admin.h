@@ -13,10 +13,12 @@ constexpr std::string_view admin_usage =
     "With a command it talks to the running process instead, through the database:\n"
     "  pause anchors         sign no new anchor; what is signed is pursued to its end\n"
     "  pause deposits        credit no deposit\n"
-    "  resume anchors|deposits\n"
+    "  pause withdrawals     sign no new payment and let none be asked for; what is signed is pursued to its "
+    "end\n"
+    "  resume anchors|deposits|withdrawals\n"
     "  set-fee-ceiling SUN   for one anchor, instead of the configured ceiling\n"
     "  set-fee-ceiling default\n"
-    "  drain                 pause both, and end the process once nothing signed is under way\n"
+    "  drain                 pause all, and end the process once nothing signed is under way\n"
     "  status                what holds, and what is under way";
 
 // Takes the words that are neither flags nor the value of --config out of the arguments (the first is the

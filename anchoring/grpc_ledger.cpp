@@ -17,6 +17,9 @@ namespace {
 namespace pb = windlass::v1;
 using tl::unexpected;
 
+constexpr std::uint32_t queue_page = 1'000;
+constexpr core::TimeUs list_request_life_us = 60 * core::second_us;
+
 std::shared_ptr<grpc::ChannelCredentials> credentials(const GrpcLedgerOptions& options) {
   if (options.ca_file.empty()) return grpc::InsecureChannelCredentials();
   std::ifstream file(options.ca_file);
@@ -42,15 +45,12 @@ std::string reason_of(const grpc::Status& status) {
 // Only what the ledger itself gives a final reason for was refused; anything else says nothing of what
 // happened.
 bool may_retry(const std::string& reason) {
-  for (std::size_t i = 1; i < static_cast<std::size_t>(core::Error::count); ++i) {
-    const auto& info = core::info(static_cast<core::Error>(i));
-    if (info.reason == reason) return info.transient;
-  }
-  return true;
+  auto error = core::error_of(reason);
+  return !error || core::info(*error).transient;
 }
 
 std::optional<core::Kind> kind_of(std::uint32_t number) {
-  if (number > static_cast<std::uint32_t>(core::Kind::set_asset)) return std::nullopt;
+  if (number > static_cast<std::uint32_t>(core::last_kind)) return std::nullopt;
   return static_cast<core::Kind>(number);
 }
 
@@ -62,7 +62,8 @@ core::Asset asset_of(const pb::Asset& in) {
           in.decimals(),
           in.chain_units(),
           in.minimum_first_credit(),
-          in.minimum_channel()};
+          in.minimum_channel(),
+          in.maximum_daily_credit()};
 }
 
 std::optional<core::AssetTotals> totals_of(const pb::AssetTotals& in) {
@@ -199,6 +200,45 @@ class GrpcLedger::Impl {
     return proof;
   }
 
+  LedgerResult<std::vector<OpenWithdrawal>> open_withdrawals(const SecretKey& gateway,
+                                                             core::ChannelId after) {
+    auto ledger = info();
+    if (!ledger) return unexpected(ledger.error());
+    pb::ListRequest asked;
+    asked.set_after(after.value);
+    asked.set_page_size(queue_page);
+    asked.set_expires_us(SystemClock().now_ms() * 1000 + list_request_life_us);
+    asked.set_method("ListOpenWithdrawals");
+    pb::SignedRequest request;
+    request.set_request(asked.SerializeAsString());
+    request.mutable_signature()->set_key(std::string(view(gateway.public_key())));
+    request.mutable_signature()->set_signature(
+        std::string(view(gateway.sign(ledger->tag.digest(request.request())))));
+    auto answer = call<pb::ListOpenWithdrawalsResponse>("ListOpenWithdrawals", admin_,
+                                                        &pb::Admin::Stub::ListOpenWithdrawals, request);
+    if (!answer) return unexpected(answer.error());
+    std::vector<OpenWithdrawal> queue;
+    for (const auto& open : answer->withdrawals()) {
+      auto destination = tron::address_from_bytes(open.destination());
+      if (!destination || open.amount() <= 0)
+        return bad_answer("ListOpenWithdrawals", "a destination or an amount is malformed");
+      queue.push_back({core::ChannelId{open.id()}, core::AssetId{open.asset()}, open.amount(), open.fee(),
+                       *destination, open.approved()});
+    }
+    return queue;
+  }
+
+  LedgerResult<std::map<core::AssetId, core::Amount>> available(const PublicKey& key) {
+    pb::GetAccountRequest request;
+    request.set_key(std::string(view(key)));
+    auto answer = call<pb::Account>("GetAccount", query_, &pb::Query::Stub::GetAccount, request);
+    if (!answer) return unexpected(answer.error());
+    std::map<core::AssetId, core::Amount> available;
+    for (const auto& balance : answer->balances())
+      available[core::AssetId{balance.asset()}] = balance.available();
+    return available;
+  }
+
  private:
   static grpc::ChannelArguments arguments() {
     grpc::ChannelArguments arguments;
@@ -238,6 +278,13 @@ LedgerResult<std::string> GrpcLedger::checkpoint(std::uint64_t minimum_size) {
 }
 LedgerResult<log::Proof> GrpcLedger::consistency_proof(std::uint64_t old_size, std::uint64_t size) {
   return impl_->consistency_proof(old_size, size);
+}
+LedgerResult<std::vector<OpenWithdrawal>> GrpcLedger::open_withdrawals(const SecretKey& gateway,
+                                                                       core::ChannelId after) {
+  return impl_->open_withdrawals(gateway, after);
+}
+LedgerResult<std::map<core::AssetId, core::Amount>> GrpcLedger::available(const PublicKey& key) {
+  return impl_->available(key);
 }
 
 }  // namespace windlass::anchoring

@@ -28,6 +28,9 @@ class GrpcLedger final : public LedgerClient {
   LedgerResult<core::Sequence> execute(const codec::Envelope& envelope) override;
   LedgerResult<std::string> checkpoint(std::uint64_t minimum_size) override;
   LedgerResult<log::Proof> consistency_proof(std::uint64_t old_size, std::uint64_t size) override;
+  LedgerResult<std::vector<OpenWithdrawal>> open_withdrawals(const SecretKey& gateway,
+                                                             core::ChannelId after) override;
+  LedgerResult<std::map<core::AssetId, core::Amount>> available(const PublicKey& key) override;
 
  private:
   class Impl;

@@ -3,6 +3,8 @@
 // (anchoring/grpc_ledger.h) and, in tests, by a ledger core in the same process.
 #pragma once
 
+#include <map>
+
 #include "anchoring/clock.h"
 #include "anchoring/tron/address.h"
 #include "ledger/codec/command.h"
@@ -34,6 +36,15 @@ struct EntryInfo {
   core::TimeUs time_us = 0;
 };
 
+// A withdrawal that waits for the gateway, or for its settlement.
+struct OpenWithdrawal {
+  core::ChannelId id;
+  core::AssetId asset;
+  core::Amount amount = 0, fee = 0;  // to pay out; what the gateway keeps
+  tron::Address destination;
+  bool approved = false;  // by a second signature
+};
+
 // Every call has a deadline; none retries by itself.
 class LedgerClient {
  public:
@@ -48,6 +59,12 @@ class LedgerClient {
   // The newest signed note, of a log of at least `minimum_size`; waits for it, until the deadline.
   virtual LedgerResult<std::string> checkpoint(std::uint64_t minimum_size) = 0;
   virtual LedgerResult<log::Proof> consistency_proof(std::uint64_t old_size, std::uint64_t size) = 0;
+  // A page of the queue behind `after`, oldest first; empty: that was all. It may be a second old: one that
+  // was settled just now may still stand in it. `gateway` holds the gateway's role.
+  virtual LedgerResult<std::vector<OpenWithdrawal>> open_withdrawals(const SecretKey& gateway,
+                                                                     core::ChannelId after) = 0;
+  // What the account of a key has available, by asset.
+  virtual LedgerResult<std::map<core::AssetId, core::Amount>> available(const PublicKey& key) = 0;
 };
 
 // Rising nonces, also where the clock does not rise: its nanoseconds, or one more than the last.

@@ -1,4 +1,5 @@
-// windlass-anchor: anchors the log to TRON and credits what was deposited there. Holds the keys for both;
+// windlass-anchor: anchors the log to TRON, credits what was deposited there and pays out what was withdrawn.
+// Holds the keys for all of it;
 // everything it has to remember is in Postgres, so it may be killed at any time, and a second one stands by
 // until the first is gone.
 #include <fmt/format.h>
@@ -7,6 +8,7 @@
 
 #include "anchoring/admin.h"
 #include "anchoring/gateway/custody.h"
+#include "anchoring/gateway/payer.h"
 #include "anchoring/gateway/scanner.h"
 #include "anchoring/grpc_ledger.h"
 #include "anchoring/postgres_store.h"
@@ -72,7 +74,17 @@ constexpr ops::Option options[] = {
                  "anchor earlier when so many are new; 0: by time only"),
     ops::path("gateway.key_file", "",
               "key that credits deposits on the ledger, mode 0600; not set: no deposits"),
-    ops::text("gateway.custody", "", "TRON address that deposits go to; it is only watched"),
+    ops::text("gateway.custody", "", "TRON address that deposits go to and withdrawals are paid from"),
+    ops::path("gateway.custody_key_file", "",
+              "key that signs payments from custody, mode 0600; not set: nothing is paid out"),
+    ops::integer("gateway.custody_permission_id", 0, {0, 9, ""},
+                 "of custody's permission that the key signs under; 0: it is the owner's"),
+    ops::list(
+        "gateway.withdrawals", "",
+        "what is paid out, each `SYMBOL minimum=N fee=N daily_cap=N approve_above=N` in ledger units; all "
+        "but the symbol may be left out: no cap, and no second signature"),
+    ops::integer("gateway.max_fee_sun", max_fee_default_sun, {1, 1'000'000'000'000, "sun"},
+                 "a payment that would cost more is not made"),
     ops::integer("gateway.start_block", 0, {0, 1'000'000'000'000, "blocks"},
                  "the first block that can hold a deposit; only the first start reads it"),
     ops::address("metrics.listen", "127.0.0.1:7383", "where Prometheus scrapes"),
@@ -90,6 +102,8 @@ struct Settings {
   std::optional<SecretKey> anchor_key, gateway_key;
   WorkerOptions worker;
   ScannerOptions scanner;
+  std::optional<SecretKey> custody_key;
+  PayerOptions payer;
 };
 
 // `full` or `full/solidity`, each host:port.
@@ -109,6 +123,14 @@ std::vector<std::string> faults(const ops::Config& config) {
       found.push_back(fmt::format("{} is not a TRON address: T and 33 more characters", address));
   if (config.is_set("gateway.key_file") != config.is_set("gateway.custody"))
     found.push_back("gateway.key_file and gateway.custody belong together: set both or none");
+  if (config.is_set("gateway.custody_key_file") &&
+      (!config.is_set("gateway.key_file") || !config.is_set("gateway.withdrawals")))
+    found.push_back(
+        "gateway.custody_key_file needs gateway.key_file (settles withdrawals) and gateway.withdrawals (says "
+        "what is paid out)");
+  for (const auto& offer : config.list("gateway.withdrawals"))
+    if (auto parsed = parse_offer(offer); !parsed)
+      found.push_back(fmt::format("gateway.withdrawals: {}", parsed.error()));
   bool where = config.is_set("anchor.contract") || config.is_set("anchor.to");
   if (config.is_set("anchor.key_file") != where)
     found.push_back(
@@ -157,6 +179,21 @@ tl::expected<Settings, std::string> read_settings(const ops::Config& config) {
     // Block 0 holds no transfers, only what the chain began with.
     settings.scanner.start_block = std::max<std::int64_t>(1, config.integer("gateway.start_block"));
     settings.gateway_key = *std::move(key);
+  }
+  if (config.is_set("gateway.custody_key_file")) {
+    auto key = ops::read_key_file(config.path("gateway.custody_key_file"));
+    if (!key) return tl::unexpected(key.error());
+    settings.payer.custody = settings.scanner.parties.custody;
+    settings.payer.permission_id = static_cast<int>(config.integer("gateway.custody_permission_id"));
+    settings.payer.max_fee_sun = config.integer("gateway.max_fee_sun");
+    for (const auto& offer : config.list("gateway.withdrawals"))
+      settings.payer.offers.push_back(*parse_offer(offer));
+    bool own = settings.payer.permission_id == 0;
+    if (own && settings.payer.custody != tron::address_of(key->public_key()))
+      return tl::unexpected(
+          std::string("gateway.custody_key_file is not the key of gateway.custody; name the permission that "
+                      "it signs under"));
+    settings.custody_key = *std::move(key);
   }
   return settings;
 }
@@ -209,7 +246,16 @@ class Session {
       scanner_.emplace(settings.scanner, *settings.gateway_key, clock, chain, ledger, store_);
   }
 
-  bool acquire() { return store_.acquire(); }
+  bool acquire() {
+    if (!store_.acquire()) return false;
+    if (settings_.custody_key) {
+      // What is under way is read now: nobody else changes it any more.
+      payer_.emplace(settings_.payer, *settings_.custody_key, *settings_.gateway_key, clock_, chain_, ledger_,
+                     store_);
+      scanner_->also([this](const tron::Block& block) { return payer_->meet(block); });
+    }
+    return true;
+  }
 
   // The operator wants the process to end, and nothing that may still land is under way.
   bool is_drained() {
@@ -222,6 +268,7 @@ class Session {
   bool step() {
     bool more = worker_ && anchor();
     more = (scanner_ && scan()) || more;
+    more = (payer_ && pay()) || more;
     if (clock_.now_ms() - refreshed_ms_ >= refresh_interval_ms) refresh();
     return more;
   }
@@ -247,11 +294,22 @@ class Session {
     return step->advanced;
   }
 
+  bool pay() {
+    auto step = payer_->step();
+    if (!complaints_.check("withdrawals", step)) return false;
+    for (const auto& outcome : step->outcomes) metrics_.payment_transactions(outcome).Increment();
+    for (auto state : {PaymentState::broadcast, PaymentState::included})
+      metrics_.withdrawals(state == PaymentState::included ? "included" : "sent")
+          .Set(static_cast<double>(payer_->under_way(state)));
+    return step->advanced;
+  }
+
   void refresh() {
     refreshed_ms_ = clock_.now_ms();
     auto controls = store_.controls();
     metrics_.paused("anchors").Set(controls.anchors_paused ? 1 : 0);
     metrics_.paused("deposits").Set(controls.deposits_paused ? 1 : 0);
+    metrics_.paused("withdrawals").Set(controls.withdrawals_paused ? 1 : 0);
     if (worker_) {
       complaints_.check("status", worker_->refresh_status());
       const auto& status = worker_->status();
@@ -264,6 +322,7 @@ class Session {
       metrics_.anchor_cost_sun.Set(static_cast<double>(status.anchor_cost_sun));
       metrics_.anchor_stopped.Set(status.stopped.empty() ? 0 : 1);
     }
+    if (payer_) complaints_.check("withdrawal terms", payer_->publish(false));
     if (scanner_) {
       auto differences = custody_differences(chain_, ledger_, settings_.scanner.parties.custody);
       if (!complaints_.check("custody", differences)) return;
@@ -281,6 +340,7 @@ class Session {
   Complaints& complaints_;
   std::optional<Worker> worker_;
   std::optional<Scanner> scanner_;
+  std::optional<Payer> payer_;
   std::int64_t refreshed_ms_ = 0;
 };
 
@@ -351,6 +411,7 @@ int serve(const ops::Config& config, const Settings& settings) {
                  {"anchor_address", settings.anchor_key ? to_base58(settings.scanner.parties.anchor) : ""},
                  {"credits", settings.gateway_key.has_value()},
                  {"custody", config.text("gateway.custody")},
+                 {"pays_withdrawals", settings.custody_key.has_value()},
                  {"metrics", config.address("metrics.listen").text()}});
 
   std::unique_ptr<Session> session;
@@ -408,8 +469,8 @@ int run(int argc, char** argv) {
   std::vector<const char*> arguments(argv, argv + argc);
   bool again = std::erase_if(arguments, [](const char* a) { return std::string_view(a) == "--again"; }) > 0;
   auto words = take_command(arguments);
-  std::string about =
-      fmt::format("anchors the log to TRON and credits deposits\n\n{}\n\n{}", setup_usage, admin_usage);
+  std::string about = fmt::format(
+      "anchors the log to TRON, credits deposits and pays withdrawals\n\n{}\n\n{}", setup_usage, admin_usage);
   ops::Program program{"windlass-anchor", about, options, words.empty() ? faults : nullptr};
   auto config = ops::configure(program, static_cast<int>(arguments.size()), arguments.data());
   if (!config) return config.error();

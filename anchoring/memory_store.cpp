@@ -72,8 +72,55 @@ void MemoryStore::save_deposit(const Deposit& deposit) {
   write("save_deposit", [&] { tables_.deposits[deposit.transaction_id] = deposit; });
 }
 
+std::vector<Payment> MemoryStore::open_payments() {
+  std::vector<Payment> open;
+  for (const auto& [id, payment] : tables_.payments)
+    if (!payment.settled) open.push_back(payment);
+  return open;
+}
+
+std::optional<Payment> MemoryStore::newest_payment(core::ChannelId withdrawal) {
+  std::optional<Payment> newest;
+  for (auto at = tables_.payments.lower_bound({withdrawal, 0});
+       at != tables_.payments.end() && at->first.first == withdrawal; ++at)
+    newest = at->second;
+  return newest;
+}
+
+std::map<core::AssetId, core::ChainAmount> MemoryStore::paid_since(std::int64_t since_us) {
+  std::map<core::AssetId, core::ChainAmount> paid;
+  for (const auto& [id, payment] : tables_.payments)
+    if (payment.signed_us >= since_us && payment.state != PaymentState::failed &&
+        payment.state != PaymentState::expired)
+      paid[payment.asset] += payment.amount;
+  return paid;
+}
+
+void MemoryStore::add_payment(const Payment& payment) {
+  write("add_payment", [&] {
+    auto newest = newest_payment(payment.withdrawal);
+    core::require(!newest || (newest->state == PaymentState::expired && newest->attempt < payment.attempt));
+    if (newest) tables_.payments[{newest->withdrawal, newest->attempt}].settled = true;
+    tables_.payments[{payment.withdrawal, payment.attempt}] = payment;
+  });
+}
+
+void MemoryStore::save_payment(const Payment& payment) {
+  write("save_payment", [&] {
+    core::require(tables_.payments.contains({payment.withdrawal, payment.attempt}));
+    tables_.payments[{payment.withdrawal, payment.attempt}] = payment;
+  });
+}
+
+void MemoryStore::publish_terms(const std::vector<PublishedTerms>& terms) {
+  write("publish_terms", [&] { tables_.terms = terms; });
+}
+
 void MemoryStore::save_stopped() {
-  write("save_stopped", [&] { tables_.controls.stop_when_idle = false; });
+  write("save_stopped", [&] {
+    tables_.controls.deposits_paused = true;
+    tables_.controls.stop_when_idle = false;
+  });
 }
 
 }  // namespace windlass::anchoring

@@ -13,6 +13,8 @@ struct MemoryTables {
   std::map<std::int64_t, Anchor> anchors;
   std::map<Hash, Deposit> deposits;
   std::optional<BlockPlace> cursor;
+  std::map<std::pair<core::ChannelId, int>, Payment> payments;  // by withdrawal and attempt
+  std::vector<PublishedTerms> terms;
   Controls controls;
   std::uint64_t epoch = 0;
   // Called before and after each write; what it throws is a process that died there.
@@ -34,6 +36,12 @@ class MemoryStore final : public Store {
   void save_cursor(const BlockPlace& cursor) override;
   std::optional<Deposit> deposit(const Hash& transaction_id) override;
   void save_deposit(const Deposit& deposit) override;
+  std::vector<Payment> open_payments() override;
+  std::optional<Payment> newest_payment(core::ChannelId withdrawal) override;
+  std::map<core::AssetId, core::ChainAmount> paid_since(std::int64_t since_us) override;
+  void add_payment(const Payment& payment) override;
+  void save_payment(const Payment& payment) override;
+  void publish_terms(const std::vector<PublishedTerms>& terms) override;
   Controls controls() override { return tables_.controls; }
   void save_stopped() override;
 

@@ -72,7 +72,42 @@ constexpr Statement write_deposit{
     "ON CONFLICT (transaction_id, log) DO UPDATE SET state = excluded.state, sequence = excluded.sequence, "
     "envelope = excluded.envelope, epoch = excluded.epoch"};
 
-#define WINDLASS_CONTROL_COLUMNS "anchors_paused, deposits_paused, stop_when_idle, fee_ceiling_sun"
+#define WINDLASS_PAYMENT_COLUMNS                                                                \
+  "withdrawal, attempt, state, asset, amount::text, destination, transaction, transaction_id, " \
+  "expiration_ms, reference_block, block, fee_sun, settlement, settled, signed_us"
+constexpr Statement open_payments_sql{"open_payments",
+                                      "SELECT " WINDLASS_PAYMENT_COLUMNS
+                                      " FROM payments WHERE NOT settled ORDER BY withdrawal, attempt"};
+constexpr Statement newest_payment_sql{"newest_payment", "SELECT " WINDLASS_PAYMENT_COLUMNS
+                                                         " FROM payments WHERE withdrawal = $1::bigint "
+                                                         "ORDER BY attempt DESC LIMIT 1"};
+constexpr Statement paid_since_sql{
+    "paid_since",
+    "SELECT asset, sum(amount)::text FROM payments WHERE signed_us >= $1::bigint AND "
+    "state NOT IN ('failed', 'expired') GROUP BY asset"};
+// The one before it can never land: nothing more is to be done about that one.
+constexpr Statement add_payment_sql{
+    "add_payment",
+    "WITH before AS (UPDATE payments SET settled = true, epoch = $12::bigint "
+    "                WHERE withdrawal = $1::bigint AND attempt = $2::integer - 1 AND state = 'expired') "
+    "INSERT INTO payments (withdrawal, attempt, state, asset, amount, destination, transaction, "
+    "transaction_id, "
+    "expiration_ms, reference_block, signed_us, epoch) VALUES ($1::bigint, $2::integer, $3::text, "
+    "$4::integer, "
+    "$5::text::numeric, $6::bytea, $7::bytea, $8::bytea, $9::bigint, $10::bigint, $11::bigint, $12::bigint)"};
+constexpr Statement save_payment_sql{
+    "save_payment",
+    "UPDATE payments SET state = $3::text, block = $4::bigint, fee_sun = $5::bigint, settlement = $6::bytea, "
+    "settled = $7::boolean, epoch = $8::bigint WHERE withdrawal = $1::bigint AND attempt = $2::integer"};
+constexpr Statement publish_terms_sql{
+    "publish_terms",
+    "INSERT INTO gateway_terms (asset, refuses, minimum, fee, payable, beyond, updated_us, epoch) VALUES "
+    "($1::integer, $2::text, $3::bigint, $4::bigint, $5::bigint, $6::text, $7::bigint, $8::bigint) "
+    "ON CONFLICT (asset) DO UPDATE SET refuses = excluded.refuses, minimum = excluded.minimum, "
+    "fee = excluded.fee, payable = excluded.payable, beyond = excluded.beyond, "
+    "updated_us = excluded.updated_us, epoch = excluded.epoch"};
+#define WINDLASS_CONTROL_COLUMNS \
+  "anchors_paused, deposits_paused, withdrawals_paused, stop_when_idle, fee_ceiling_sun"
 constexpr Statement read_controls{"read_anchoring_control",
                                   "SELECT " WINDLASS_CONTROL_COLUMNS " FROM anchoring_control"};
 constexpr Statement lock_controls{"lock_anchoring_control",
@@ -80,9 +115,11 @@ constexpr Statement lock_controls{"lock_anchoring_control",
 constexpr Statement write_controls{
     "write_anchoring_control",
     "UPDATE anchoring_control SET anchors_paused = $1::boolean, deposits_paused = $2::boolean, "
-    "stop_when_idle = $3::boolean, fee_ceiling_sun = $4::bigint, changed = now()"};
+    "withdrawals_paused = $3::boolean, stop_when_idle = $4::boolean, fee_ceiling_sun = $5::bigint, "
+    "changed = now()"};
 constexpr Statement write_stopped{"write_anchoring_stopped",
-                                  "UPDATE anchoring_control SET stop_when_idle = false, changed = now()"};
+                                  "UPDATE anchoring_control SET deposits_paused = true, "
+                                  "stop_when_idle = false, changed = now()"};
 
 // --- rows
 
@@ -148,8 +185,9 @@ Parameters anchor_row(const Anchor& anchor, std::int64_t epoch) {
 
 Controls read_controls_row(const Result& result) {
   core::require(result.rows() == 1);  // the migration made it, and nobody may delete it
-  Controls controls{result.boolean(0, 0), result.boolean(0, 1), result.boolean(0, 2), {}};
-  if (!result.null(0, 3)) controls.fee_ceiling_sun = result.bigint(0, 3);
+  Controls controls{
+      result.boolean(0, 0), result.boolean(0, 1), result.boolean(0, 2), result.boolean(0, 3), {}};
+  if (!result.null(0, 4)) controls.fee_ceiling_sun = result.bigint(0, 4);
   return controls;
 }
 
@@ -261,6 +299,91 @@ void PostgresStore::save_deposit(const Deposit& deposit) {
   fenced([&] { return connection_.run(write_deposit, row); });
 }
 
+namespace {
+
+Payment read_payment(const Result& result, int row) {
+  auto state = payment_state(result.bytes(row, 2));
+  core::require(state.has_value());
+  Payment payment;
+  payment.withdrawal.value = static_cast<std::uint64_t>(result.bigint(row, 0));
+  payment.attempt = result.integer(row, 1);
+  payment.state = *state;
+  payment.asset.value = static_cast<std::uint32_t>(result.integer(row, 3));
+  payment.amount = from_decimal(result.bytes(row, 4));
+  payment.destination.bytes = array_of<21>(result, 5, row);
+  payment.transaction = bytes_of(result, 6, row);
+  payment.transaction_id = array_of<32>(result, 7, row);
+  payment.expiration_ms = result.bigint(row, 8);
+  payment.reference_block = result.bigint(row, 9);
+  payment.block = bigint_or_zero(result, 10, row);
+  payment.fee_sun = bigint_or_zero(result, 11, row);
+  payment.settlement = bytes_of(result, 12, row);
+  payment.settled = result.boolean(row, 13);
+  payment.signed_us = result.bigint(row, 14);
+  return payment;
+}
+
+std::int64_t id_of(const Payment& payment) {
+  return static_cast<std::int64_t>(payment.withdrawal.value);
+}
+
+}  // namespace
+
+std::vector<Payment> PostgresStore::open_payments() {
+  auto result = connection_.run(open_payments_sql);
+  std::vector<Payment> open;
+  for (int row = 0; row < result.rows(); ++row) open.push_back(read_payment(result, row));
+  return open;
+}
+
+std::optional<Payment> PostgresStore::newest_payment(core::ChannelId withdrawal) {
+  auto result =
+      connection_.run(newest_payment_sql, Parameters().bigint(static_cast<std::int64_t>(withdrawal.value)));
+  if (result.rows() == 0) return std::nullopt;
+  return read_payment(result, 0);
+}
+
+std::map<core::AssetId, core::ChainAmount> PostgresStore::paid_since(std::int64_t since_us) {
+  auto result = connection_.run(paid_since_sql, Parameters().bigint(since_us));
+  std::map<core::AssetId, core::ChainAmount> paid;
+  for (int row = 0; row < result.rows(); ++row)
+    paid[core::AssetId{static_cast<std::uint32_t>(result.integer(row, 0))}] =
+        from_decimal(result.bytes(row, 1));
+  return paid;
+}
+
+void PostgresStore::add_payment(const Payment& payment) {
+  Parameters row;
+  row.bigint(id_of(payment)).integer(payment.attempt).text(name(payment.state));
+  row.integer(static_cast<std::int32_t>(payment.asset.value)).text(decimal(payment.amount));
+  row.bytes(view(payment.destination.bytes)).bytes(payment.transaction).bytes(view(payment.transaction_id));
+  row.bigint(payment.expiration_ms).bigint(payment.reference_block).bigint(payment.signed_us).bigint(epoch_);
+  fenced([&] { return connection_.run(add_payment_sql, row); });
+}
+
+void PostgresStore::save_payment(const Payment& payment) {
+  Parameters row;
+  row.bigint(id_of(payment)).integer(payment.attempt).text(name(payment.state));
+  bigint_unless_zero(row, payment.block);
+  bigint_unless_zero(row, payment.fee_sun);
+  payment.settlement.empty() ? row.null() : row.bytes(payment.settlement);
+  row.boolean(payment.settled).bigint(epoch_);
+  auto saved = fenced([&] { return connection_.run(save_payment_sql, row); });
+  core::require(saved.affected() == 1);
+}
+
+void PostgresStore::publish_terms(const std::vector<PublishedTerms>& all) {
+  for (const auto& [asset, terms, updated_us] : all) {
+    bool refuses = terms.refuses != core::Error::none;
+    Parameters row;
+    row.integer(static_cast<std::int32_t>(asset.value));
+    row.text(refuses ? core::info(terms.refuses).reason : std::string_view());
+    row.bigint(terms.minimum).bigint(terms.fee).bigint(terms.payable).text(core::info(terms.beyond).reason);
+    row.bigint(updated_us).bigint(epoch_);
+    fenced([&] { return connection_.run(publish_terms_sql, row); });
+  }
+}
+
 Controls PostgresStore::controls() {
   return read_controls_row(connection_.run(read_controls));
 }
@@ -274,7 +397,8 @@ Controls PostgresStore::change_controls(const std::function<void(Controls&)>& ch
   Controls controls = read_controls_row(connection_.run(lock_controls));
   change(controls);
   Parameters row;
-  row.boolean(controls.anchors_paused).boolean(controls.deposits_paused).boolean(controls.stop_when_idle);
+  row.boolean(controls.anchors_paused).boolean(controls.deposits_paused);
+  row.boolean(controls.withdrawals_paused).boolean(controls.stop_when_idle);
   controls.fee_ceiling_sun ? row.bigint(*controls.fee_ceiling_sun) : row.null();
   connection_.run(write_controls, row);
   transaction.commit();

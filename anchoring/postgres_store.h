@@ -23,6 +23,12 @@ class PostgresStore final : public Store {
   void save_cursor(const BlockPlace& cursor) override;
   std::optional<Deposit> deposit(const Hash& transaction_id) override;
   void save_deposit(const Deposit& deposit) override;
+  std::vector<Payment> open_payments() override;
+  std::optional<Payment> newest_payment(core::ChannelId withdrawal) override;
+  std::map<core::AssetId, core::ChainAmount> paid_since(std::int64_t since_us) override;
+  void add_payment(const Payment& payment) override;
+  void save_payment(const Payment& payment) override;
+  void publish_terms(const std::vector<PublishedTerms>& terms) override;
   Controls controls() override;
   void save_stopped() override;
 

@@ -1,5 +1,5 @@
-// Setting anchoring up, each once: `windlass-anchor --config FILE COMMAND`. Each says what it costs, sends one
-// transaction and waits until it is solidified.
+// Setting anchoring up, each once: `windlass-anchor --config FILE COMMAND`. Each says what it costs, sends
+// one transaction and waits until it is solidified.
 #pragma once
 
 #include <string>

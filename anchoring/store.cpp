@@ -6,6 +6,9 @@ namespace {
 constexpr std::array<std::string_view, 6> state_names = {"sealed",   "signed",     "broadcast",
                                                          "included", "solidified", "expired"};
 
+constexpr std::array<std::string_view, 6> payment_states = {"signed", "broadcast", "included",
+                                                            "landed", "failed",    "expired"};
+
 }  // namespace
 
 std::string_view name(AnchorState state) {
@@ -16,6 +19,16 @@ std::optional<AnchorState> anchor_state(std::string_view text) {
   auto found = std::find(state_names.begin(), state_names.end(), text);
   if (found == state_names.end()) return std::nullopt;
   return static_cast<AnchorState>(found - state_names.begin());
+}
+
+std::string_view name(PaymentState state) {
+  return payment_states.at(static_cast<std::size_t>(state));
+}
+
+std::optional<PaymentState> payment_state(std::string_view text) {
+  auto found = std::find(payment_states.begin(), payment_states.end(), text);
+  if (found == payment_states.end()) return std::nullopt;
+  return static_cast<PaymentState>(found - payment_states.begin());
 }
 
 std::string_view name(DepositState state) {

@@ -4,10 +4,11 @@
 // sent.
 #pragma once
 
+#include <map>
 #include <stdexcept>
 
 #include "anchoring/tron/chain.h"
-#include "ledger/core/command.h"
+#include "ledger/core/apply.h"
 
 namespace windlass::anchoring {
 
@@ -63,10 +64,49 @@ struct Deposit {
   bool operator==(const Deposit&) const = default;
 };
 
+// The states of a withdrawal's payment; gateway/payer.h shows how it passes through them.
+enum class PaymentState : std::uint8_t { signed_, broadcast, included, landed, failed, expired };
+std::string_view name(PaymentState state);
+std::optional<PaymentState> payment_state(std::string_view name);
+// The chain has decided, in a solidified block or by passing the expiration.
+inline bool is_final(PaymentState state) {
+  return state >= PaymentState::landed;
+}
+
+struct Payment {
+  core::ChannelId withdrawal;  // its id on the ledger
+  int attempt = 1;             // another one only when the one before can never land
+  PaymentState state = PaymentState::signed_;
+  core::AssetId asset;
+  core::ChainAmount amount = 0;  // in the chain's units
+  tron::Address destination;
+
+  // Never changed.
+  std::string transaction;  // serialized protocol.Transaction: these bytes are sent, however often
+  Hash transaction_id{};
+  std::int64_t expiration_ms = 0;
+  std::int64_t reference_block = 0;  // it can land only after this one
+  std::int64_t signed_us = 0;
+
+  std::int64_t block = 0;    // since it was included: where it was seen last
+  std::int64_t fee_sun = 0;  // that the chain took, since it landed or failed
+  std::string settlement;    // the signed command that settles the withdrawal, saved before it is sent
+  bool settled = false;      // or followed by another attempt: nothing more is to be done
+  bool operator==(const Payment&) const = default;
+};
+
+// What the gateway can pay out of an asset: core::WithdrawalTerms, for the server to read.
+struct PublishedTerms {
+  core::AssetId asset;
+  core::WithdrawalTerms terms;
+  std::int64_t updated_us = 0;
+};
+
 // What the operator told the process, however often it was restarted since (windlass-anchor pause, ...).
 struct Controls {
   bool anchors_paused = false;                  // nothing new is signed; what is signed is pursued to its end
   bool deposits_paused = false;                 // nothing is credited
+  bool withdrawals_paused = false;              // nothing new is signed, and no withdrawal is taken
   bool stop_when_idle = false;                  // the process ends once nothing that is signed is under way
   std::optional<std::int64_t> fee_ceiling_sun;  // of one anchor, instead of the configuration's
   bool operator==(const Controls&) const = default;
@@ -101,15 +141,28 @@ class Store {
   virtual std::optional<Deposit> deposit(const Hash& transaction_id) = 0;
   virtual void save_deposit(const Deposit& deposit) = 0;  // by its transaction id
 
+  // Those that are not settled, oldest withdrawal first.
+  virtual std::vector<Payment> open_payments() = 0;
+  virtual std::optional<Payment> newest_payment(core::ChannelId withdrawal) = 0;
+  // Of those signed since then, but for those that can never land.
+  virtual std::map<core::AssetId, core::ChainAmount> paid_since(std::int64_t since_us) = 0;
+  // Fails where a payment of the same withdrawal may still land, or has; one that never can is settled by it.
+  virtual void add_payment(const Payment& payment) = 0;
+  virtual void save_payment(const Payment& payment) = 0;  // by its withdrawal and attempt
+  virtual void publish_terms(
+      const std::vector<PublishedTerms>& terms) = 0;  // of every asset that is paid out
+
   virtual Controls controls() = 0;
-  // It has become idle and stops; the next process is not to stop as well. The pauses stay.
+  // It has become idle and stops; the next process is not to stop as well, but begins with all paused.
   virtual void save_stopped() = 0;
 };
 
 // Nothing that may still land is under way.
 inline bool is_idle(Store& store) {
   auto anchor = store.open_anchor();
-  return !anchor || anchor->state == AnchorState::sealed;
+  bool anchored = !anchor || anchor->state == AnchorState::sealed;
+  // What became of payments shows in the scan, which stands still while deposits are paused.
+  return anchored && (store.controls().deposits_paused || store.open_payments().empty());
 }
 
 }  // namespace windlass::anchoring

@@ -52,12 +52,6 @@ constexpr ops::Option options[] = {
     ops::text("genesis.custody_address", "", "TRON address that deposits go to"),
 };
 
-core::TimeUs now_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 // The assets that a ledger begins with; the operator adds others with SetAsset.
 std::vector<core::Asset> first_assets() {
   return {
@@ -263,7 +257,7 @@ int serve(const ops::Config& config) {
   sequencing.limits.max_unflushed_entries =
       static_cast<std::uint64_t>(config.integer("sequencer.max_unflushed_entries"));
   sequencing.limits.verifier_threads = static_cast<std::size_t>(config.integer("sequencer.verifier_threads"));
-  sequencing.clock = now_us;
+  sequencing.clock = api::now_us;
   sequencing.genesis = genesis(config, *signer);
   sequencing.journal_found = [&](core::Sequence end) {
     log.catch_up(end);
@@ -274,6 +268,8 @@ int serve(const ops::Config& config) {
     if (!genesis_entry) throw std::runtime_error("entry 0 is missing from the journal");
     snapshots.start(genesis_entry->leaf_hash);
   };
+  api::GatewayTerms gateway_terms(sessions);
+  sequencing.terms = [&](core::AssetId asset) { return gateway_terms.of(asset); };
   sequencing.snapshot = [&]() -> codec::SealedSnapshot {
     auto newest = snapshots.newest();
     return newest ? codec::SealedSnapshot{newest->sequence, newest->root} : codec::SealedSnapshot();
@@ -289,7 +285,7 @@ int serve(const ops::Config& config) {
   };
   sequencer::Sequencer sequencer(sessions, std::move(sequencing), reporter);
   constexpr std::size_t database_sessions = 16;  // that queries may hold
-  api::Queries queries(sequencer, log, snapshots, sessions, database_sessions);
+  api::Queries queries(sequencer, log, snapshots, gateway_terms, sessions, database_sessions);
 
   api::QueriesReader reader(queries);
   auto why_not_ready = [&]() -> std::optional<std::string> {

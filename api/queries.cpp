@@ -67,6 +67,24 @@ void show_to_party(EntryView& view, const codec::Entry& entry,
   view.envelope_salt = codec::salt(entry.secret, 0);
 }
 
+WithdrawalState state_of(const core::Channel& withdrawal, const std::string& payment) {
+  if (!withdrawal.open) return withdrawal.claimed > 0 ? WithdrawalState::paid : WithdrawalState::refunded;
+  if (payment == "signed" || payment == "broadcast") return WithdrawalState::sent;
+  if (payment == "included" || payment == "landed") return WithdrawalState::included;
+  return WithdrawalState::held;  // also when a payment failed or expired: it is given back or paid anew
+}
+
+WithdrawalView view_of(const core::Channel& withdrawal, const journal::PaymentRow& payment) {
+  WithdrawalView view{.channel = withdrawal, .state = state_of(withdrawal, payment.state)};
+  if (view.state == WithdrawalState::held) {
+    view.queued_before = payment.queued_before;
+  } else {
+    view.transaction_id = payment.transaction_id;
+    view.block = payment.block;
+  }
+  return view;
+}
+
 std::optional<codec::SealedSnapshot> snapshot_of(const codec::Entry& seal) {
   auto decoded = codec::decode_stored(seal.envelope);
   if (!decoded || decoded->snapshot == codec::SealedSnapshot{}) return std::nullopt;
@@ -74,6 +92,11 @@ std::optional<codec::SealedSnapshot> snapshot_of(const codec::Entry& seal) {
 }
 
 }  // namespace
+
+std::string_view name(WithdrawalState state) {
+  constexpr std::string_view names[] = {"held", "sent", "included", "paid", "refunded"};
+  return names[static_cast<std::size_t>(state) - 1];
+}
 
 ProvenPosting prove_posting(const codec::Entry& entry, std::size_t index) {
   auto place = static_cast<std::uint32_t>(index);
@@ -88,10 +111,11 @@ bool is_public(core::Kind kind) {
 }
 
 Queries::Queries(sequencer::Sequencer& sequencer, sequencer::LogKeeper& log, snapshot::Snapshots& snapshots,
-                 journal::Sessions& sessions, std::size_t max_sessions)
+                 const GatewayTerms& terms, journal::Sessions& sessions, std::size_t max_sessions)
     : sequencer_(sequencer),
       log_(log),
       snapshots_(snapshots),
+      terms_(terms),
       sessions_(sessions),
       sessions_left_(max_sessions) {}
 
@@ -207,7 +231,7 @@ Answered<core::Key> Queries::key_of_address(ByteView address) {
 Answered<ChannelView> Queries::channel(core::ChannelId id) {
   std::optional<ChannelView> found;
   auto error = look({{}, {id}}, {}, [&](const core::State& state) {
-    if (const auto* channel = state.channels.find(id))
+    if (const auto* channel = state.find(id, core::Purpose::channel))
       found = ChannelView{*channel, state.account(channel->payer).key, state.account(channel->recipient).key};
   });
   if (error != Error::none) return failure(error);
@@ -244,6 +268,66 @@ Answered<ChannelsView> Queries::channels(const core::Key& key, bool closed_too, 
   return page;
 }
 
+Answered<WithdrawalsView> Queries::withdrawals(const core::Key& key, std::size_t asked,
+                                               const std::string& page_token) {
+  auto page_size = checked_page_size(asked);
+  if (!page_size) return failure(page_size.error());
+  auto below = std::numeric_limits<std::int64_t>::max();
+  if (!page_token.empty()) {
+    auto token = parse_token(page_token);
+    if (!token) return failure(Error::bad_page_token);
+    below = static_cast<std::int64_t>(*token);
+  }
+  auto owner = account(key);
+  if (!owner) return failure(owner.error());
+  std::vector<journal::PaymentRow> payments;
+  auto ids = with_session([&](auto& session) {
+    auto found = session.withdrawals(owner->account.number, below, *page_size);
+    payments = session.payments(found);
+    return found;
+  });
+  if (!ids) return failure(ids.error());
+  WithdrawalsView page;
+  auto error = look({{}, *ids}, {}, [&](const core::State& state) {
+    for (auto id : *ids) {
+      auto payment = std::find_if(payments.begin(), payments.end(),
+                                  [&](const auto& row) { return row.withdrawal == id; });
+      const auto* channel = state.find(id, core::Purpose::withdrawal);
+      if (channel && payment != payments.end()) page.withdrawals.push_back(view_of(*channel, *payment));
+    }
+  });
+  if (error != Error::none) return failure(error);
+  if (ids->size() == *page_size) page.next_page_token = std::to_string(ids->back().value);
+  return page;
+}
+
+Answered<std::vector<TermsView>> Queries::withdrawal_terms() {
+  auto now = totals();
+  if (!now) return failure(now.error());
+  std::vector<TermsView> all;
+  for (const auto& [asset, terms] : terms_.all()) {
+    if (asset.value == 0 || asset.value > now->globals.totals.size()) continue;
+    core::Amount held = now->globals.totals[asset.value - 1].held;
+    bool takes = terms.refuses == Error::none && terms.payable > held;
+    all.push_back({asset, terms, takes ? terms.payable - held : 0});
+  }
+  return all;
+}
+
+Answered<std::vector<journal::OpenWithdrawalRow>> Queries::open_withdrawals(core::Sequence after,
+                                                                            std::size_t asked) {
+  auto page_size = checked_page_size(asked);
+  if (!page_size) return failure(page_size.error());
+  return with_session([&](auto& session) { return session.open_withdrawals(after, *page_size); });
+}
+
+Answered<std::vector<journal::UnassignedRow>> Queries::unassigned_deposits(core::Sequence after,
+                                                                           std::size_t asked) {
+  auto page_size = checked_page_size(asked);
+  if (!page_size) return failure(page_size.error());
+  return with_session([&](auto& session) { return session.unassigned_deposits(after, *page_size); });
+}
+
 Answered<HistoryView> Queries::history(const core::Key& key, std::size_t page_size,
                                        const std::string& page_token) {
   auto owner = account(key);
@@ -255,9 +339,13 @@ Answered<HistoryView> Queries::history(const core::Key& key, std::size_t page_si
 
 Answered<HistoryView> Queries::history(core::ChannelId id, std::size_t page_size,
                                        const std::string& page_token) {
-  auto found = channel(id);
-  if (!found) return failure(found.error());
-  return page_of(journal::link_of(id), found->channel.last, page_size, page_token, std::nullopt);
+  std::optional<core::Sequence> last;  // of whatever it is that was set aside
+  auto error = look({{}, {id}}, {}, [&](const core::State& state) {
+    if (const auto* channel = state.channels.find(id)) last = channel->last;
+  });
+  if (error != Error::none) return failure(error);
+  if (!last) return failure(Error::unknown_channel);
+  return page_of(journal::link_of(id), *last, page_size, page_token, std::nullopt);
 }
 
 Answered<HistoryView> Queries::page_of(std::int64_t link, core::Sequence head, std::size_t asked,

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "api/gateway_terms.h"
 #include "ledger/sequencer/log_keeper.h"
 #include "ledger/sequencer/sequencer.h"
 #include "ledger/snapshot/snapshots.h"
@@ -66,6 +67,26 @@ struct ChannelsView {
   std::vector<ChannelView> channels;
   std::string next_page_token;
 };
+// Withdrawals as their owner sees them; newest first.
+enum class WithdrawalState : std::uint8_t { held = 1, sent, included, paid, refunded };
+std::string_view name(WithdrawalState state);
+struct WithdrawalView {
+  core::Channel channel;
+  WithdrawalState state = WithdrawalState::held;
+  std::string transaction_id;       // of the payment, since it is sent
+  std::int64_t block = 0;           // since it is in one
+  std::uint64_t queued_before = 0;  // while held
+};
+struct WithdrawalsView {
+  std::vector<WithdrawalView> withdrawals;
+  std::string next_page_token;
+};
+// What one more withdrawal of an asset may take now, and on what terms.
+struct TermsView {
+  core::AssetId asset;
+  core::WithdrawalTerms terms;
+  core::Amount payable_now = 0;
+};
 struct AnchorsView {
   std::vector<journal::AnchorRow> anchors;
   std::string next_page_token;
@@ -96,7 +117,7 @@ bool is_public(core::Kind kind);
 class Queries {
  public:
   Queries(sequencer::Sequencer& sequencer, sequencer::LogKeeper& log, snapshot::Snapshots& snapshots,
-          journal::Sessions& sessions, std::size_t max_sessions);
+          const GatewayTerms& terms, journal::Sessions& sessions, std::size_t max_sessions);
 
   Answered<LedgerView> ledger();
   Answered<AccountView> account(const core::Key& key);
@@ -104,6 +125,13 @@ class Queries {
   Answered<ChannelView> channel(core::ChannelId id);
   Answered<ChannelsView> channels(const core::Key& key, bool closed_too, std::size_t page_size,
                                   const std::string& page_token);
+  Answered<WithdrawalsView> withdrawals(const core::Key& key, std::size_t page_size,
+                                        const std::string& page_token);
+  Answered<std::vector<TermsView>> withdrawal_terms();
+  Answered<std::vector<journal::OpenWithdrawalRow>> open_withdrawals(core::Sequence after,
+                                                                     std::size_t page_size);
+  Answered<std::vector<journal::UnassignedRow>> unassigned_deposits(core::Sequence after,
+                                                                    std::size_t page_size);
   Answered<HistoryView> history(const core::Key& key, std::size_t page_size, const std::string& page_token);
   Answered<HistoryView> history(core::ChannelId channel, std::size_t page_size,
                                 const std::string& page_token);
@@ -154,6 +182,7 @@ class Queries {
   sequencer::Sequencer& sequencer_;
   sequencer::LogKeeper& log_;
   snapshot::Snapshots& snapshots_;
+  const GatewayTerms& terms_;
   journal::Sessions& sessions_;
 
   std::mutex mutex_;

@@ -30,11 +30,14 @@ Result<std::vector<pb::Entry>> read_chain(Connection& connection, pb::GetHistory
   return entries;
 }
 
-// Opening a channel touches the account, so its own chain names all of its channels.
+// Opening a channel and asking for a withdrawal touch the account, so its own chain names all of its
+// channels.
 std::vector<std::uint64_t> channels_opened(const std::vector<pb::Entry>& own) {
   std::vector<std::uint64_t> ids;
-  for (const auto& entry : own)
-    if (entry.kind() == static_cast<std::uint32_t>(core::Kind::open_channel)) ids.push_back(entry.sequence());
+  for (const auto& entry : own) {
+    auto kind = static_cast<core::Kind>(entry.kind());
+    if (kind == core::Kind::open_channel || kind == core::Kind::withdraw) ids.push_back(entry.sequence());
+  }
   return ids;
 }
 
@@ -135,8 +138,12 @@ core::Account account_at(const ProvenChain& own, core::Sequence through) {
   return account;
 }
 
-// The channels that it paid for and that were open then. An opening locks money of the payer, and none of the
-// recipient; the payer's closing posting ends it.
+core::Int128 set_aside(const core::Balance& balance) {
+  return core::Int128{balance.locked} + balance.held;
+}
+
+// The channels that it paid for and that were open then, and its withdrawals under way. Either sets aside
+// money of the payer, and none of the recipient; the payer's closing posting ends it.
 std::set<std::uint64_t> open_channels_at(const Chains& chains, core::Sequence snapshot) {
   std::set<std::uint64_t> open;
   core::Account account;
@@ -147,7 +154,8 @@ std::set<std::uint64_t> open_channels_at(const Chains& chains, core::Sequence sn
       const auto& after = (closing ? closing->payer : std::get<core::AccountPosting>(posting)).after;
       if (closing)
         open.erase(closing->channel.value);
-      else if (chains.channels.contains(sequence) && after.locked > account.balance(after.asset).locked)
+      else if (chains.channels.contains(sequence) &&
+               set_aside(after) > set_aside(account.balance(after.asset)))
         open.insert(sequence);
       if (after.asset != core::no_asset) account.change_balance(after.asset) = after;
     }

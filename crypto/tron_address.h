@@ -6,6 +6,7 @@
 namespace windlass {
 
 using TronAddress = ByteArray<21>;
+constexpr std::uint8_t tron_address_prefix = 0x41;
 
 TronAddress tron_address(const PublicKey& key);  // `key` must be valid
 

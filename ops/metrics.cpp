@@ -143,6 +143,8 @@ AnchorMetrics::AnchorMetrics()
                            "1 when nothing is anchored: too dear, refused by the contract, or failing.")),
       anchor_transactions_(
           counters(registry_, "anchor_transactions_total", "Anchor transactions, by what became of them.")),
+      payment_transactions_(counters(registry_, "payment_transactions_total",
+                                     "Transactions that pay withdrawals, by what became of them.")),
       chain_requests_(counters(registry_, "chain_requests_total", "Requests to TRON nodes.")),
       deposits_(
           counters(registry_, "deposits_total", "Deposits found on the chain, by what became of them.")),
@@ -155,6 +157,9 @@ AnchorMetrics::AnchorMetrics()
 
 Counter& AnchorMetrics::anchor_transactions(std::string_view outcome) {
   return anchor_transactions_.Add({{"outcome", std::string(outcome)}});
+}
+Counter& AnchorMetrics::payment_transactions(std::string_view outcome) {
+  return payment_transactions_.Add({{"outcome", std::string(outcome)}});
 }
 Counter& AnchorMetrics::chain_requests(std::string_view endpoint, std::string_view method,
                                        std::string_view outcome) {

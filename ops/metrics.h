@@ -109,7 +109,10 @@ class AnchorMetrics : public Metrics {
   Counter& chain_requests(std::string_view endpoint, std::string_view method, std::string_view outcome);
   // deposits_total{asset,outcome}: credited, unassigned, ignored
   Counter& deposits(std::string_view asset, std::string_view outcome);
-  // withdrawals{state}: how many are in it
+  // payment_transactions_total{outcome}: of withdrawals: signed, broadcast, included, landed, failed,
+  // expired, refused (by a node), then paid or refunded on the ledger
+  Counter& payment_transactions(std::string_view outcome);
+  // withdrawals{state}: of those under way, how many are in it: sent, included
   Gauge& withdrawals(std::string_view state);
   // custody_difference{asset}: held on chain less owed by the ledger, in the ledger unit; 0 is right
   Gauge& custody_difference(std::string_view asset);
@@ -117,7 +120,7 @@ class AnchorMetrics : public Metrics {
   // chain_endpoint{endpoint,condition}: 1 of the condition that the TRON node is in: good, lagging, failing,
   // set_aside; of several nodes
   Gauge& chain_endpoint(std::string_view endpoint, std::string_view condition);
-  // paused{part}: 1 while the operator has it paused: anchors, deposits
+  // paused{part}: 1 while the operator has it paused: anchors, deposits, withdrawals
   Gauge& paused(std::string_view part);
 
   Gauge& anchor_balance_sun;
@@ -126,7 +129,7 @@ class AnchorMetrics : public Metrics {
   Gauge& anchor_stopped;         // 1: too dear, refused by the contract, or failing; the log says which
 
  private:
-  prometheus::Family<Counter>&anchor_transactions_, &chain_requests_, &deposits_;
+  prometheus::Family<Counter>&anchor_transactions_, &payment_transactions_, &chain_requests_, &deposits_;
   prometheus::Family<Gauge>&withdrawals_, &custody_difference_, &chain_endpoint_, &paused_;
 };
 

@@ -55,6 +55,8 @@ tl::expected<Scanner::Step, std::string> Scanner::step() {
 }
 
 tl::expected<void, std::string> Scanner::scan(const tron::Block& block, Step& step) {
+  if (meet_)
+    if (auto met = meet_(block); !met) return met;
   auto found = arrivals(block, options_.parties);
   if (found.empty()) return {};
   auto assets = ledger_.assets();

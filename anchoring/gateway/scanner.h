@@ -12,6 +12,8 @@
 // nothing is credited.
 #pragma once
 
+#include <functional>
+
 #include "anchoring/gateway/deposit.h"
 #include "anchoring/ledger_client.h"
 #include "anchoring/store.h"
@@ -45,6 +47,10 @@ class Scanner {
   Scanner(ScannerOptions options, SecretKey key, const Clock& clock, tron::Chain& chain, LedgerClient& ledger,
           Store& store);
 
+  // Who else is to see every solidified block, before the cursor moves behind it: an error stops the scan.
+  using Meet = std::function<tl::expected<void, std::string>(const tron::Block& block)>;
+  void also(Meet meet) { meet_ = std::move(meet); }
+
   // A text says what stopped it. Exceptions are the store's.
   tl::expected<Step, std::string> step();
 
@@ -68,6 +74,7 @@ class Scanner {
   LedgerClient& ledger_;
   Store& store_;
   Nonces nonces_;
+  Meet meet_;
 };
 
 }  // namespace windlass::anchoring

@@ -64,6 +64,9 @@ struct BroadcastAnswer {
   std::string message;
 };
 
+// A node's pool drops transactions after 60 s: what is in no block is sent again this often.
+constexpr std::int64_t resend_interval_ms = 15'000;
+
 // What an answer tells of the node's pool of waiting transactions. `known`: it was there already, or is in a block.
 enum class Pool { without, known, unsent, holding };
 Pool pool_after(const BroadcastAnswer& answer);

@@ -334,7 +334,7 @@ Worker::StepResult Worker::pursue(Anchor anchor) {
   if (!solid) return unexpected(solid.error().message);
   if (solid->timestamp_ms >= anchor.expiration_ms) return prove_absent(std::move(anchor));
   bool sent_lately =
-      last_sent_ == anchor.transaction_id && clock_.now_ms() - last_sent_ms_ < resend_interval_ms;
+      last_sent_ == anchor.transaction_id && clock_.now_ms() - last_sent_ms_ < tron::resend_interval_ms;
   if (sent_lately) return Step{};
   return send(std::move(anchor));
 }

@@ -39,8 +39,6 @@ constexpr std::int64_t heartbeat_ms = 24 * 60 * 60 * 1000;
 // From the chain's head: long enough for several rebroadcasts and a fork, short enough not to wait long for a
 // lost one.
 constexpr std::int64_t expiration_ahead_ms = 8 * 60 * 1000;
-// A node's pool drops transactions after 60 s.
-constexpr std::int64_t resend_interval_ms = 15'000;
 // A checkpoint that could not be signed for so long (no node, no lease) is taken anew, so that one anchor
 // catches up.
 constexpr std::int64_t unsigned_checkpoint_life_ms = 5 * 60 * 1000;

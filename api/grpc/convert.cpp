@@ -88,6 +88,7 @@ void fill(v1::Asset& out, const core::Asset& asset) {
   out.set_chain_units(asset.chain_units);
   out.set_minimum_first_credit(asset.minimum_first_credit);
   out.set_minimum_channel(asset.minimum_channel);
+  out.set_maximum_daily_credit(asset.maximum_daily_credit);
 }
 
 void fill(v1::AssetTotals& out, const core::AssetTotals& totals) {
@@ -99,6 +100,30 @@ void fill(v1::AssetTotals& out, const core::AssetTotals& totals) {
   out.set_dust(wide(totals.dust));
   out.set_credited(wide(totals.credited));
   out.set_paid(wide(totals.paid));
+}
+
+void fill(v1::Withdrawal& out, const WithdrawalView& view) {
+  const auto& channel = view.channel;
+  out.set_id(channel.id.value);
+  out.set_asset(channel.asset.value);
+  out.set_amount(channel.deposit - channel.fee);
+  out.set_fee(channel.fee);
+  out.set_destination(channel.content);
+  out.set_state(static_cast<v1::Withdrawal::State>(view.state));
+  out.set_transaction_id(view.transaction_id);
+  out.set_block(static_cast<std::uint64_t>(view.block));
+  out.set_queue_place(view.queued_before);
+  out.set_last_sequence(channel.last.value);
+  out.set_approved(channel.claim != core::no_sequence);
+}
+
+void fill(v1::WithdrawalTerms& out, const TermsView& view) {
+  out.set_asset(view.asset.value);
+  out.set_minimum(view.terms.minimum);
+  out.set_fee(view.terms.fee);
+  out.set_payable_now(view.payable_now);
+  if (view.terms.refuses != core::Error::none)
+    out.set_refuses(std::string(core::info(view.terms.refuses).reason));
 }
 
 void fill(v1::Anchor& out, const journal::AnchorRow& anchor) {

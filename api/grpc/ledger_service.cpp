@@ -15,27 +15,6 @@ sequencer::Item decode(v1::SignedCommand& signed_command) {
   return codec::decode_submitted(std::move(envelope));
 }
 
-// Both Submit and Execute: one command, a status where it is refused.
-grpc::ServerUnaryReactor* submit_one(Submitter& submitter, grpc::CallbackServerContext* context,
-                                     const v1::SubmitRequest* request, v1::SubmitResponse* response) {
-  auto* reactor = context->DefaultReactor();
-  google::protobuf::RepeatedPtrField<v1::SignedCommand> commands;
-  *commands.Add() = request->command();
-  submitter.submit(context->peer(), commands, request->want_promise(), [=](Submitter::Results results) {
-    auto& message = results.messages[0];
-    if (message.has_rejected()) {
-      reactor->Finish(to_status(results.answers[0]));
-      return;
-    }
-    if (message.has_accepted())
-      *response->mutable_accepted() = std::move(*message.mutable_accepted());
-    else
-      *response->mutable_covered() = std::move(*message.mutable_covered());
-    reactor->Finish(grpc::Status::OK);
-  });
-  return reactor;
-}
-
 // One stream: reads ahead up to its bounds, answers in order, and stops reading while the client does not.
 class SubmitStreamReactor final
     : public grpc::ServerBidiReactor<v1::SubmitStreamRequest, v1::SubmitStreamResponse> {
@@ -321,6 +300,26 @@ void Submitter::answer_repeated(Results& results, const std::vector<std::string>
   }
 }
 
+grpc::ServerUnaryReactor* submit_one(Submitter& submitter, grpc::CallbackServerContext* context,
+                                     const v1::SubmitRequest* request, v1::SubmitResponse* response) {
+  auto* reactor = context->DefaultReactor();
+  google::protobuf::RepeatedPtrField<v1::SignedCommand> commands;
+  *commands.Add() = request->command();
+  submitter.submit(context->peer(), commands, request->want_promise(), [=](Submitter::Results results) {
+    auto& message = results.messages[0];
+    if (message.has_rejected()) {
+      reactor->Finish(to_status(results.answers[0]));
+      return;
+    }
+    if (message.has_accepted())
+      *response->mutable_accepted() = std::move(*message.mutable_accepted());
+    else
+      *response->mutable_covered() = std::move(*message.mutable_covered());
+    reactor->Finish(grpc::Status::OK);
+  });
+  return reactor;
+}
+
 grpc::ServerUnaryReactor* LedgerService::Submit(grpc::CallbackServerContext* context,
                                                 const v1::SubmitRequest* request,
                                                 v1::SubmitResponse* response) {
@@ -330,12 +329,6 @@ grpc::ServerUnaryReactor* LedgerService::Submit(grpc::CallbackServerContext* con
 grpc::ServerBidiReactor<v1::SubmitStreamRequest, v1::SubmitStreamResponse>* LedgerService::SubmitStream(
     grpc::CallbackServerContext* context) {
   return new SubmitStreamReactor(submitter_, context->peer());
-}
-
-grpc::ServerUnaryReactor* AdminService::Execute(grpc::CallbackServerContext* context,
-                                                const v1::SubmitRequest* request,
-                                                v1::SubmitResponse* response) {
-  return submit_one(submitter_, context, request, response);
 }
 
 }  // namespace windlass::api

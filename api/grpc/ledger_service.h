@@ -1,7 +1,6 @@
-// windlass.v1.Ledger and Admin: signed commands into the sequencer, acknowledgements back.
+// windlass.v1.Ledger: signed commands into the sequencer, acknowledgements back.
 #pragma once
 
-#include <windlass/v1/admin.grpc.pb.h>
 #include <windlass/v1/ledger.grpc.pb.h>
 
 #include "api/grpc/clients.h"
@@ -60,6 +59,10 @@ class Submitter {
   std::unique_ptr<BatchPromise> promise_;
 };
 
+// One command: a status where it is refused.
+grpc::ServerUnaryReactor* submit_one(Submitter& submitter, grpc::CallbackServerContext* context,
+                                     const v1::SubmitRequest* request, v1::SubmitResponse* response);
+
 class LedgerService final : public v1::Ledger::CallbackService {
  public:
   explicit LedgerService(Submitter& submitter) : submitter_(submitter) {}
@@ -67,16 +70,6 @@ class LedgerService final : public v1::Ledger::CallbackService {
                                    v1::SubmitResponse* response) override;
   grpc::ServerBidiReactor<v1::SubmitStreamRequest, v1::SubmitStreamResponse>* SubmitStream(
       grpc::CallbackServerContext* context) override;
-
- private:
-  Submitter& submitter_;
-};
-
-class AdminService final : public v1::Admin::CallbackService {
- public:
-  explicit AdminService(Submitter& submitter) : submitter_(submitter) {}
-  grpc::ServerUnaryReactor* Execute(grpc::CallbackServerContext* context, const v1::SubmitRequest* request,
-                                    v1::SubmitResponse* response) override;
 
  private:
   Submitter& submitter_;

@@ -1,8 +1,8 @@
 #include "api/grpc/query_service.h"
 
+#include "api/grpc/asking.h"
 #include "api/grpc/status.h"
 #include "ops/config.h"
-#include "ops/log.h"
 
 namespace windlass::api {
 namespace {
@@ -12,52 +12,14 @@ std::string str(const ByteArray<N>& bytes) {
   return std::string(windlass::view(bytes));
 }
 
-// Runs `answer` (which fills the response and says how that went) on the pool; without one right here.
-grpc::ServerUnaryReactor* on_pool(Pool* pool, grpc::CallbackServerContext* context,
-                                  std::function<core::Error()> answer) {
-  auto* reactor = context->DefaultReactor();
-  auto job = [=, answer = std::move(answer)] {
-    if (context->IsCancelled()) {
-      reactor->Finish(grpc::Status::CANCELLED);
-      return;
-    }
-    try {
-      auto error = answer();
-      reactor->Finish(error == core::Error::none ? grpc::Status::OK : to_status(error));
-    } catch (const std::exception& error) {  // damaged tiles: a query must not end the ledger
-      ops::log_error("a query failed", {{"error", error.what()}});
-      reactor->Finish({grpc::StatusCode::INTERNAL, error.what()});
-    }
-  };
-  if (!pool)
-    job();
-  else if (!pool->run(job))
-    reactor->Finish(to_status(core::Error::queue_full));
-  return reactor;
-}
-grpc::ServerUnaryReactor* on_pool(Pool& pool, grpc::CallbackServerContext* context,
-                                  std::function<core::Error()> answer) {
-  return on_pool(&pool, context, std::move(answer));
-}
-
 std::chrono::steady_clock::time_point checkpoint_deadline(grpc::CallbackServerContext* context) {
   auto left = context->deadline() - std::chrono::system_clock::now();
   auto bounded = std::min<std::chrono::nanoseconds>(left, max_checkpoint_wait);
   return std::chrono::steady_clock::now() + bounded;
 }
 
-// `bytes` are signed, like a command, by an account that holds the auditor's role now.
 core::Error check_auditor(Queries& queries, ByteView bytes, const v1::Signature& signature) {
-  auto ledger = queries.ledger();
-  if (!ledger) return ledger.error();
-  auto key = to_array<33>(signature.key());
-  if (!key) return core::Error::contents_not_public;
-  auto digest = codec::SigningTag(ledger->signing_tag).digest(bytes);
-  if (verify_signature(signature.key(), signature.signature(), digest) != SignatureCheck::valid)
-    return core::Error::bad_signature;
-  auto auditor = queries.has_role(*key, core::role_auditor);
-  if (!auditor) return auditor.error();
-  return *auditor ? core::Error::none : core::Error::contents_not_public;
+  return check_role(queries, bytes, signature, core::role_auditor, core::Error::contents_not_public);
 }
 
 // One entry after the other, a page from the database at a time, as fast as the client reads.
@@ -252,7 +214,7 @@ Answered<core::Key> QueryService::key_of(ByteView key, ByteView address) {
 
 grpc::ServerUnaryReactor* QueryService::GetLedger(grpc::CallbackServerContext* context,
                                                   const v1::GetLedgerRequest*, v1::LedgerInfo* response) {
-  return on_pool(pool_, context, [=, this] {
+  return on_pool(&pool_, context, [=, this] {
     auto view = queries_.ledger();
     if (!view) return view.error();
     const auto& genesis = view->genesis;
@@ -274,7 +236,7 @@ grpc::ServerUnaryReactor* QueryService::GetLedger(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* QueryService::GetAccount(grpc::CallbackServerContext* context,
                                                    const v1::GetAccountRequest* request,
                                                    v1::Account* response) {
-  return on_pool(pool_, context, [=, this] {
+  return on_pool(&pool_, context, [=, this] {
     auto key = key_of(request->key(), request->address());
     if (!key) return key.error();
     auto view = queries_.account(*key);
@@ -287,7 +249,7 @@ grpc::ServerUnaryReactor* QueryService::GetAccount(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* QueryService::GetChannel(grpc::CallbackServerContext* context,
                                                    const v1::GetChannelRequest* request,
                                                    v1::Channel* response) {
-  return on_pool(pool_, context, [=, this] {
+  return on_pool(&pool_, context, [=, this] {
     auto view = queries_.channel({request->channel()});
     if (!view) return view.error();
     fill(*response, *view);
@@ -298,7 +260,7 @@ grpc::ServerUnaryReactor* QueryService::GetChannel(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* QueryService::ListChannels(grpc::CallbackServerContext* context,
                                                      const v1::ListChannelsRequest* request,
                                                      v1::ListChannelsResponse* response) {
-  return on_pool(pool_, context, [=, this] {
+  return on_pool(&pool_, context, [=, this] {
     auto key = key_of(request->key(), {});
     if (!key) return key.error();
     auto page =
@@ -313,7 +275,7 @@ grpc::ServerUnaryReactor* QueryService::ListChannels(grpc::CallbackServerContext
 grpc::ServerUnaryReactor* QueryService::GetHistory(grpc::CallbackServerContext* context,
                                                    const v1::GetHistoryRequest* request,
                                                    v1::GetHistoryResponse* response) {
-  return on_pool(pool_, context, [=, this] {
+  return on_pool(&pool_, context, [=, this] {
     Answered<HistoryView> page;
     if (request->of_case() == v1::GetHistoryRequest::kChannel) {
       page =
@@ -333,7 +295,7 @@ grpc::ServerUnaryReactor* QueryService::GetHistory(grpc::CallbackServerContext* 
 
 grpc::ServerUnaryReactor* QueryService::GetEntry(grpc::CallbackServerContext* context,
                                                  const v1::GetEntryRequest* request, v1::Entry* response) {
-  return on_pool(pool_, context, [=, this] {
+  return on_pool(&pool_, context, [=, this] {
     std::optional<core::Key> key;
     if (!request->key().empty()) {
       auto given = key_of(request->key(), {});
@@ -376,7 +338,7 @@ grpc::ServerWriteReactor<v1::Account>* QueryService::WatchAccount(grpc::Callback
 grpc::ServerUnaryReactor* QueryService::ListAssets(grpc::CallbackServerContext* context,
                                                    const v1::ListAssetsRequest*,
                                                    v1::ListAssetsResponse* response) {
-  return on_pool(pool_, context, [=, this] {
+  return on_pool(&pool_, context, [=, this] {
     auto view = queries_.totals();
     if (!view) return view.error();
     for (const auto& asset : view->globals.assets) fill(*response->add_assets(), asset);
@@ -387,7 +349,7 @@ grpc::ServerUnaryReactor* QueryService::ListAssets(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* QueryService::GetTotals(grpc::CallbackServerContext* context,
                                                   const v1::GetTotalsRequest*,
                                                   v1::GetTotalsResponse* response) {
-  return on_pool(pool_, context, [=, this] {
+  return on_pool(&pool_, context, [=, this] {
     auto view = queries_.totals();
     if (!view) return view.error();
     for (const auto& totals : view->globals.totals) fill(*response->add_totals(), totals);
@@ -398,12 +360,37 @@ grpc::ServerUnaryReactor* QueryService::GetTotals(grpc::CallbackServerContext* c
   });
 }
 
+grpc::ServerUnaryReactor* QueryService::GetWithdrawalTerms(grpc::CallbackServerContext* context,
+                                                           const v1::GetWithdrawalTermsRequest*,
+                                                           v1::GetWithdrawalTermsResponse* response) {
+  return on_pool(&pool_, context, [=, this] {
+    auto all = queries_.withdrawal_terms();
+    if (!all) return all.error();
+    for (const auto& terms : *all) fill(*response->add_terms(), terms);
+    return core::Error::none;
+  });
+}
+
+grpc::ServerUnaryReactor* QueryService::ListWithdrawals(grpc::CallbackServerContext* context,
+                                                        const v1::ListWithdrawalsRequest* request,
+                                                        v1::ListWithdrawalsResponse* response) {
+  return on_pool(&pool_, context, [=, this] {
+    auto key = key_of(request->key(), {});
+    if (!key) return key.error();
+    auto page = queries_.withdrawals(*key, request->page_size(), request->page_token());
+    if (!page) return page.error();
+    for (const auto& withdrawal : page->withdrawals) fill(*response->add_withdrawals(), withdrawal);
+    response->set_next_page_token(page->next_page_token);
+    return core::Error::none;
+  });
+}
+
 // --- Log
 
 grpc::ServerUnaryReactor* LogService::GetCheckpoint(grpc::CallbackServerContext* context,
                                                     const v1::GetCheckpointRequest* request,
                                                     v1::Checkpoint* response) {
-  return on_pool(waiting_, context, [=, this] {
+  return on_pool(&waiting_, context, [=, this] {
     auto note = queries_.checkpoint(request->minimum_size(), checkpoint_deadline(context));
     if (!note) return note.error();
     response->set_note(*note);
@@ -434,7 +421,7 @@ grpc::ServerUnaryReactor* LogService::GetInclusionProof(grpc::CallbackServerCont
 grpc::ServerUnaryReactor* LogService::GetConsistencyProof(grpc::CallbackServerContext* context,
                                                           const v1::GetConsistencyProofRequest* request,
                                                           v1::ConsistencyProof* response) {
-  return on_pool(pool_, context, [=, this] {
+  return on_pool(&pool_, context, [=, this] {
     auto view = queries_.consistency(request->old_size(), request->size());
     if (!view) return view.error();
     response->set_old_size(request->old_size());
@@ -448,7 +435,7 @@ grpc::ServerUnaryReactor* LogService::GetConsistencyProof(grpc::CallbackServerCo
 grpc::ServerUnaryReactor* LogService::ListAnchors(grpc::CallbackServerContext* context,
                                                   const v1::ListAnchorsRequest* request,
                                                   v1::ListAnchorsResponse* response) {
-  return on_pool(pool_, context, [=, this] {
+  return on_pool(&pool_, context, [=, this] {
     std::optional<core::Sequence> covering;
     if (request->covering() > 0) covering = core::Sequence{request->covering()};
     auto page =
@@ -463,7 +450,7 @@ grpc::ServerUnaryReactor* LogService::ListAnchors(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* LogService::ListSeals(grpc::CallbackServerContext* context,
                                                 const v1::ListSealsRequest* request,
                                                 v1::ListSealsResponse* response) {
-  return on_pool(pool_, context, [=, this] {
+  return on_pool(&pool_, context, [=, this] {
     auto page = queries_.seals(request->page_size(), request->page_token());
     if (!page) return page.error();
     for (const auto& seal : page->entries) fill(*response->add_seals(), seal);
@@ -475,7 +462,7 @@ grpc::ServerUnaryReactor* LogService::ListSeals(grpc::CallbackServerContext* con
 grpc::ServerUnaryReactor* LogService::GetStatement(grpc::CallbackServerContext* context,
                                                    const v1::GetStatementRequest* request,
                                                    v1::Statement* response) {
-  return on_pool(pool_, context, [=, this] {
+  return on_pool(&pool_, context, [=, this] {
     auto key = to_array<33>(request->key());
     if (!key) return core::Error::bad_key;
     std::optional<core::Sequence> snapshot;
@@ -489,7 +476,7 @@ grpc::ServerUnaryReactor* LogService::GetStatement(grpc::CallbackServerContext* 
 
 grpc::ServerUnaryReactor* LogService::AddAudit(grpc::CallbackServerContext* context,
                                                const v1::AddAuditRequest* request, v1::AddAuditResponse*) {
-  return on_pool(pool_, context, [=, this] {
+  return on_pool(&pool_, context, [=, this] {
     if (!public_contents_)
       if (auto error = check_auditor(queries_, request->note(), request->signature());
           error != core::Error::none)
@@ -501,7 +488,7 @@ grpc::ServerUnaryReactor* LogService::AddAudit(grpc::CallbackServerContext* cont
 grpc::ServerUnaryReactor* LogService::ListAudits(grpc::CallbackServerContext* context,
                                                  const v1::ListAuditsRequest*,
                                                  v1::ListAuditsResponse* response) {
-  return on_pool(pool_, context, [=, this] {
+  return on_pool(&pool_, context, [=, this] {
     auto audits = queries_.audits();
     if (!audits) return audits.error();
     for (const auto& audit : *audits) {

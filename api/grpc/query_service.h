@@ -62,6 +62,11 @@ class QueryService final : public v1::Query::CallbackService {
                                        v1::ListAssetsResponse*) override;
   grpc::ServerUnaryReactor* GetTotals(grpc::CallbackServerContext*, const v1::GetTotalsRequest*,
                                       v1::GetTotalsResponse*) override;
+  grpc::ServerUnaryReactor* GetWithdrawalTerms(grpc::CallbackServerContext*,
+                                               const v1::GetWithdrawalTermsRequest*,
+                                               v1::GetWithdrawalTermsResponse*) override;
+  grpc::ServerUnaryReactor* ListWithdrawals(grpc::CallbackServerContext*, const v1::ListWithdrawalsRequest*,
+                                            v1::ListWithdrawalsResponse*) override;
 
  private:
   Answered<core::Key> key_of(ByteView key, ByteView address);

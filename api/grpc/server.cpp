@@ -7,7 +7,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "api/grpc/ledger_service.h"
+#include "api/grpc/admin_service.h"
 #include "api/grpc/query_service.h"
 
 namespace windlass::api {
@@ -43,7 +43,7 @@ struct GrpcServer::Impl {
         waiting(waiting_threads, max_waiting_queries),
         submitter(sequencer, log.signer(), queries, clients, pool, waiting),
         ledger(submitter),
-        admin(submitter),
+        admin(submitter, queries, pool),
         query(queries, pool, watchers, options.public_contents),
         log_service(queries, pool, waiting, options.public_contents) {
     grpc::EnableDefaultHealthCheckService(true);

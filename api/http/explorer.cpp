@@ -176,6 +176,18 @@ std::string describe(const core::Command& command, const Amounts& amounts,
     }
     std::string operator()(const core::SetAsset& c) const { return escape_html(c.asset.symbol); }
     std::string operator()(const core::SetRoles& c) const { return "of " + key_link(c.key); }
+    std::string operator()(const core::Withdraw& c) const {
+      return amounts.show(c.amount, c.asset) + " to " + escape_html(tron_text(view(c.destination)));
+    }
+    std::string operator()(const core::SettleWithdrawal& c) const {
+      return fmt::format("of withdrawal {}: {}", c.withdrawal.value, c.paid ? "paid" : "given back");
+    }
+    std::string operator()(const core::ApproveWithdrawal& c) const {
+      return fmt::format("of withdrawal {}", c.withdrawal.value);
+    }
+    std::string operator()(const core::AssignDeposit& c) const {
+      return fmt::format("of deposit {} to ", c.deposit.value) + key_link(c.owner);
+    }
     std::string operator()(const core::Genesis&) const { return ""; }
     std::string operator()(const core::Seal&) const { return ""; }
   };

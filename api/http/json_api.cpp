@@ -163,6 +163,36 @@ Json to_json(const ChannelsView& view) {
        {"next_page_token", view.next_page_token}});
 }
 
+Json to_json(const WithdrawalView& view) {
+  const core::Channel& channel = view.channel;
+  return Json::object({{"id", channel.id.value},
+                       {"asset", channel.asset.value},
+                       {"amount", channel.deposit - channel.fee},
+                       {"fee", channel.fee},
+                       {"destination", tron_text(channel.content)},
+                       {"state", name(view.state)},
+                       {"transaction_id", hex(view.transaction_id)},
+                       {"block", view.block},
+                       {"queue_place", view.queued_before},
+                       {"last_sequence", channel.last.value},
+                       {"approved", channel.claim != core::no_sequence}});
+}
+
+Json to_json(const WithdrawalsView& view) {
+  return Json::object(
+      {{"withdrawals", Json::array(view.withdrawals, [](const auto& one) { return to_json(one); })},
+       {"next_page_token", view.next_page_token}});
+}
+
+Json to_json(const TermsView& view) {
+  bool takes = view.terms.refuses == Error::none;
+  return Json::object({{"asset", view.asset.value},
+                       {"minimum", view.terms.minimum},
+                       {"fee", view.terms.fee},
+                       {"payable_now", view.payable_now},
+                       {"refuses", takes ? std::string_view() : core::info(view.terms.refuses).reason}});
+}
+
 Json to_json(const journal::AnchorRow& anchor) {
   return Json::object({{"id", anchor.id},
                        {"size", anchor.size},
@@ -262,6 +292,17 @@ AnsweredJson list_channels(const Call& call) {
   return call.reader.channels(*key, call.flag("include_closed"), *page_size, call.text("page_token"))
       .map(as_json);
 }
+AnsweredJson list_withdrawals(const Call& call) {
+  auto key = call.key();
+  auto page_size = call.page_size();
+  if (!key) return tl::unexpected(key.error());
+  if (!page_size) return tl::unexpected(page_size.error());
+  return call.reader.withdrawals(*key, *page_size, call.text("page_token")).map(as_json);
+}
+AnsweredJson get_withdrawal_terms(const Call& call) {
+  return call.reader.withdrawal_terms().map(
+      [](const auto& all) { return Json::object({{"terms", Json::array(all, as_json)}}); });
+}
 AnsweredJson get_channel(const Call& call) {
   return call.number(Error::unknown_channel)
       .and_then([&](std::uint64_t id) { return call.reader.channel({id}); })
@@ -330,6 +371,8 @@ constexpr JsonRoute json_routes[] = {
     {"accounts/{key}/history", "Its entries, newest first", "page_size page_token", get_account_history},
     {"accounts/{key}/channels", "The channels that it pays for or is paid by",
      "include_closed page_size page_token", list_channels},
+    {"accounts/{key}/withdrawals", "Its withdrawals, newest first", "page_size page_token", list_withdrawals},
+    {"withdrawal-terms", "What the gateway pays out now, and on what terms", "", get_withdrawal_terms},
     {"channels/{id}", "A channel", "", get_channel},
     {"channels/{id}/history", "Its entries, newest first", "page_size page_token", get_channel_history},
     {"entries/{sequence}", "An entry: its leaf, and with `key` that key's postings", "key", get_entry},

@@ -19,6 +19,9 @@ class Reader {
                                         const std::string& page_token) = 0;
   virtual Answered<ChannelsView> channels(const core::Key& key, bool closed_too, std::size_t page_size,
                                           const std::string& page_token) = 0;
+  virtual Answered<WithdrawalsView> withdrawals(const core::Key& key, std::size_t page_size,
+                                                const std::string& page_token) = 0;
+  virtual Answered<std::vector<TermsView>> withdrawal_terms() = 0;
   virtual Answered<EntryView> entry(core::Sequence sequence, const std::optional<core::Key>& key) = 0;
   virtual Answered<AnchorsView> anchors(const std::optional<core::Sequence>& covering, bool solidified_only,
                                         std::size_t page_size, const std::string& page_token) = 0;
@@ -48,6 +51,11 @@ class QueriesReader final : public Reader {
                                   const std::string& page_token) override {
     return queries_.channels(key, closed_too, page_size, page_token);
   }
+  Answered<WithdrawalsView> withdrawals(const core::Key& key, std::size_t page_size,
+                                        const std::string& page_token) override {
+    return queries_.withdrawals(key, page_size, page_token);
+  }
+  Answered<std::vector<TermsView>> withdrawal_terms() override { return queries_.withdrawal_terms(); }
   Answered<EntryView> entry(core::Sequence sequence, const std::optional<core::Key>& key) override {
     return queries_.entry(sequence, key);
   }

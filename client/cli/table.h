@@ -24,6 +24,7 @@ using Commands = std::vector<Command>;
 // By area, in the order of --help.
 Commands key_commands();
 Commands payment_commands();
+Commands withdrawal_commands();
 Commands history_commands();
 Commands proof_commands();
 Commands operator_commands();

@@ -84,6 +84,8 @@ int complain(const std::string& what, int code = exit_failed) {
   return code;
 }
 
+constexpr std::int64_t gateway_sun = 1'000'000'000'000;  // 10^6 TRX
+
 class System {
  public:
   System(Settings settings, ops::StopSignal& stop) : settings_(std::move(settings)), stop_(stop) {}
@@ -94,8 +96,9 @@ class System {
     auto postgres = start_postgres(settings_.cluster(), settings_.logs());
     if (!postgres) return tl::unexpected(postgres.error());
     parts_.push_back(*std::move(postgres));
-    for (auto step : {&System::start_devchain, &System::deploy_contract, &System::migrate,
-                      &System::start_server, &System::start_anchor})
+    for (auto step :
+         {&System::start_devchain, &System::fund_gateway, &System::deploy_contract, &System::migrate,
+          &System::start_server, &System::start_anchor, &System::await_gateway_funds})
       if (auto done = (this->*step)(); !done) return done;
     return {};
   }
@@ -126,6 +129,36 @@ class System {
          "--genesis", (settings_.dir / genesis_file).string()},
         settings_.logs() / "devchain.log"};
     return launch(spec, [&] { return accepts(settings_.ports.tron); });
+  }
+  // Of a new system: the gateway bears the fees of payments out of its own account on the ledger. What is
+  // sent now is solid once the contract is.
+  tl::expected<void, std::string> fund_gateway() {
+    if (settings_.anchor_contract != Settings::to_be_deployed) return {};
+    auto faucet = faucet_key(settings_);
+    auto gateway = ops::read_key_file(settings_.key_file("gateway"));
+    auto custody = tron::address_from_base58(settings_.custody);
+    if (!faucet) return tl::unexpected(faucet.error().message);
+    if (!gateway) return tl::unexpected(gateway.error());
+    if (!custody) return tl::unexpected("no custody address in " + settings_.conf().string());
+    tron::Node chain = connect_node(settings_);
+    gateway_ = gateway->public_key();
+    auto sent = Wallet(chain, *faucet).send(*custody, "", gateway_sun, to_hex(*gateway_));
+    if (!sent) return tl::unexpected("the gateway's TRX: " + sent.error().message);
+    return {};
+  }
+  tl::expected<void, std::string> await_gateway_funds() {
+    if (!gateway_) return {};
+    client::Connection ledger({settings_.grpc_address(), 5s, ""});
+    client::pb::GetAccountRequest request;
+    request.set_key(std::string(view(*gateway_)));
+    auto until = std::chrono::steady_clock::now() + credit_patience(settings_);
+    while (std::chrono::steady_clock::now() < until) {
+      auto account = ledger.call(&client::pb::Query::Stub::GetAccount, request);
+      if (account && !account->balances().empty()) return {};
+      if (auto dead = first_dead()) return tl::unexpected(*dead);
+      if (stop_.wait(poll_interval / 4)) return tl::unexpected(std::string("it was told to stop"));
+    }
+    return tl::unexpected(std::string("the gateway's TRX is not credited; see windlass-anchor's log"));
   }
   // Of a new system: before its ledger's genesis is made, which names the contract for good.
   tl::expected<void, std::string> deploy_contract() {
@@ -207,6 +240,7 @@ class System {
   }
 
   Settings settings_;
+  std::optional<PublicKey> gateway_;  // of a new system, whose first deposit is under way
   ops::StopSignal& stop_;
   std::vector<Process> parts_;  // in the order of their start
 };

@@ -17,7 +17,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view btt_token = "1002000";
 constexpr std::int64_t faucet_sun = 1'000'000'000'000'000;    // 10^9 TRX
 constexpr std::int64_t faucet_btt = 900'000'000'000'000'000;  // 9 * 10^11 BTT of 6 decimals
-constexpr std::int64_t custody_sun = 1'000'000'000'000;       // 10^6 TRX
 constexpr std::int64_t anchor_sun = 1'000'000'000'000;        // some 10^5 anchors' fees
 constexpr std::int64_t operator_sun = 1'000'000;              // so that the address exists
 constexpr std::string_view keys[] = {"operator", "gateway", "anchor", "custody", "faucet"};
@@ -116,9 +115,8 @@ tl::expected<void, std::string> make_chain_genesis(Settings& settings) {
     addresses[name] = *address;
   }
   settings.custody = tron::to_base58(addresses["custody"]);
-  std::string text = fmt::format("{{\"accounts\": [\n  {},\n  {},\n  {},\n  {}\n]}}\n",
+  std::string text = fmt::format("{{\"accounts\": [\n  {},\n  {},\n  {}\n]}}\n",
                                  genesis_account(addresses["faucet"], faucet_sun, faucet_btt),
-                                 genesis_account(addresses["custody"], custody_sun, 0),
                                  genesis_account(addresses["anchor"], anchor_sun, 0),
                                  genesis_account(addresses["operator"], operator_sun, 0));
   if (!write_file(settings.dir / genesis_file, text))
@@ -200,6 +198,8 @@ interval_ms = {5}
 key_file = "{6}"
 custody = "{7}"
 start_block = 1
+custody_key_file = "{10}"
+withdrawals = ["BTT minimum=1000000 fee=100000", "TRX minimum=1000000 fee=100000"]
 
 [metrics]
 listen = "127.0.0.1:{8}"
@@ -207,7 +207,8 @@ listen = "127.0.0.1:{8}"
       settings.grpc_address(), database_url(settings.cluster(), "windlass_anchor"), settings.tron_address(),
       settings.key_file("anchor").string(), where, settings.anchor_interval_ms,
       settings.key_file("gateway").string(), settings.custody, settings.ports.anchor_metrics,
-      std::clamp<std::int64_t>(settings.block_interval_ms / 2, 50, 1000));
+      std::clamp<std::int64_t>(settings.block_interval_ms / 2, 50, 1000),
+      settings.key_file("custody").string());
   if (!write_file(settings.dir / server_conf, server))
     return error("cannot write", settings.dir / server_conf);
   if (!write_file(settings.dir / anchor_conf, worker))

@@ -21,6 +21,7 @@ void BalanceTree::follow(const core::State& state, const Entry& entry) {
     const auto& posting = entry.postings[i];
     if (const auto* of_channel = std::get_if<core::ChannelPosting>(&posting)) {
       const core::Channel& channel = *state.channels.find(of_channel->channel);
+      if (channel.purpose == core::Purpose::deposit) continue;  // nobody's: in no account's leaf
       if (channel.open)
         paying_[channel.payer.value].insert(channel.id);
       else

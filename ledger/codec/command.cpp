@@ -2,6 +2,7 @@
 
 #include <windlass/v1/command.pb.h>
 
+#include "crypto/tron_address.h"
 #include "ledger/core/limits.h"
 
 namespace windlass::codec {
@@ -119,6 +120,26 @@ core::Credit parse(const pb::Credit& in) {
   return credit;
 }
 
+core::Withdraw parse(const pb::Withdraw& in) {
+  fully_known(in);
+  check(in.fee() >= 0, Error::bad_amount);
+  auto destination = exactly<21>(in.destination());
+  check(destination[0] == tron_address_prefix, Error::bad_field);
+  return {core::AssetId{in.asset()}, positive(in.amount()), in.fee(), destination};
+}
+
+core::SettleWithdrawal parse(const pb::SettleWithdrawal& in) {
+  fully_known(in);
+  bool paid = in.outcome() == pb::SettleWithdrawal::OUTCOME_PAID;
+  check(paid || in.outcome() == pb::SettleWithdrawal::OUTCOME_REFUNDED, Error::bad_field);
+  optional_bytes(in.transaction_id(), sizeof(Hash));
+  check(!paid || (!in.transaction_id().empty() && in.block() > 0), Error::bad_field);
+  auto fee = chain_amount(in.chain_fee());
+  check(fee.has_value(), Error::bad_amount);
+  check((*fee == 0) == (in.fee_asset() == 0), Error::bad_field);
+  return {core::ChannelId{in.withdrawal()}, paid, core::AssetId{in.fee_asset()}, *fee};
+}
+
 core::SetRoles parse(const pb::SetRoles& in) {
   fully_known(in);
   check((in.roles() & ~std::uint32_t{core::all_roles}) == 0, Error::bad_field);
@@ -135,7 +156,8 @@ core::Asset parse(const pb::Asset& in) {
             in.decimals() <= core::max_decimals && in.chain_units() > 0 &&
             in.chain_units() <= std::numeric_limits<std::int64_t>::max(),
         Error::bad_field);
-  check(in.minimum_first_credit() >= 0 && in.minimum_channel() >= 0, Error::bad_amount);
+  check(in.minimum_first_credit() >= 0 && in.minimum_channel() >= 0 && in.maximum_daily_credit() >= 0,
+        Error::bad_amount);
   return {core::AssetId{in.number()},
           in.symbol(),
           in.chain(),
@@ -143,7 +165,8 @@ core::Asset parse(const pb::Asset& in) {
           in.decimals(),
           in.chain_units(),
           in.minimum_first_credit(),
-          in.minimum_channel()};
+          in.minimum_channel(),
+          in.maximum_daily_credit()};
 }
 
 core::Genesis parse(const pb::Genesis& in) {
@@ -211,6 +234,17 @@ core::Body parse_body(const pb::Command& in, Decoded& decoded) {
     case pb::Command::kSetAsset:
       fully_known(in.set_asset());
       return core::SetAsset{parse(in.set_asset().asset())};
+    case pb::Command::kWithdraw:
+      return parse(in.withdraw());
+    case pb::Command::kSettleWithdrawal:
+      return parse(in.settle_withdrawal());
+    case pb::Command::kApproveWithdrawal:
+      fully_known(in.approve_withdrawal());
+      return core::ApproveWithdrawal{core::ChannelId{in.approve_withdrawal().withdrawal()}};
+    case pb::Command::kAssignDeposit:
+      fully_known(in.assign_deposit());
+      return core::AssignDeposit{core::ChannelId{in.assign_deposit().deposit()},
+                                 key_of(in.assign_deposit().owner())};
     case pb::Command::kRequestSeal:
       fully_known(in.request_seal());
       decoded.requests_seal = true;
@@ -293,6 +327,7 @@ void fill(pb::Asset& out, const core::Asset& asset) {
   out.set_chain_units(asset.chain_units);
   out.set_minimum_first_credit(asset.minimum_first_credit);
   out.set_minimum_channel(asset.minimum_channel);
+  out.set_maximum_daily_credit(asset.maximum_daily_credit);
 }
 void fill(pb::SetRoles& out, const core::SetRoles& set) {
   out.set_key(bytes_of(set.key));
@@ -351,6 +386,27 @@ struct Encoder {
     to.set_block(in.at.block);
     to.set_transaction(in.at.transaction);
     to.set_log(in.at.log);
+  }
+  void operator()(const core::Withdraw& in) const {
+    auto& to = *out.mutable_withdraw();
+    to.set_asset(in.asset.value);
+    to.set_amount(in.amount);
+    to.set_fee(in.fee);
+    to.set_destination(std::string(view(in.destination)));
+  }
+  void operator()(const core::SettleWithdrawal& in) const {
+    auto& to = *out.mutable_settle_withdrawal();
+    to.set_withdrawal(in.withdrawal.value);
+    to.set_outcome(in.paid ? pb::SettleWithdrawal::OUTCOME_PAID : pb::SettleWithdrawal::OUTCOME_REFUNDED);
+    to.set_chain_fee(chain_amount_bytes(in.chain_fee));
+    to.set_fee_asset(in.fee_asset.value);
+  }
+  void operator()(const core::ApproveWithdrawal& in) const {
+    out.mutable_approve_withdrawal()->set_withdrawal(in.withdrawal.value);
+  }
+  void operator()(const core::AssignDeposit& in) const {
+    out.mutable_assign_deposit()->set_deposit(in.deposit.value);
+    out.mutable_assign_deposit()->set_owner(bytes_of(in.owner));
   }
   void operator()(const core::SetRoles& in) const { fill(*out.mutable_set_roles(), in); }
   void operator()(const core::SetAsset& in) const {
@@ -503,6 +559,13 @@ std::string encode_credit(const core::Command& command, ByteView transaction_id,
   auto message = to_message(command);
   message.mutable_credit()->set_transaction_id(std::string(transaction_id));
   message.mutable_credit()->set_source(std::string(source));
+  return message.SerializeAsString();
+}
+
+std::string encode_settlement(const core::Command& command, ByteView transaction_id, std::uint64_t block) {
+  auto message = to_message(command);
+  message.mutable_settle_withdrawal()->set_transaction_id(std::string(transaction_id));
+  message.mutable_settle_withdrawal()->set_block(block);
   return message.SerializeAsString();
 }
 

@@ -66,6 +66,9 @@ std::string encode_close(const core::Command& command, ByteView receipt_command,
 // For a credit, what the core does not look at: where it came from.
 std::string encode_credit(const core::Command& command, ByteView transaction_id, ByteView source);
 
+// For a settlement, likewise: the payment (empty: none) and its block (0: none).
+std::string encode_settlement(const core::Command& command, ByteView transaction_id, std::uint64_t block);
+
 Envelope sign(std::string command, const SigningTag& tag, std::initializer_list<const SecretKey*> keys);
 
 std::string chain_amount_bytes(core::ChainAmount amount);       // big-endian, no leading zeros

@@ -26,8 +26,8 @@ Outcome covered(const Channel& channel) {
 // balances are final.
 class Application {
  public:
-  Application(State& state, const Command& command, TimeUs now_us)
-      : state_(state), globals_(state.globals), command_(command), now_us_(now_us) {}
+  Application(State& state, const Command& command, TimeUs now_us, const TermsOf& terms)
+      : state_(state), globals_(state.globals), command_(command), now_us_(now_us), terms_(terms) {}
 
   Outcome run() {
     require(now_us_ >= globals_.last_time_us);
@@ -60,7 +60,7 @@ class Application {
   // --- channels
 
   Outcome apply(const Receipt& receipt) {
-    const Channel* channel = state_.channels.find(receipt.channel);
+    const Channel* channel = state_.find(receipt.channel, Purpose::channel);
     if (!channel) return refuse(Error::unknown_channel);
     if (receipt.cumulative <= channel->claimed) return covered(*channel);
     if (auto bad = check_claim(*channel, receipt, command_.signer); bad.error != Error::none) return bad;
@@ -106,7 +106,7 @@ class Application {
 
   Outcome apply(const TopUpChannel& top_up) {
     return as_signer(0, [&](const Account& payer) {
-      const Channel* channel = state_.channels.find(top_up.channel);
+      const Channel* channel = state_.find(top_up.channel, Purpose::channel);
       if (!channel) return refuse(Error::unknown_channel);
       if (!channel->open) return refuse(Error::channel_closed);
       if (channel->payer != payer.number) return refuse(Error::not_a_party);
@@ -129,7 +129,7 @@ class Application {
 
   Outcome apply(const CloseChannel& close) {
     return as_signer(0, [&](const Account& closer) {
-      const Channel* channel = state_.channels.find(close.channel);
+      const Channel* channel = state_.find(close.channel, Purpose::channel);
       if (!channel) return refuse(Error::unknown_channel);
       if (!channel->open) return refuse(Error::channel_closed);
       bool by_recipient = channel->recipient == closer.number;
@@ -239,10 +239,11 @@ class Application {
     return as_signer(role_operator, [&](const Account& signer) {
       const Asset* known = state_.asset(set.asset.number);
       if (known) {
-        Asset with_new_minimums = *known;
-        with_new_minimums.minimum_first_credit = set.asset.minimum_first_credit;
-        with_new_minimums.minimum_channel = set.asset.minimum_channel;
-        if (set.asset != with_new_minimums) return refuse(Error::asset_mismatch);
+        Asset with_new_limits = *known;
+        with_new_limits.minimum_first_credit = set.asset.minimum_first_credit;
+        with_new_limits.minimum_channel = set.asset.minimum_channel;
+        with_new_limits.maximum_daily_credit = set.asset.maximum_daily_credit;
+        if (set.asset != with_new_limits) return refuse(Error::asset_mismatch);
         globals_.assets[set.asset.number.value - 1] = set.asset;
       } else {
         std::size_t next = globals_.assets.size() + 1;
@@ -267,23 +268,186 @@ class Application {
         return refuse(Error::credit_not_in_order);
       ChainAmount units = credit.amount / asset->chain_units;
       AssetTotals& total = totals(credit.asset);
+      Amount today = credited_today(credit.asset), most = asset->maximum_daily_credit;
+      if (most != 0 && units > static_cast<ChainAmount>(most - std::min(most, today)))
+        return refuse(Error::daily_credit_reached, {{{"maximum", most}, {"credited_today", today}}});
       if (units > max_units_left(total) || total.credited + credit.amount < total.credited)
         return refuse(Error::overflow);
 
+      auto amount = static_cast<Amount>(units);
       globals_.cursors[credit.chain] = credit.at;
+      globals_.daily_credits[credit.asset.value - 1] = {day(), today + amount};
       total.credited += credit.amount;
       total.dust += credit.amount % asset->chain_units;
       AccountNumber by = gateway.number;
-      auto amount = static_cast<Amount>(units);
       if (const Key* owner = creditable_owner(credit, *asset, amount)) {
         Account& account = account_for(*owner);
         account.change_balance(credit.asset).available += amount;
         total.available += amount;
         touch(account.number, credit.asset);
-      } else {
+      } else if (amount > 0) {
         total.unassigned += amount;
+        keep(Channel{.purpose = Purpose::deposit,
+                     .payer = by,
+                     .recipient = by,
+                     .asset = credit.asset,
+                     .deposit = amount});
       }
       touch(by);
+      return accept();
+    });
+  }
+
+  Outcome apply(const AssignDeposit& assign) {
+    return as_signer(role_operator, [&](const Account& signer) {
+      const KeyEntry* owner = state_.key_entry(assign.owner);
+      if (owner && !owner->current()) return refuse(Error::key_rotated);
+      const Channel* deposit = state_.find(assign.deposit, Purpose::deposit);
+      if (!deposit) return refuse(Error::unknown_deposit);
+      if (!deposit->open) return refuse(Error::deposit_assigned);
+
+      AccountNumber by = signer.number;
+      Channel& assigned = state_.channels.change(assign.deposit);
+      assigned.open = false;
+      assigned.claimed = assigned.deposit;
+      Account& account = account_for(assign.owner);
+      account.change_balance(assigned.asset).available += assigned.deposit;
+      totals(assigned.asset).unassigned -= assigned.deposit;
+      totals(assigned.asset).available += assigned.deposit;
+      touch(by);
+      touch(account.number, assigned.asset);
+      touch(assigned.id);
+      return accept();
+    });
+  }
+
+  // --- money to outside
+
+  Outcome apply(const Withdraw& withdraw) {
+    return as_signer(0, [&](const Account& owner) {
+      if (!state_.asset(withdraw.asset)) return refuse(Error::unknown_asset);
+      if (owner.open_channels >= max_open_channels) return refuse(Error::too_many_channels);
+      auto terms = terms_ ? terms_(withdraw.asset) : std::nullopt;
+      if (terms_)
+        if (auto refused = check_offer(withdraw, terms)) return *refused;
+      if (withdraw.amount > std::numeric_limits<Amount>::max() - withdraw.fee)
+        return refuse(Error::insufficient_funds, {{{"available", owner.balance(withdraw.asset).available}}});
+      Amount held = withdraw.amount + withdraw.fee;
+      if (auto short_of = check_funds(owner, withdraw.asset, held)) return *short_of;
+      if (terms)
+        if (auto unpayable = check_payable(withdraw.asset, held, *terms)) return *unpayable;
+
+      Account& holder = state_.accounts.change(owner.number);
+      Balance& balance = holder.change_balance(withdraw.asset);
+      balance.available -= held;
+      balance.held += held;
+      totals(withdraw.asset).available -= held;
+      totals(withdraw.asset).held += held;
+      ++holder.open_channels;
+      ++globals_.open_channels;
+      touch(holder.number, withdraw.asset);
+      keep(Channel{.purpose = Purpose::withdrawal,
+                   .payer = holder.number,
+                   .recipient = holder.number,
+                   .asset = withdraw.asset,
+                   .deposit = held,
+                   .fee = withdraw.fee,
+                   .content = std::string(view(withdraw.destination))});
+      return accept();
+    });
+  }
+
+  static std::optional<Outcome> check_offer(const Withdraw& withdraw,
+                                            const std::optional<WithdrawalTerms>& terms) {
+    if (!terms) return refuse(Error::withdrawals_not_offered);
+    if (terms->refuses != Error::none) return refuse(terms->refuses);
+    if (withdraw.amount < terms->minimum)
+      return refuse(Error::below_minimum_withdrawal,
+                    {{{"minimum", terms->minimum}, {"amount", withdraw.amount}}});
+    if (withdraw.fee < terms->fee)
+      return refuse(Error::fee_too_low, {{{"fee", terms->fee}, {"offered", withdraw.fee}}});
+    return std::nullopt;
+  }
+
+  // Whether the gateway could pay this too, beside all that is held already.
+  std::optional<Outcome> check_payable(AssetId asset, Amount held, const WithdrawalTerms& terms) {
+    Amount left = terms.payable - std::min(terms.payable, totals(asset).held);
+    if (held <= left) return std::nullopt;
+    return refuse(terms.beyond, {{{"payable_now", left}, {"amount", held}}});
+  }
+
+  Outcome apply(const SettleWithdrawal& settle) {
+    return as_signer(role_gateway, [&](const Account& gateway) {
+      const Asset* fee_asset = state_.asset(settle.fee_asset);
+      if (settle.chain_fee > 0 && !fee_asset) return refuse(Error::unknown_asset);
+      const Channel* withdrawal = state_.find(settle.withdrawal, Purpose::withdrawal);
+      if (!withdrawal) return refuse(Error::unknown_withdrawal);
+      if (!withdrawal->open) return refuse(Error::withdrawal_settled);
+      if (settle.chain_fee > 0)
+        if (auto bad = check_chain_fee(gateway, *fee_asset, settle.chain_fee)) return *bad;
+      AccountNumber by = gateway.number, owner = withdrawal->payer;
+
+      if (settle.chain_fee > 0) pay_chain_fee(by, settle.fee_asset, settle.chain_fee);
+      release(state_.channels.change(settle.withdrawal), settle.paid, by);
+      touch(owner, withdrawal->asset);
+      touch(by);
+      return accept();
+    });
+  }
+
+  // The fee in whole units: what is too much by rounding becomes dust.
+  static ChainAmount units_of_fee(const Asset& asset, ChainAmount fee) {
+    return fee / asset.chain_units + (fee % asset.chain_units == 0 ? 0 : 1);
+  }
+
+  std::optional<Outcome> check_chain_fee(const Account& gateway, const Asset& asset, ChainAmount fee) const {
+    Amount available = gateway.balance(asset.number).available;
+    if (units_of_fee(asset, fee) <= static_cast<ChainAmount>(available)) return std::nullopt;
+    return refuse(Error::insufficient_funds, {{{"available", available}}});
+  }
+
+  void pay_chain_fee(AccountNumber gateway, AssetId asset, ChainAmount fee) {
+    ChainAmount units = units_of_fee(*state_.asset(asset), fee);
+    AssetTotals& total = totals(asset);
+    state_.accounts.change(gateway).change_balance(asset).available -= static_cast<Amount>(units);
+    total.available -= static_cast<Amount>(units);
+    total.dust += units * state_.asset(asset)->chain_units - fee;
+    total.paid += fee;
+    touch(gateway, asset);
+  }
+
+  // Ends a withdrawal: paid, with its fee to the gateway, or given back whole.
+  void release(Channel& withdrawal, bool paid, AccountNumber gateway) {
+    Account& owner = state_.accounts.change(withdrawal.payer);
+    AssetTotals& total = totals(withdrawal.asset);
+    withdrawal.open = false;
+    --owner.open_channels;
+    --globals_.open_channels;
+    owner.change_balance(withdrawal.asset).held -= withdrawal.deposit;
+    total.held -= withdrawal.deposit;
+    if (paid) {
+      withdrawal.claimed = withdrawal.deposit;
+      Amount amount = withdrawal.deposit - withdrawal.fee;
+      total.paid += static_cast<ChainAmount>(amount) * state_.asset(withdrawal.asset)->chain_units;
+      total.available += withdrawal.fee;
+      state_.accounts.change(gateway).change_balance(withdrawal.asset).available += withdrawal.fee;
+      if (withdrawal.fee > 0) touch(gateway, withdrawal.asset);
+    } else {
+      owner.change_balance(withdrawal.asset).available += withdrawal.deposit;
+      total.available += withdrawal.deposit;
+    }
+    touch(withdrawal.id);
+    closed_ = withdrawal.id;
+  }
+
+  Outcome apply(const ApproveWithdrawal& approve) {
+    return as_signer(role_operator, [&](const Account& signer) {
+      const Channel* withdrawal = state_.find(approve.withdrawal, Purpose::withdrawal);
+      if (!withdrawal) return refuse(Error::unknown_withdrawal);
+      if (!withdrawal->open) return refuse(Error::withdrawal_settled);
+      state_.channels.change(approve.withdrawal).claim = sequence();
+      touch(signer.number);
+      touch(approve.withdrawal);
       return accept();
     });
   }
@@ -295,6 +459,12 @@ class Application {
     const KeyEntry* entry = state_.key_entry(*credit.owner);
     if (entry ? !entry->current() : amount < asset.minimum_first_credit) return nullptr;
     return &*credit.owner;
+  }
+
+  std::int64_t day() const { return now_us_ / day_us; }
+  Amount credited_today(AssetId asset) const {
+    const DailyCredit& credited = globals_.daily_credits[asset.value - 1];
+    return credited.day == day() ? credited.amount : 0;
   }
 
   // Supply that fits is the reason that what is available can never overflow: it is a part of the supply.
@@ -366,6 +536,13 @@ class Application {
     touch(channel.id);
   }
 
+  // Sets aside what this very entry takes.
+  void keep(Channel set_aside) {
+    set_aside.id = ChannelId{sequence().value};
+    state_.channels.insert(set_aside.id, set_aside);
+    touch(set_aside.id);
+  }
+
   void lock(Account& payer, AssetId asset, Amount amount) {
     Balance& balance = payer.change_balance(asset);
     balance.available -= amount;
@@ -395,6 +572,7 @@ class Application {
   void add_asset(const Asset& asset) {
     globals_.assets.push_back(asset);
     globals_.totals.push_back(AssetTotals{.asset = asset.number});
+    globals_.daily_credits.emplace_back();
   }
 
   AssetTotals& totals(AssetId asset) { return globals_.totals[asset.value - 1]; }
@@ -453,6 +631,7 @@ class Application {
   Globals& globals_;
   const Command& command_;
   TimeUs now_us_;
+  const TermsOf& terms_;
   std::optional<AccountNumber> signer_;  // whose nonce is used up on acceptance
   std::vector<std::pair<AccountNumber, AssetId>> touched_;
   std::optional<ChannelId> channel_;
@@ -461,8 +640,8 @@ class Application {
 
 }  // namespace
 
-Outcome apply(State& state, const Command& command, TimeUs now_us) {
-  return Application(state, command, now_us).run();
+Outcome apply(State& state, const Command& command, TimeUs now_us, const TermsOf& terms) {
+  return Application(state, command, now_us, terms).run();
 }
 
 void collect_needs(const Command& command, Needs& needs) {
@@ -490,6 +669,13 @@ void collect_needs(const Command& command, Needs& needs) {
     }
     void operator()(const SetRoles& set) const { needs.keys.push_back(set.key); }
     void operator()(const SetAsset&) const {}
+    void operator()(const Withdraw&) const {}
+    void operator()(const SettleWithdrawal& settle) const { needs.channels.push_back(settle.withdrawal); }
+    void operator()(const ApproveWithdrawal& approve) const { needs.channels.push_back(approve.withdrawal); }
+    void operator()(const AssignDeposit& assign) const {
+      needs.keys.push_back(assign.owner);
+      needs.channels.push_back(assign.deposit);
+    }
   };
   std::visit(Collector{needs}, command.body);
 }

@@ -2,6 +2,8 @@
 // says what it did, or changes nothing and says why.
 #pragma once
 
+#include <functional>
+
 #include "ledger/core/error.h"
 #include "ledger/core/state.h"
 
@@ -53,9 +55,21 @@ struct Outcome {
   bool accepted() const { return verdict == Verdict::accepted; }
 };
 
+// What the gateway can pay out of one asset now: a withdrawal that it could not pay is refused before
+// anything is held. What has been accepted once needs no terms: a replay has none.
+struct WithdrawalTerms {
+  Error refuses = Error::none;  // all of them: paused, or the gateway is away
+  Amount minimum = 0;
+  Amount fee = 0;
+  Amount payable = 0;                          // most that may be held for withdrawals, all together
+  Error beyond = Error::gateway_out_of_funds;  // what bounds it: funds, or the day's cap
+};
+// By asset; nothing: withdrawals are not offered.
+using TermsOf = std::function<std::optional<WithdrawalTerms>(AssetId)>;
+
 // Applies `command`, whose signatures are good, at `now_us` (never less than before). Genesis first, and only
-// once.
-Outcome apply(State& state, const Command& command, TimeUs now_us);
+// once. `terms` may be empty: then withdrawals are bound by nothing but their owner's balance.
+Outcome apply(State& state, const Command& command, TimeUs now_us, const TermsOf& terms = {});
 
 // What apply() will look at, so that a caching state can load it first: keys and channels by name; then, once
 // those are loaded, the accounts behind them.

@@ -25,7 +25,12 @@ enum class Kind : std::uint16_t {
   credit = 9,
   set_roles = 10,
   set_asset = 11,
+  withdraw = 12,
+  settle_withdrawal = 13,
+  approve_withdrawal = 14,
+  assign_deposit = 15,
 };
+constexpr Kind last_kind = Kind::assign_deposit;
 std::string_view name(Kind kind);
 
 enum Role : std::uint32_t {
@@ -92,6 +97,33 @@ struct Credit {
   std::uint32_t chain = 0;
   ChainCursor at;
 };
+// A deposit that was nobody's, by the sequence of its credit.
+struct AssignDeposit {
+  ChannelId deposit;
+  Key owner{};
+};
+
+using ChainAddress = ByteArray<21>;
+// Holds amount + fee until the gateway has paid `amount` out to `destination`, or cannot any more. Its id is
+// the entry's sequence.
+struct Withdraw {
+  AssetId asset;
+  Amount amount = 0;  // that arrives
+  Amount fee = 0;     // the gateway's, where it pays
+  ChainAddress destination{};
+};
+struct SettleWithdrawal {
+  ChannelId withdrawal;
+  bool paid = false;  // or given back
+  // What the chain took for the transaction: the gateway's own account bears it. Zero: nothing.
+  AssetId fee_asset;
+  ChainAmount chain_fee = 0;
+};
+// A second signature for what is above the operator's threshold.
+struct ApproveWithdrawal {
+  ChannelId withdrawal;
+};
+
 struct SetRoles {
   Key key{};
   std::uint32_t roles = 0;
@@ -105,6 +137,7 @@ struct Asset {
   std::uint64_t chain_units = 0;  // in one ledger unit
   Amount minimum_first_credit = 0;
   Amount minimum_channel = 0;
+  Amount maximum_daily_credit = 0;  // 0: no bound
   bool operator==(const Asset&) const = default;
 };
 struct SetAsset {
@@ -134,7 +167,8 @@ struct Seal {
 };
 
 using Body = std::variant<Genesis, Seal, Receipt, Transfer, TransferList, OpenChannel, TopUpChannel,
-                          CloseChannel, RotateKey, Credit, SetRoles, SetAsset>;
+                          CloseChannel, RotateKey, Credit, SetRoles, SetAsset, Withdraw, SettleWithdrawal,
+                          ApproveWithdrawal, AssignDeposit>;
 
 struct Command {
   Key signer{};  // of a rotation: the old key. Unused by genesis and seals

@@ -35,4 +35,10 @@ const ErrorInfo& info(Error error) {
   return table[static_cast<std::size_t>(error)];
 }
 
+std::optional<Error> error_of(std::string_view reason) {
+  for (std::size_t i = 1; i < static_cast<std::size_t>(Error::count); ++i)
+    if (auto error = static_cast<Error>(i); info(error).reason == reason) return error;
+  return std::nullopt;
+}
+
 }  // namespace windlass::core

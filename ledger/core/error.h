@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace windlass::core {
@@ -51,7 +52,13 @@ namespace windlass::core {
   X(unknown_asset, false, 5, "there is no asset of this number; ListAssets shows them")                      \
   X(unknown_channel, false, 5,                                                                               \
     "there is no channel of this id; it is the sequence of the entry that opened it")                        \
+  X(unknown_withdrawal, false, 5,                                                                            \
+    "there is no withdrawal of this id; it is the sequence of the entry that asked for it")                  \
+  X(unknown_deposit, false, 5,                                                                               \
+    "no deposit of nobody was credited by the entry of this sequence; ListUnassignedDeposits shows them")    \
   X(channel_closed, false, 9, "the channel is closed; ask the payer for a new one")                          \
+  X(withdrawal_settled, false, 9, "the withdrawal has been paid or given back already")                      \
+  X(deposit_assigned, false, 9, "the deposit has been assigned already")                                     \
   X(not_a_party, false, 7, "only the channel's payer tops it up, and only its payer or recipient closes it") \
   X(receipt_channel_mismatch, false, 3, "the last receipt is for another channel than the one to close")     \
   X(wrong_receipt_key, false, 7,                                                                             \
@@ -69,13 +76,29 @@ namespace windlass::core {
   X(below_minimum_first_credit, false, 9,                                                                    \
     "the recipient is new and the amount is below the asset's minimum first "                                \
     "credit; ListAssets shows it")                                                                           \
-  X(too_many_channels, false, 8, "the payer has 65536 open channels; close some")                            \
+  X(too_many_channels, false, 8, "the payer has 65536 channels open and withdrawals under way; close some")  \
+  X(withdrawals_not_offered, false, 9, "the gateway pays out nothing of this asset; ListAssets shows what")  \
+  X(withdrawals_paused, true, 9,                                                                             \
+    "the operator has paused withdrawals; nothing is held, send the same bytes again later")                 \
+  X(gateway_away, true, 14,                                                                                  \
+    "the gateway has not said for a while what it can pay; nothing is held, send the same bytes again "      \
+    "later")                                                                                                 \
+  X(below_minimum_withdrawal, false, 9,                                                                      \
+    "the amount is below the gateway's minimum for a withdrawal; GetWithdrawalTerms shows it")               \
+  X(fee_too_low, false, 9, "the gateway takes a higher fee now; sign the withdrawal again with that")        \
   X(insufficient_funds, false, 9,                                                                            \
     "the account's available balance is smaller than the amount; deposit or wait for "                       \
     "payments")                                                                                              \
+  X(gateway_out_of_funds, true, 9,                                                                           \
+    "the gateway cannot pay so much now; nothing is held, withdraw less or send the same bytes again later") \
+  X(daily_cap_reached, true, 9,                                                                              \
+    "that is more than is left of what the gateway pays in a day; nothing is held, withdraw less or send "   \
+    "the same bytes again later")                                                                            \
   X(credit_not_in_order, false, 9,                                                                           \
     "the credit is at or before the chain's cursor: it has been applied, or one after "                      \
     "it has")                                                                                                \
+  X(daily_credit_reached, true, 9,                                                                           \
+    "that is more than the ledger lets be credited of this asset in a day; it will be taken tomorrow")       \
   X(overflow, false, 11,                                                                                     \
     "the amount would take a balance, or what an account has locked in channels, over "                      \
     "9223372036854775807 units")                                                                             \
@@ -128,5 +151,7 @@ struct ErrorInfo {
   int grpc_status = 0;
 };
 const ErrorInfo& info(Error error);
+// By its reason; nothing where there is none of that name.
+std::optional<Error> error_of(std::string_view reason);
 
 }  // namespace windlass::core

@@ -19,6 +19,7 @@ bool negative(const Balance& b) {
 struct Sums {
   Int128 available = 0, locked_deposits = 0, held = 0;  // of accounts
   Int128 deposits = 0, unclaimed = 0;                   // of open channels
+  Int128 withdrawals = 0, unassigned = 0;               // of what else is set aside
 };
 
 }  // namespace
@@ -40,14 +41,16 @@ Fault check_non_negative(const Account& account) {
 }
 
 Fault check_non_negative(const Channel& channel) {
-  if (channel.claimed < 0 || channel.claimed > channel.deposit)
+  if (channel.claimed < 0 || channel.claimed > channel.deposit || channel.fee < 0 ||
+      channel.fee > channel.deposit)
     return text("channel ", channel.id.value, ": claimed ", channel.claimed, " of a deposit of ",
                 channel.deposit);
   return std::nullopt;
 }
 
 Fault check_globals(const Globals& globals) {
-  if (globals.assets.size() != globals.totals.size()) return "assets and totals differ in number";
+  if (globals.assets.size() != globals.totals.size() || globals.assets.size() != globals.daily_credits.size())
+    return "assets and totals differ in number";
   for (std::size_t i = 0; i < globals.assets.size(); ++i) {
     const auto& t = globals.totals[i];
     if (t.available < 0 || t.locked < 0 || t.held < 0 || t.unassigned < 0)
@@ -67,9 +70,17 @@ Fault check_whole(const State& state) {
   state.channels.for_each([&](ChannelId, const Channel& channel) {
     if (!fault) fault = check_non_negative(channel);
     if (!channel.open) return;
+    auto& sum = sums[channel.asset.value - 1];
+    if (channel.purpose == Purpose::deposit) {
+      sum.unassigned += channel.deposit;
+      return;
+    }
     ++open_channels;
     ++open_by_payer[channel.payer];
-    auto& sum = sums[channel.asset.value - 1];
+    if (channel.purpose == Purpose::withdrawal) {
+      sum.withdrawals += channel.deposit;
+      return;
+    }
     sum.deposits += channel.deposit;
     sum.unclaimed += channel.deposit - channel.claimed;
   });
@@ -93,6 +104,12 @@ Fault check_whole(const State& state) {
     const auto& total = globals.totals[i];
     if (sum.available != total.available || sum.unclaimed != total.locked || sum.held != total.held)
       return text("asset ", globals.assets[i].symbol, ": the totals are not the sums of the accounts");
+    if (sum.held != sum.withdrawals)
+      return text("asset ", globals.assets[i].symbol,
+                  ": what accounts have held is not their withdrawals under way");
+    if (sum.unassigned != total.unassigned)
+      return text("asset ", globals.assets[i].symbol,
+                  ": what is unassigned is not the sum of nobody's deposits");
     if (sum.locked_deposits != sum.deposits)
       return text("asset ", globals.assets[i].symbol,
                   ": what accounts have locked is not their open deposits");

@@ -14,9 +14,12 @@ auto position(Balances& balances, AssetId asset) {
 }  // namespace
 
 std::string_view name(Kind kind) {
-  static constexpr std::array<std::string_view, 12> names = {
-      "genesis",        "seal",          "receipt",    "transfer", "transfer_list", "open_channel",
-      "top_up_channel", "close_channel", "rotate_key", "credit",   "set_roles",     "set_asset"};
+  static constexpr std::array<std::string_view, 16> names = {
+      "genesis",       "seal",           "receipt",       "transfer",          "transfer_list",
+      "open_channel",  "top_up_channel", "close_channel", "rotate_key",        "credit",
+      "set_roles",     "set_asset",      "withdraw",      "settle_withdrawal", "approve_withdrawal",
+      "assign_deposit"};
+  static_assert(names.size() == static_cast<std::size_t>(last_kind) + 1);
   auto index = static_cast<std::size_t>(kind);
   return index < names.size() ? names[index] : "unknown";
 }
@@ -35,6 +38,11 @@ Balance& Account::change_balance(AssetId asset) {
 const Asset* State::asset(AssetId number) const {
   if (number == no_asset || number.value > globals.assets.size()) return nullptr;
   return &globals.assets[number.value - 1];
+}
+
+const Channel* State::find(ChannelId id, Purpose purpose) const {
+  const Channel* found = channels.find(id);
+  return found && found->purpose == purpose ? found : nullptr;
 }
 
 const Account& State::account(AccountNumber number) const {

@@ -28,7 +28,7 @@ struct Account {
   AccountNumber number;
   Key key{};  // now; rotations change it
   std::uint32_t roles = 0;
-  std::uint32_t open_channels = 0;           // that it pays for
+  std::uint32_t open_channels = 0;           // that it pays for; its withdrawals under way too
   Sequence last = no_sequence;               // the newest entry that touched it
   absl::InlinedVector<Balance, 1> balances;  // by asset number
   absl::InlinedVector<NonceUse, 1> nonces;   // by nonce, at most max_kept_nonces
@@ -40,19 +40,30 @@ struct Account {
   Balance& change_balance(AssetId asset);
 };
 
+// What an amount that was set aside by an entry, and stays so until another entry ends it, is for. All three
+// are kept as channels: set aside is `deposit`, what it was used up by is `claimed`.
+enum class Purpose : std::uint8_t {
+  channel = 0,     // the recipient's, as far as receipts claim it: part of the payer's `locked`
+  withdrawal = 1,  // leaves for the chain: part of the payer's `held`; payer and recipient are its owner
+  deposit = 2,     // nobody's until it is assigned: part of the asset's `unassigned`; payer and recipient are
+                   // the gateway that credited it
+};
+
 struct Channel {
   ChannelId id;
+  Purpose purpose = Purpose::channel;
   AccountNumber payer;
   AccountNumber recipient;
   Key receipt_key{};
   AssetId asset;
   Amount deposit = 0;
   Amount claimed = 0;
+  Amount fee = 0;  // of a withdrawal: the gateway's part of the deposit
   TimeUs expires_us = 0;
-  std::string content;
+  std::string content;  // of a withdrawal: its destination, 21 bytes
   bool open = true;
   Sequence last = no_sequence;   // the newest entry that touched it
-  Sequence claim = no_sequence;  // the newest entry that claimed from it
+  Sequence claim = no_sequence;  // the newest entry that claimed from it; of a withdrawal: that approved it
   Hash history{};  // SHA256(old || sequence || salted leaf of the posting), from zero; kept by whoever seals
                    // entries
   bool operator==(const Channel&) const = default;
@@ -67,14 +78,22 @@ struct KeyEntry {
   bool operator==(const KeyEntry&) const = default;
 };
 
+// What was credited of an asset in one day: the core itself bounds what a gateway gone wrong could make.
+struct DailyCredit {
+  std::int64_t day = 0;  // since 1970, by the entries' time
+  Amount amount = 0;
+  bool operator==(const DailyCredit&) const = default;
+};
+
 // What is small and always in memory.
 struct Globals {
   Sequence next;  // of the next entry
   TimeUs last_time_us = 0;
   std::uint64_t accounts = 0;
-  std::uint64_t open_channels = 0;
+  std::uint64_t open_channels = 0;               // and withdrawals under way
   std::vector<Asset> assets;                     // asset n stands at n - 1
   std::vector<AssetTotals> totals;               // likewise
+  std::vector<DailyCredit> daily_credits;        // likewise
   std::map<std::uint32_t, ChainCursor> cursors;  // by chain: the last credit's place
   bool operator==(const Globals&) const = default;
 };
@@ -90,6 +109,8 @@ class State {
   Table<ChannelId, Channel> channels;
 
   const Asset* asset(AssetId number) const;
+  // Nothing where there is none of this id, or it is something else.
+  const Channel* find(ChannelId id, Purpose purpose) const;
   // The account that `key` belongs or belonged to.
   const KeyEntry* key_entry(const Key& key) const { return keys.find(key); }
   const Account& account(AccountNumber number) const;  // it exists

@@ -81,7 +81,7 @@ void add_row(CopyRows& rows, const core::Account& account) {
 }
 
 void add_row(CopyRows& rows, const core::Channel& channel) {
-  rows.row(13)
+  rows.row(15)
       .bigint(static_cast<std::int64_t>(channel.id.value))
       .bigint(static_cast<std::int64_t>(channel.payer.value))
       .bigint(static_cast<std::int64_t>(channel.recipient.value))
@@ -94,7 +94,9 @@ void add_row(CopyRows& rows, const core::Channel& channel) {
       .boolean(channel.open)
       .bigint(signed_of(channel.last))
       .bigint(signed_of(channel.claim))
-      .bytes(view(channel.history));
+      .bytes(view(channel.history))
+      .smallint(static_cast<std::int16_t>(channel.purpose))
+      .bigint(channel.fee);
 }
 
 core::Account read_account(const Result& rows, int row) {
@@ -131,6 +133,8 @@ core::Channel read_channel(const Result& rows, int row) {
   channel.last = sequence_of(rows.bigint(row, 10));
   channel.claim = sequence_of(rows.bigint(row, 11));
   channel.history = array<32>(rows.bytes(row, 12));
+  channel.purpose = static_cast<core::Purpose>(rows.smallint(row, 13));
+  channel.fee = rows.bigint(row, 14);
   return channel;
 }
 
@@ -277,7 +281,10 @@ void FlushSession::write_globals(const core::Globals& globals) {
                                           .bigint(total.unassigned)
                                           .text(decimal(total.dust))
                                           .text(decimal(total.credited))
-                                          .text(decimal(total.paid)));
+                                          .text(decimal(total.paid))
+                                          .bigint(asset.maximum_daily_credit)
+                                          .bigint(globals.daily_credits[i].day)
+                                          .bigint(globals.daily_credits[i].amount));
   }
   for (const auto& [chain, at] : globals.cursors)
     connection_.run(sql::write_cursor, Parameters()
@@ -347,10 +354,12 @@ core::Globals LoadSession::globals() {
       globals.assets.push_back(
           {number, std::string(assets.bytes(i, 1)), static_cast<std::uint32_t>(assets.integer(i, 2)),
            std::string(assets.bytes(i, 3)), static_cast<std::uint32_t>(assets.integer(i, 4)),
-           static_cast<std::uint64_t>(assets.bigint(i, 5)), assets.bigint(i, 6), assets.bigint(i, 7)});
+           static_cast<std::uint64_t>(assets.bigint(i, 5)), assets.bigint(i, 6), assets.bigint(i, 7),
+           assets.bigint(i, 15)});
       globals.totals.push_back({number, assets.bigint(i, 8), assets.bigint(i, 9), assets.bigint(i, 10),
                                 assets.bigint(i, 11), parse_decimal(assets.bytes(i, 12)),
                                 parse_decimal(assets.bytes(i, 13)), parse_decimal(assets.bytes(i, 14))});
+      globals.daily_credits.push_back({assets.bigint(i, 16), assets.bigint(i, 17)});
     }
     auto cursors = connection_.run(sql::read_cursors);
     for (int i = 0; i < cursors.rows(); ++i)
@@ -484,6 +493,73 @@ std::vector<core::ChannelId> ReadSession::channels(core::AccountNumber account, 
   std::vector<core::ChannelId> ids;
   for (int i = 0; i < rows.rows(); ++i) ids.push_back({static_cast<std::uint64_t>(rows.bigint(i, 0))});
   return ids;
+}
+
+std::vector<core::ChannelId> ReadSession::withdrawals(core::AccountNumber account, std::int64_t below,
+                                                      std::size_t limit) {
+  auto rows = connection_.run(sql::list_withdrawals, Parameters()
+                                                         .bigint(static_cast<std::int64_t>(account.value))
+                                                         .bigint(below)
+                                                         .bigint(static_cast<std::int64_t>(limit)));
+  std::vector<core::ChannelId> ids;
+  for (int i = 0; i < rows.rows(); ++i) ids.push_back({static_cast<std::uint64_t>(rows.bigint(i, 0))});
+  return ids;
+}
+
+std::vector<PaymentRow> ReadSession::payments(const std::vector<core::ChannelId>& withdrawals) {
+  auto rows = connection_.run(sql::list_payments, Parameters().bigints(numbers(withdrawals)));
+  std::vector<PaymentRow> payments;
+  for (int i = 0; i < rows.rows(); ++i) {
+    PaymentRow payment{.withdrawal = {static_cast<std::uint64_t>(rows.bigint(i, 0))},
+                       .block = rows.bigint(i, 3),
+                       .queued_before = static_cast<std::uint64_t>(rows.bigint(i, 4))};
+    if (!rows.null(i, 1)) payment.state = rows.bytes(i, 1);
+    if (!rows.null(i, 2)) payment.transaction_id = rows.bytes(i, 2);
+    payments.push_back(std::move(payment));
+  }
+  return payments;
+}
+
+std::vector<OpenWithdrawalRow> ReadSession::open_withdrawals(core::Sequence after, std::size_t limit) {
+  auto rows = connection_.run(sql::open_withdrawals,
+                              Parameters().bigint(signed_of(after)).bigint(static_cast<std::int64_t>(limit)));
+  std::vector<OpenWithdrawalRow> open;
+  for (int i = 0; i < rows.rows(); ++i)
+    open.push_back({{static_cast<std::uint64_t>(rows.bigint(i, 0))},
+                    array<33>(rows.bytes(i, 1)),
+                    {static_cast<std::uint32_t>(rows.integer(i, 2))},
+                    rows.bigint(i, 3),
+                    rows.bigint(i, 4),
+                    std::string(rows.bytes(i, 5)),
+                    rows.boolean(i, 6)});
+  return open;
+}
+
+std::vector<UnassignedRow> ReadSession::unassigned_deposits(core::Sequence after, std::size_t limit) {
+  auto rows = connection_.run(sql::unassigned_deposits,
+                              Parameters().bigint(signed_of(after)).bigint(static_cast<std::int64_t>(limit)));
+  std::vector<UnassignedRow> deposits;
+  for (int i = 0; i < rows.rows(); ++i)
+    deposits.push_back({sequence_of(rows.bigint(i, 0)),
+                        {static_cast<std::uint32_t>(rows.integer(i, 1))},
+                        rows.bigint(i, 2),
+                        std::string(rows.bytes(i, 3)),
+                        std::string(rows.bytes(i, 4))});
+  return deposits;
+}
+
+std::vector<TermsRow> ReadSession::terms() {
+  auto rows = connection_.run(sql::read_terms);
+  std::vector<TermsRow> terms;
+  for (int i = 0; i < rows.rows(); ++i)
+    terms.push_back({{static_cast<std::uint32_t>(rows.integer(i, 0))},
+                     std::string(rows.bytes(i, 1)),
+                     rows.bigint(i, 2),
+                     rows.bigint(i, 3),
+                     rows.bigint(i, 4),
+                     std::string(rows.bytes(i, 5)),
+                     rows.bigint(i, 6)});
+  return terms;
 }
 
 std::vector<AnchorRow> ReadSession::anchors(std::int64_t below_id, bool solidified_only, std::size_t limit) {

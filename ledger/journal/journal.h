@@ -135,6 +135,35 @@ struct AuditRow {
   core::Sequence snapshot;
   std::string note;
 };
+// A withdrawal's newest payment by the gateway; no state: none was ever signed.
+struct PaymentRow {
+  core::ChannelId withdrawal;
+  std::string state, transaction_id;
+  std::int64_t block = 0;
+  std::uint64_t queued_before = 0;  // withdrawals before it that wait for the gateway
+};
+struct OpenWithdrawalRow {
+  core::ChannelId id;
+  core::Key key{};
+  core::AssetId asset;
+  core::Amount amount = 0, fee = 0;
+  std::string destination;
+  bool approved = false;
+};
+struct UnassignedRow {
+  core::Sequence sequence;
+  core::AssetId asset;
+  core::Amount amount = 0;
+  std::string transaction_id, source;
+};
+// What the gateway says that it can pay of an asset: core::WithdrawalTerms, errors by their reasons.
+struct TermsRow {
+  core::AssetId asset;
+  std::string refuses;
+  core::Amount minimum = 0, fee = 0, payable = 0;
+  std::string beyond;
+  core::TimeUs updated_us = 0;
+};
 struct HistoryPage {
   std::vector<StoredEntry> entries;         // newest first
   core::Sequence next = core::no_sequence;  // where the next page begins; none: this was the last
@@ -154,6 +183,12 @@ class ReadSession {
   std::optional<core::Key> key_of_address(ByteView address);
   std::vector<core::ChannelId> channels(core::AccountNumber account, std::int64_t above, bool closed_too,
                                         std::size_t limit);
+  std::vector<core::ChannelId> withdrawals(core::AccountNumber account, std::int64_t below,
+                                           std::size_t limit);
+  std::vector<PaymentRow> payments(const std::vector<core::ChannelId>& withdrawals);
+  std::vector<OpenWithdrawalRow> open_withdrawals(core::Sequence after, std::size_t limit);
+  std::vector<UnassignedRow> unassigned_deposits(core::Sequence after, std::size_t limit);
+  std::vector<TermsRow> terms();
   std::vector<AnchorRow> anchors(std::int64_t below_id, bool solidified_only, std::size_t limit);
   std::vector<AnchorRow> anchors_covering(core::Sequence sequence, std::int64_t above_id,
                                           bool solidified_only, std::size_t limit);

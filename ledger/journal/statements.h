@@ -68,18 +68,20 @@ constexpr Statement read_assets{
     "read_assets",
     "SELECT number, symbol, chain, token, decimals, chain_units, minimum_first_credit, "
     "minimum_channel, available, locked, held, unassigned, dust::text, credited::text, "
-    "paid::text FROM assets ORDER BY number"};
+    "paid::text, maximum_daily_credit, credit_day, credited_in_day FROM assets ORDER BY number"};
 constexpr Statement write_asset{
     "write_asset",
     "INSERT INTO assets VALUES ($1::integer, $2::text, $3::integer, $4::text, $5::integer, $6::bigint, "
     "$7::bigint, "
     "$8::bigint, $9::bigint, $10::bigint, $11::bigint, $12::bigint, $13::text::numeric, $14::text::numeric, "
-    "$15::text::numeric) ON CONFLICT (number) DO UPDATE SET minimum_first_credit = "
+    "$15::text::numeric, $16::bigint, $17::bigint, $18::bigint) "
+    "ON CONFLICT (number) DO UPDATE SET minimum_first_credit = "
     "excluded.minimum_first_credit, "
     "minimum_channel = excluded.minimum_channel, available = excluded.available, locked = excluded.locked, "
     "held = excluded.held, unassigned = excluded.unassigned, dust = excluded.dust, credited = "
     "excluded.credited, "
-    "paid = excluded.paid"};
+    "paid = excluded.paid, maximum_daily_credit = excluded.maximum_daily_credit, "
+    "credit_day = excluded.credit_day, credited_in_day = excluded.credited_in_day"};
 constexpr Statement read_cursors{"read_cursors", "SELECT chain, block, transaction, log FROM cursors"};
 constexpr Statement write_cursor{
     "write_cursor",
@@ -128,7 +130,7 @@ constexpr Statement load_accounts{"load_accounts",
 constexpr Statement load_channels{
     "load_channels",
     "SELECT id, payer, recipient, receipt_key, asset, deposit, claimed, expires_us, "
-    "content, open, last_sequence, claim_sequence, history FROM channels "
+    "content, open, last_sequence, claim_sequence, history, purpose, fee FROM channels "
     "WHERE id = ANY($1::bigint[])"};
 
 // --- balance snapshots
@@ -142,8 +144,8 @@ constexpr Statement payers_of_channels{"payers_of_channels",
 constexpr Statement open_channels_of{
     "open_channels_of",
     "SELECT id, payer, recipient, receipt_key, asset, deposit, claimed, expires_us, content, open, "
-    "last_sequence, claim_sequence, history FROM channels WHERE payer = ANY($1::bigint[]) AND open "
-    "ORDER BY payer, id"};
+    "last_sequence, claim_sequence, history, purpose, fee FROM channels "
+    "WHERE payer = ANY($1::bigint[]) AND open AND purpose <> 2 ORDER BY payer, id"};
 
 // --- auditors' statements
 
@@ -166,13 +168,42 @@ constexpr Statement key_of_address{"key_of_address", "SELECT key FROM keys WHERE
 // Ids of an account's channels above $2, lowest first: those flushed, and those opened since.
 constexpr Statement list_channels{
     "list_channels",
-    "SELECT id FROM channels WHERE payer = $1::bigint AND id > $2::bigint AND (open OR $3::boolean) "
-    "UNION SELECT id FROM channels WHERE recipient = $1::bigint AND id > $2::bigint AND (open OR "
-    "$3::boolean) "
+    "SELECT id FROM channels WHERE payer = $1::bigint AND purpose = 0 AND id > $2::bigint AND "
+    "(open OR $3::boolean) "
+    "UNION SELECT id FROM channels WHERE recipient = $1::bigint AND purpose = 0 AND id > $2::bigint AND "
+    "(open OR $3::boolean) "
     "UNION SELECT sequence FROM entries WHERE sequence > greatest($2::bigint, (SELECT flushed_through FROM "
     "ledger)) "
     "  AND kind = 5 AND array_position(links, -2 * $1::bigint - 2) IS NOT NULL "
     "ORDER BY 1 LIMIT $4::bigint"};
+// Ids of an account's withdrawals below $2, newest first: those flushed, and those asked for since.
+constexpr Statement list_withdrawals{
+    "list_withdrawals",
+    "SELECT id FROM channels WHERE payer = $1::bigint AND purpose = 1 AND id < $2::bigint "
+    "UNION SELECT sequence FROM entries WHERE sequence > (SELECT flushed_through FROM ledger) "
+    "  AND sequence < $2::bigint AND kind = 12 AND array_position(links, -2 * $1::bigint - 2) IS NOT NULL "
+    "ORDER BY 1 DESC LIMIT $3::bigint"};
+// How many withdrawals that wait for the gateway come before each of these, and each one's newest payment.
+constexpr Statement list_payments{
+    "list_payments",
+    "SELECT w.id, p.state, p.transaction_id, coalesce(p.block, 0), "
+    "(SELECT count(*) FROM channels c WHERE c.open AND c.purpose = 1 AND c.id < w.id AND NOT EXISTS "
+    "  (SELECT FROM payments o WHERE o.withdrawal = c.id AND o.state NOT IN ('failed', 'expired'))) "
+    "FROM unnest($1::bigint[]) AS w (id) LEFT JOIN LATERAL "
+    "(SELECT * FROM payments WHERE withdrawal = w.id ORDER BY attempt DESC LIMIT 1) p ON true"};
+constexpr Statement open_withdrawals{
+    "open_withdrawals",
+    "SELECT c.id, a.key, c.asset, c.deposit - c.fee, c.fee, c.content, c.claim_sequence >= 0 FROM channels c "
+    "JOIN accounts a ON a.number = c.payer WHERE c.open AND c.purpose = 1 AND c.id > $1::bigint "
+    "ORDER BY c.id LIMIT $2::bigint"};
+constexpr Statement unassigned_deposits{
+    "unassigned_deposits",
+    "SELECT c.id, c.asset, c.deposit, coalesce(d.transaction_id, ''), coalesce(d.source, '') FROM channels c "
+    "LEFT JOIN deposits d ON d.sequence = c.id WHERE c.open AND c.purpose = 2 AND c.id > $1::bigint "
+    "ORDER BY c.id LIMIT $2::bigint"};
+constexpr Statement read_terms{
+    "read_terms", "SELECT asset, refuses, minimum, fee, payable, beyond, updated_us FROM gateway_terms"};
+
 constexpr Statement list_anchors{
     "list_anchors",
     "SELECT id, size, root, checkpoint, state, coalesce(transaction_id, ''), coalesce(block, 0), sealed_us, "

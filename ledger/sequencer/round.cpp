@@ -69,7 +69,7 @@ void Round::plan(const core::State& state) {
 void Round::plan_receipt(const core::State& state, std::int32_t place, const core::Receipt& receipt,
                          absl::flat_hash_map<core::ChannelId, std::int32_t>& open_groups) {
   auto& command = commands[static_cast<std::size_t>(place)];
-  const core::Channel* channel = state.channels.find(receipt.channel);
+  const core::Channel* channel = state.find(receipt.channel, core::Purpose::channel);
   if (!channel || receipt.cumulative > channel->deposit) {
     // An earlier round may be opening or topping it up: alone, with its own signature, for the core to judge.
     tasks_.push_back({.command = place});

@@ -455,7 +455,7 @@ Answer Sequencer::apply_command(const codec::Decoded& decoded, core::TimeUs now)
     auto snapshot = options_.snapshot ? options_.snapshot() : codec::SealedSnapshot();
     return apply_command(codec::make_seal(state_->globals, decoded.seal_block_id, snapshot), now);
   }
-  core::Outcome outcome = core::apply(*state_, decoded.command, now);
+  core::Outcome outcome = core::apply(*state_, decoded.command, now, options_.terms);
   Answer answer{outcome.verdict, outcome.error, outcome.sequence, outcome.claimed, outcome.details, {}};
   if (!outcome.accepted()) return answer;
   bool by_account =

@@ -25,6 +25,9 @@ struct Options {
   // During every recovery, with the number of entries that the journal holds: throws where that cannot be
   // (then the sequencer fails with its words).
   std::function<void(core::Sequence end)> journal_found;
+  // What the gateway can pay out now; empty: withdrawals are bound by nothing. On the writer's thread: it must
+  // not block.
+  core::TermsOf terms;
   // What the next seal names; none: there are no snapshots. On the writer's thread: it must not block.
   std::function<codec::SealedSnapshot()> snapshot;
   // Every committed batch with entries, in order, after its answers: nobody waits for the log, which shows an

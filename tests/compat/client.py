@@ -27,6 +27,15 @@ def now_us():
     return time.time_ns() // 1000
 
 
+def wait_until(condition, deadline_s=DEADLINE_S):
+    """What the condition gives, once it gives something."""
+    end = time.monotonic() + deadline_s
+    while not (found := condition()):
+        assert time.monotonic() < end, "not in time"
+        time.sleep(0.05)
+    return found
+
+
 def altered(signed, **changes):
     """A copy of a signed command whose first signature has these fields instead."""
     copy = ledger_pb2.SignedCommand()
@@ -119,6 +128,14 @@ class Ledger:
             if row.asset == (asset or self.btt):
                 return row.available, row.locked, row.held
         return 0, 0, 0
+
+    def terms(self, asset):
+        """-> (minimum, fee, payable now, why none is taken) of withdrawals; nothing where none are offered"""
+        answer = self.query.GetWithdrawalTerms(query_pb2.GetWithdrawalTermsRequest(), timeout=DEADLINE_S)
+        for row in answer.terms:
+            if row.asset == asset:
+                return row.minimum, row.fee, row.payable_now, row.refuses
+        return None
 
     def payment_channel(self, number):
         return self.query.GetChannel(query_pb2.GetChannelRequest(channel=number), timeout=DEADLINE_S)

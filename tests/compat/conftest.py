@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import grpc
 import pytest
 
-from client import Ledger
+from client import DEADLINE_S, HOUR_US, Ledger, now_us, query_pb2, wait_until
 from formats import Signer, sha256, signer_key, verifier_key_of_seed
 from gotools import build_go_programs
 from processes import Postgres, Server
@@ -67,6 +67,26 @@ def start_server(postgres, directory, roles):
 @pytest.fixture(scope="session")
 def server(start_server):
     return start_server("windlass")
+
+
+@pytest.fixture(scope="session")
+def offer(postgres, server, ledger):
+    """offer(minimum, fee, payable, refuses): what a gateway says that it pays of BTT; the server has heard it."""
+
+    def say(minimum=1_000, fee=10, payable=10**15, refuses=""):
+        postgres.run_sql(
+            "windlass",
+            "windlass_anchor",
+            "INSERT INTO gateway_terms VALUES "
+            f"({ledger.btt}, '{refuses}', {minimum}, {fee}, {payable}, 'GATEWAY_OUT_OF_FUNDS', {now_us() + HOUR_US}, 1) "
+            "ON CONFLICT (asset) DO UPDATE SET refuses = excluded.refuses, minimum = excluded.minimum, fee = excluded.fee, "
+            "payable = excluded.payable, updated_us = excluded.updated_us",
+        )
+        held = ledger.query.GetTotals(query_pb2.GetTotalsRequest(), timeout=DEADLINE_S).totals[ledger.btt - 1].held
+        payable_now = 0 if refuses else max(0, payable - held)
+        wait_until(lambda: ledger.terms(ledger.btt) == (minimum, fee, payable_now, refuses))
+
+    return say
 
 
 @pytest.fixture(scope="session")

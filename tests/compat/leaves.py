@@ -31,6 +31,7 @@ def keys_named(command):
         "open_channel": command.open_channel.recipient,
         "credit": command.credit.owner,
         "set_roles": command.set_roles.key,
+        "assign_deposit": command.assign_deposit.owner,
     }
     return [named[body]] if named.get(body) else []
 
@@ -54,7 +55,7 @@ class AccountLeaves:
         self._note_keys(command, touched)
         touched |= self._note_signer(entry, command, signers)
         for posting in postings:
-            touched |= self._book(entry, posting, signers)
+            touched |= self._book(entry, command, posting, signers)
         for number in touched:
             self._seal_leaf(entry.sequence, number, histories)
 
@@ -77,14 +78,14 @@ class AccountLeaves:
             self._numbers[account.key] = number
         return {number}
 
-    def _book(self, entry, posting, signers):
+    def _book(self, entry, command, posting, signers):
         if isinstance(posting, ChannelPosting):
             number = posting.channel
-            if number == entry.sequence:
+            if number == entry.sequence and not command.HasField("credit"):  # nobody's deposit is in no leaf
                 self._payers[number] = self._numbers[signers[0][0]]
                 self._open[self._payers[number]].add(number)
             self._channels[number] = (posting.deposit, posting.claimed, entry.sequence)
-            return {self._payers[number]}
+            return {self._payers[number]} if number in self._payers else set()
         account = self.accounts[posting.account]
         account.last_sequence = entry.sequence
         if posting.asset:

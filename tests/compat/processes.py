@@ -159,6 +159,9 @@ class Postgres:
     def create_database(self, name):
         self._run("createdb", "-h", self.directory, "-p", "5432", "-U", self.OWNER, name)
 
+    def run_sql(self, database, user, text):
+        self._run("psql", "-q", "-v", "ON_ERROR_STOP=1", self.url(database, user), "-c", text)
+
     def url(self, database, user):
         return f"postgresql:///{database}?host={self.directory}&port=5432&user={user}"
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from client import command_pb2
 from formats import (
-    CREDIT,
     NONE,
     SEAL,
     ZERO_HASH,
@@ -28,9 +27,9 @@ from merkle import leaf_hash
 class Totals:
     """Of one asset."""
 
-    unassigned: int = 0
     dust: int = 0
     credited: int = 0
+    paid: int = 0
 
 
 @dataclass
@@ -41,8 +40,12 @@ class Replay:
     leaves: AccountLeaves = field(default_factory=AccountLeaves)
     snapshots: int = 0  # that seals name, each found right
     balances: dict = field(default_factory=dict)  # (account, asset) -> its last posting
-    channels: dict = field(default_factory=dict)  # open: id -> its last posting
+    # What is set aside, and not ended: id -> its last posting. Channels, withdrawals and deposits of nobody.
+    channels: dict = field(default_factory=dict)
     channel_assets: dict = field(default_factory=dict)
+    purposes: dict = field(default_factory=dict)  # id -> the body that set it aside
+    deposits: dict = field(default_factory=dict)  # id -> how much
+    fees: dict = field(default_factory=dict)  # of withdrawals
     closed: dict = field(default_factory=dict)  # id -> the history hash in the closing posting
     last_sequence: dict = field(default_factory=dict)  # of accounts and of channels
     chain_units: dict = field(default_factory=dict)
@@ -107,10 +110,15 @@ class Replay:
             if isinstance(posting, ClosingPosting):
                 self.closed[posting.channel] = posting.history_hash
                 assert posting.history_hash == self.histories.channels[posting.channel]
-                del self.channels[posting.channel]
+                self.channels.pop(posting.channel, None)
         self.last_sequence.update((name, entry.sequence) for name in touched)
-        if entry.kind == CREDIT:
+        body = command.WhichOneof("body")
+        if body == "assign_deposit":
+            del self.channels[command.assign_deposit.deposit]
+        if body == "credit":
             self._book_credit(command.credit, before)
+        elif body == "settle_withdrawal":
+            self._book_settlement(command.settle_withdrawal, before)
         else:
             assert self._money() == before
 
@@ -135,28 +143,62 @@ class Replay:
     def _book_channel(self, entry, command, posting):
         assert 0 <= posting.claimed <= posting.deposit
         if posting.channel == entry.sequence:
-            self.channel_assets[posting.channel] = command.open_channel.asset
+            body = command.WhichOneof("body")
+            self.purposes[posting.channel] = body
+            self.channel_assets[posting.channel] = getattr(command, body).asset
+            if body == "withdraw":
+                self.fees[posting.channel] = command.withdraw.fee
         self.channels[posting.channel] = posting
+        self.deposits[posting.channel] = posting.deposit
 
     def _book_credit(self, credit, before):
         totals, amount = self.totals[credit.asset], int.from_bytes(credit.amount, "big")
         units, dust = divmod(amount, self.chain_units[credit.asset])
-        received = self._money()[credit.asset] - before[credit.asset]
-        assert received in (0, units)
-        totals.unassigned += units - received
+        assert self._money()[credit.asset] - before[credit.asset] == units
         totals.dust += dust
         totals.credited += amount
+
+    def _book_settlement(self, settle, before):
+        """What left: the payment without the gateway's fee, and what the chain took, rounded up to a unit."""
+        left = defaultdict(int)
+        if settle.outcome == command_pb2.SettleWithdrawal.OUTCOME_PAID:
+            asset = self.channel_assets[settle.withdrawal]
+            left[asset] = self.deposits[settle.withdrawal] - self.fees[settle.withdrawal]
+            self.totals[asset].paid += left[asset] * self.chain_units[asset]
+        if fee := int.from_bytes(settle.chain_fee, "big"):
+            units = -(-fee // self.chain_units[settle.fee_asset])
+            left[settle.fee_asset] += units
+            self.totals[settle.fee_asset].dust += units * self.chain_units[settle.fee_asset] - fee
+            self.totals[settle.fee_asset].paid += fee
+        assert {asset: before[asset] - now for asset, now in self._money().items() if now != before[asset]} == left
 
     def available(self, asset):
         return sum(posting.available for (_, number), posting in self.balances.items() if number == asset)
 
     def in_channels(self, asset):
         """Deposits less claims."""
-        rows = [row for number, row in self.channels.items() if self.channel_assets[number] == asset]
+        return self._set_aside(asset, "open_channel")
+
+    def unassigned(self, asset):
+        return self._set_aside(asset, "credit")
+
+    def held(self, asset):
+        held = sum(posting.held for (_, number), posting in self.balances.items() if number == asset)
+        assert held == self._set_aside(asset, "withdraw")
+        return held
+
+    def _set_aside(self, asset, purpose):
+        rows = [row for id, row in self.channels.items() if (self.channel_assets[id], self.purposes[id]) == (asset, purpose)]
         return sum(row.deposit - row.claimed for row in rows)
 
+    def _parts(self, asset):
+        return [self.available(asset), self.in_channels(asset), self.held(asset), self.unassigned(asset)]
+
     def _money(self):
-        return {asset: self.available(asset) + self.in_channels(asset) for asset in self.chain_units}
+        return {asset: sum(self._parts(asset)) for asset in self.chain_units}
+
+    def open_channels(self):
+        return sum(self.purposes[id] != "credit" for id in self.channels)
 
     def accounts(self):
         return sum(kind == "account" for kind, _ in self.last_sequence)
@@ -169,9 +211,9 @@ class Replay:
             wide = [int.from_bytes(value, "big") for value in (row.dust, row.credited, row.paid)]
             assert {len(value) for value in (row.dust, row.credited, row.paid)} == {16}
             narrow = [row.available, row.locked, row.held, row.unassigned]
-            assert narrow == [self.available(row.asset), self.in_channels(row.asset), 0, mine.unassigned]
-            assert wide == [mine.dust, mine.credited, 0]
-            assert sum(narrow) * self.chain_units[row.asset] + mine.dust == mine.credited
+            assert narrow == self._parts(row.asset)
+            assert wide == [mine.dust, mine.credited, mine.paid]
+            assert sum(narrow) * self.chain_units[row.asset] + mine.dust == mine.credited - mine.paid
 
     def _check_seal(self, sequence, seal):
         self.check_totals(seal.totals)

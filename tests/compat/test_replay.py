@@ -7,12 +7,13 @@ from formats import ChannelPosting, Signer, next_history_hash, open_checkpoint, 
 from merkle import root
 from replay import Replay
 from test_commands import next_asset_number, open_channel, submit_receipt
+from test_withdrawals import withdrawal
 
 PAYMENTS = 600  # so that the log has full tiles and a partial one
 
 
 @pytest.fixture(scope="module")
-def activity(ledger, roles):
+def activity(ledger, roles, offer):
     """A bit of everything -> the keys and channels that took part."""
     payer, recipient = Signer(), Signer()
     ledger.credit(roles.gateway, payer.key, 10_000_000)
@@ -31,9 +32,30 @@ def activity(ledger, roles):
         for cumulative in (100, 2_000, 4_900):
             assert submit_receipt(ledger, payer, channel, cumulative).HasField("accepted")
     ledger.submit(recipient, close_channel=command_pb2.CloseChannel(channel=channels[0]))
+    withdraw_and_settle(ledger, roles, payer, offer)
+    nobodys = ledger.credit(roles.gateway, b"", 777).sequence
+    ledger.execute(roles.operator, assign_deposit=command_pb2.AssignDeposit(deposit=nobodys, owner=recipient.key))
     ledger.execute(roles.anchor, request_seal=command_pb2.RequestSeal(block_id=sha256(b"newest")))
     ledger.submit(recipient, close_channel=command_pb2.CloseChannel(channel=channels[1]))
     return [payer.key, recipient.key, *recipients], channels
+
+
+def withdraw_and_settle(ledger, roles, owner, offer):
+    """One is paid, one given back, one stays held; what the chain took is no whole number of the asset's units."""
+    offer()
+    ledger.credit_chain_units(roles.gateway, roles.gateway.key, 50_000, ledger.assets["TRX"])
+    for outcome in ("OUTCOME_PAID", "OUTCOME_REFUNDED", None):
+        id = ledger.submit(owner, withdraw=withdrawal(ledger, 5_000, 10)).sequence
+        if outcome:
+            settle = command_pb2.SettleWithdrawal(
+                withdrawal=id,
+                outcome=outcome,
+                transaction_id=sha256(outcome.encode()),
+                block=9,
+                chain_fee=(345).to_bytes(2, "big"),
+                fee_asset=ledger.assets["TRX"].number,
+            )
+            ledger.execute(roles.gateway, settle_withdrawal=settle)
 
 
 def add_gold(ledger, roles):
@@ -117,8 +139,10 @@ def test_totals_are_those_the_ledger_tells(ledger, replay):
     told = ledger.query.GetTotals(query_pb2.GetTotalsRequest(), timeout=DEADLINE_S)
     assert told.size == len(replay.leaf_hashes)
     replay.check_totals(told.totals)
-    assert (told.accounts, told.open_channels) == (replay.accounts(), len(replay.channels))
-    assert any(mine.unassigned for mine in replay.totals.values())
+    assert (told.accounts, told.open_channels) == (replay.accounts(), replay.open_channels())
+    assert any(row.unassigned for row in told.totals)
+    assert any(row.held for row in told.totals)
+    assert any(row.paid for row in told.totals)
     assert any(mine.dust for mine in replay.totals.values())
 
 

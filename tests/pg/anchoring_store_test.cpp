@@ -205,13 +205,94 @@ TEST_F(AnchoringStore, RemembersWhatTheOperatorSaid) {
   EXPECT_EQ(store.controls(), (Controls{.anchors_paused = true}));
   EXPECT_EQ(say({"set-fee-ceiling", "1500000"}), 0);
   EXPECT_EQ(say({"drain"}), 0);
-  EXPECT_EQ(store.controls(), (Controls{true, true, true, 1'500'000}));
+  Controls said{.anchors_paused = true,
+                .withdrawals_paused = true,
+                .stop_when_idle = true,
+                .fee_ceiling_sun = 1'500'000};
+  EXPECT_EQ(store.controls(), said);
   store.save_stopped();
-  EXPECT_EQ(store.controls(), (Controls{true, true, false, 1'500'000})) << "the pauses stay";
+  said.deposits_paused = true;
+  said.stop_when_idle = false;
+  EXPECT_EQ(store.controls(), said) << "the pauses stay";
   EXPECT_EQ(say({"resume", "anchors"}), 0);
+  EXPECT_EQ(say({"resume", "withdrawals"}), 0);
   EXPECT_EQ(say({"set-fee-ceiling", "default"}), 0);
   EXPECT_EQ(say({"status"}), 0);
   EXPECT_EQ(store.controls(), (Controls{.deposits_paused = true}));
+}
+
+Payment some_payment(std::uint64_t withdrawal, int attempt) {
+  Payment payment{.withdrawal = {withdrawal}, .attempt = attempt, .asset = core::AssetId{1}};
+  payment.amount = (static_cast<core::ChainAmount>(1) << 90) + 7;
+  payment.destination.bytes[0] = 0x41;
+  payment.transaction =
+      std::string("\x0a\x00 bytes", 8) + std::to_string(withdrawal) + std::to_string(attempt);
+  payment.transaction_id = hash_of(payment.transaction);
+  payment.expiration_ms = 1'790'000'060'000;
+  payment.reference_block = 41;
+  payment.signed_us = 1'790'000'000'000'000 + attempt;
+  return payment;
+}
+
+TEST_F(AnchoringStore, RemembersPaymentsUntilTheyAreSettled) {
+  EXPECT_FALSE(store.newest_payment({5}));
+  Payment payment = some_payment(5, 1);
+  store.add_payment(payment);
+  EXPECT_EQ(store.newest_payment({5}), payment);
+  EXPECT_EQ(store.open_payments(), std::vector<Payment>{payment});
+  for (auto state : {PaymentState::broadcast, PaymentState::included, PaymentState::landed}) {
+    payment.state = state;
+    payment.block = state == PaymentState::broadcast ? 0 : 44;
+    payment.fee_sun = state == PaymentState::landed ? 345'000 : 0;
+    store.save_payment(payment);
+    EXPECT_EQ(store.newest_payment({5}), payment);
+  }
+  payment.settlement = std::string("\0envelope", 9);
+  payment.settled = true;
+  store.save_payment(payment);
+  EXPECT_EQ(store.newest_payment({5}), payment);
+  EXPECT_TRUE(store.open_payments().empty());
+  EXPECT_EQ(store.paid_since(payment.signed_us)[core::AssetId{1}], payment.amount);
+  EXPECT_TRUE(store.paid_since(payment.signed_us + 1).empty());
+}
+
+// Two that could both land would pay twice.
+TEST_F(AnchoringStore, KeepsOnePaymentOfAWithdrawalThatMayLand) {
+  Payment first = some_payment(6, 1);
+  store.add_payment(first);
+  for (auto state : {PaymentState::signed_, PaymentState::broadcast, PaymentState::included}) {
+    first.state = state;
+    first.block = state == PaymentState::included ? 44 : 0;
+    store.save_payment(first);
+    EXPECT_THROW(store.add_payment(some_payment(6, 2)), DatabaseError);
+  }
+  first.state = PaymentState::expired;
+  first.block = 0;
+  store.save_payment(first);
+  Payment second = some_payment(6, 2);
+  store.add_payment(second);
+  EXPECT_EQ(store.open_payments(), std::vector<Payment>{second}) << "the first is done with";
+  EXPECT_EQ(store.paid_since(0)[core::AssetId{1}], second.amount);
+  second.state = PaymentState::landed;
+  second.block = 50;
+  store.save_payment(second);
+  EXPECT_THROW(store.add_payment(some_payment(6, 3)), DatabaseError);
+}
+
+TEST_F(AnchoringStore, NeverChangesASignedPayment) {
+  store.add_payment(some_payment(7, 1));
+  EXPECT_NE(refusal_of(database.anchor_url, "UPDATE payments SET transaction = 'other'"), "allowed");
+  EXPECT_NE(refusal_of(database.anchor_url, "UPDATE payments SET amount = amount + 1"), "allowed");
+  EXPECT_NE(refusal_of(database.anchor_url, "DELETE FROM payments"), "allowed");
+  EXPECT_NE(refusal_of(database.server_url, "UPDATE payments SET settled = true"), "allowed");
+}
+
+TEST_F(AnchoringStore, LetsNobodyPayWithoutTheLease) {
+  Payment payment = some_payment(8, 1);
+  lose_lease();
+  EXPECT_THROW(store.add_payment(payment), Fenced);
+  EXPECT_THROW(store.publish_terms({{core::AssetId{1}, {}, 1}}), Fenced);
+  EXPECT_FALSE(store.newest_payment({8}));
 }
 
 TEST_F(AnchoringStore, TakesNoWordsThatAreNoCommand) {

@@ -117,6 +117,8 @@ TEST(Journal, LoadsWhatWasFlushed) {
   totals.dust = 9;
   totals.credited = (static_cast<core::ChainAmount>(1) << 100) + 3;
   flush.globals.totals = {totals};
+  flush.globals.assets[0].maximum_daily_credit = 10'000;
+  flush.globals.daily_credits = {{20'000, 44}};
   flush.globals.cursors[1] = {99, 4, 5};
   flush.keys = {{one.key, {0}}, {two.key, {1}, {6}}};
   core::Account account{.number = {0}, .key = one.key, .roles = 3, .open_channels = 1, .last = {7}};
@@ -135,16 +137,26 @@ TEST(Journal, LoadsWhatWasFlushed) {
                         .last = {7},
                         .claim = {7}};
   channel.history = random_array<32>();
-  flush.channels = {channel};
+  core::Channel withdrawal{.id = {6},
+                           .purpose = core::Purpose::withdrawal,
+                           .asset = btt,
+                           .deposit = 13,
+                           .fee = 3,
+                           .content = std::string(21, 'T'),
+                           .last = {6}};
+  flush.channels = {channel, withdrawal};
   journal::FlushSession flusher(database.server_url);
   flusher.write(writer.epoch(), flush);
   flusher.write(writer.epoch(), flush);  // again: an upsert
 
   journal::LoadSession loader(database.server_url);
   EXPECT_EQ(loader.globals(), flush.globals);
-  auto loaded = loader.load({{one.key, two.key, Person().key}, {{4}, {5}}}, {});
-  ASSERT_EQ(loaded.channels.size(), 1u);
+  auto loaded = loader.load({{one.key, two.key, Person().key}, {{4}, {5}, {6}}}, {});
+  ASSERT_EQ(loaded.channels.size(), 2u);
+  std::sort(loaded.channels.begin(), loaded.channels.end(),
+            [](const auto& a, const auto& b) { return a.id < b.id; });
   EXPECT_EQ(loaded.channels[0], channel);
+  EXPECT_EQ(loaded.channels[1], withdrawal);
   EXPECT_EQ(loaded.keys.size(), 2u);
   ASSERT_EQ(loaded.accounts.size(), 2u);
   auto first = loaded.accounts[0].number.value == 0 ? loaded.accounts[0] : loaded.accounts[1];

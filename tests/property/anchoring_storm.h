@@ -35,6 +35,18 @@ class StaleStore final : public anchoring::Store {
     return reading().deposit(transaction_id);
   }
   void save_deposit(const anchoring::Deposit& deposit) override { live_.save_deposit(deposit); }
+  std::vector<anchoring::Payment> open_payments() override { return reading().open_payments(); }
+  std::optional<anchoring::Payment> newest_payment(core::ChannelId withdrawal) override {
+    return reading().newest_payment(withdrawal);
+  }
+  std::map<core::AssetId, core::ChainAmount> paid_since(std::int64_t since_us) override {
+    return reading().paid_since(since_us);
+  }
+  void add_payment(const anchoring::Payment& payment) override { live_.add_payment(payment); }
+  void save_payment(const anchoring::Payment& payment) override { live_.save_payment(payment); }
+  void publish_terms(const std::vector<anchoring::PublishedTerms>& terms) override {
+    live_.publish_terms(terms);
+  }
   anchoring::Controls controls() override { return reading().controls(); }
   void save_stopped() override { live_.save_stopped(); }
 

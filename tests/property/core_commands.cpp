@@ -80,7 +80,11 @@ Body CommandSource::any_body(Command& command) {
   if (dice < 690) return top_up_channel(command);
   if (dice < 810) return close_channel(command);
   if (dice < 830) return rotate_key(command);
-  if (dice < 930) return credit(command);
+  if (dice < 910) return credit(command);
+  if (dice < 920) return withdraw(command);
+  if (dice < 928) return settle_withdrawal(command);
+  if (dice < 931) return approve_withdrawal(command);
+  if (dice < 935) return assign_deposit(command);
   if (dice < 950) return set_roles(command);
   if (dice < 975) return set_asset(command);
   if (dice < 998) return seal();
@@ -115,7 +119,7 @@ Body CommandSource::genesis() {
 Body CommandSource::wheel(Command& command) {
   constexpr std::uint64_t one = 2, other = 3;
   auto total = model_.totals()[plenty.value - 1];
-  Int128 left = Int128{max_amount} - total.available - total.locked - total.unassigned;
+  Int128 left = Int128{max_amount} - total.available - total.locked - total.held - total.unassigned;
   if (left > 0) {
     Body body = credit(command);
     auto& all = std::get<Credit>(body);
@@ -356,6 +360,7 @@ Body CommandSource::set_asset(Command& command) {
   SetAsset set{.asset = random_.pick(model_.assets())};
   set.asset.minimum_first_credit = random_.pick(minimums);
   set.asset.minimum_channel = random_.pick(minimums);
+  set.asset.maximum_daily_credit = random_.percent(20) ? 1 + static_cast<Amount>(random_.below(20'000)) : 0;
   if (random_.percent(70)) return set;
   switch (random_.below(6)) {
     case 0:
@@ -381,6 +386,55 @@ Body CommandSource::set_asset(Command& command) {
   set.asset.symbol = "A" + std::to_string(set.asset.number.value);
   set.asset.chain_units = random_.percent(50) ? 7 : ~std::uint64_t{0};
   return set;
+}
+
+// --- money to outside
+
+// Mostly one of the newest, sometimes none.
+template <typename SetAside>
+ChannelId CommandSource::some_of(const std::map<ChannelId, SetAside>& set_aside) {
+  if (set_aside.empty() || random_.percent(4)) return some_channel();
+  auto at = set_aside.end();
+  for (std::uint64_t back = 1 + random_.below(5); back > 0 && at != set_aside.begin(); --back) --at;
+  return at->first;
+}
+
+Body CommandSource::withdraw(Command& command) {
+  auto owner = some_account();
+  sign_as(command, owner);
+  Withdraw withdraw{.asset = some_asset_of(owner)};
+  withdraw.amount = amount_from(model_.available(owner, withdraw.asset));
+  if (random_.percent(70)) withdraw.fee = amount_near(20);
+  if (random_.one_in(200)) withdraw.fee = static_cast<Amount>(max_amount);
+  withdraw.destination[0] = 0x41;
+  withdraw.destination[20] = static_cast<std::uint8_t>(random_.below(4));
+  return withdraw;
+}
+
+Body CommandSource::settle_withdrawal(Command& command) {
+  auto gateway = sign_as_holder_of(command, role_gateway);
+  SettleWithdrawal settle{.withdrawal = some_of(model_.withdrawals()), .paid = random_.percent(60)};
+  if (random_.percent(60)) {
+    settle.fee_asset = some_asset();
+    bool known = settle.fee_asset.value >= 1 && settle.fee_asset.value <= model_.assets().size();
+    ChainAmount units = known ? model_.assets()[settle.fee_asset.value - 1].chain_units : 1;
+    settle.chain_fee = 1 + random_.below(2'000);
+    if (known && random_.percent(20))
+      settle.chain_fee = std::max<ChainAmount>(
+          1, units * static_cast<ChainAmount>(model_.available(gateway, settle.fee_asset)));
+    if (random_.percent(30)) settle.chain_fee += 1;
+  }
+  return settle;
+}
+
+Body CommandSource::approve_withdrawal(Command& command) {
+  sign_as_holder_of(command, role_operator);
+  return ApproveWithdrawal{some_of(model_.withdrawals())};
+}
+
+Body CommandSource::assign_deposit(Command& command) {
+  sign_as_holder_of(command, role_operator);
+  return AssignDeposit{some_of(model_.deposits()), some_key(Key{})};
 }
 
 // --- signers, keys, numbers

@@ -55,6 +55,10 @@ class CommandSource {
   Body credit(Command& command);
   Body set_roles(Command& command);
   Body set_asset(Command& command);
+  Body withdraw(Command& command);
+  Body settle_withdrawal(Command& command);
+  Body approve_withdrawal(Command& command);
+  Body assign_deposit(Command& command);
 
   void sign_as(Command& command, std::uint64_t account);
   std::uint64_t sign_as_holder_of(Command& command, Role role);
@@ -66,6 +70,8 @@ class CommandSource {
   AssetId some_asset_of(std::uint64_t account);
   Amount minimum_first_credit(AssetId asset) const;
   ChannelId some_channel();
+  template <typename SetAside>
+  ChannelId some_of(const std::map<ChannelId, SetAside>& set_aside);
   Amount amount_near(Int128 limit);  // mostly at most `limit`
   Amount amount_from(Int128 available);
   Amount some_cumulative(const Model::Channel& channel);

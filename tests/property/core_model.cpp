@@ -19,8 +19,10 @@ Sequence newest(const std::vector<Sequence>& entries) {
 }
 
 std::uint32_t role_needed(Kind kind) {
-  if (kind == Kind::set_roles || kind == Kind::set_asset) return role_operator;
-  if (kind == Kind::credit) return role_gateway;
+  if (kind == Kind::set_roles || kind == Kind::set_asset || kind == Kind::approve_withdrawal ||
+      kind == Kind::assign_deposit)
+    return role_operator;
+  if (kind == Kind::credit || kind == Kind::settle_withdrawal) return role_gateway;
   return 0;
 }
 
@@ -113,7 +115,8 @@ Model::Faults Model::faults(const OpenChannel& open, const Key& signer) const {
   if (life_is_bad(open.expires_us)) faults.insert(Error::bad_channel_expiry);
   if (exists(open.asset) && open.amount < asset(open.asset).minimum_channel)
     faults.insert(Error::below_minimum_channel);
-  if (accounts_[*owner(signer)].paying_for.size() >= max_open_channels)
+  const Account& payer = accounts_[*owner(signer)];
+  if (payer.paying_for.size() + payer.withdrawing.size() >= max_open_channels)
     faults.insert(Error::too_many_channels);
   deposit_faults(open.asset, open.amount, signer, faults);
   return faults;
@@ -165,8 +168,13 @@ Model::Faults Model::faults(const Credit& credit, const Key&) const {
     auto it = amounts.find(credit.asset);
     return it == amounts.end() ? ChainAmount{0} : it->second;
   };
-  // Nothing else makes money: what there is, is what was credited.
-  ChainAmount supply = (of(credited_) - of(dust_)) / units;
+  ChainAmount most = static_cast<ChainAmount>(asset(credit.asset).maximum_daily_credit);
+  auto today = credited_on_.find({now_us_ / day_us, credit.asset});
+  auto so_far = today == credited_on_.end() ? 0 : static_cast<ChainAmount>(today->second);
+  ChainAmount more = credit.amount / units;
+  if (most > 0 && more > 0 && so_far + more > most) faults.insert(Error::daily_credit_reached);
+  // Nothing else makes money: what there is, is what was credited and not paid.
+  ChainAmount supply = (of(credited_) - of(paid_) - of(dust_)) / units;
   if (credit.amount / units > static_cast<ChainAmount>(max_amount) - supply) faults.insert(Error::overflow);
   return faults;
 }
@@ -187,6 +195,47 @@ Model::Faults Model::faults(const SetAsset& set, const Key&) const {
     if (wanted.number.value != assets_.size() + 1) faults.insert(Error::asset_mismatch);
     if (assets_.size() == max_assets) faults.insert(Error::too_many_assets);
   }
+  return faults;
+}
+
+Model::Faults Model::faults(const Withdraw& withdraw, const Key& signer) const {
+  Faults faults;
+  const Account& account = accounts_[*owner(signer)];
+  if (!exists(withdraw.asset)) faults.insert(Error::unknown_asset);
+  if (account.paying_for.size() + account.withdrawing.size() >= max_open_channels)
+    faults.insert(Error::too_many_channels);
+  if (Int128{withdraw.amount} + withdraw.fee > available(*owner(signer), withdraw.asset))
+    faults.insert(Error::insufficient_funds);
+  return faults;
+}
+
+Model::Faults Model::faults(const SettleWithdrawal& settle, const Key& signer) const {
+  Faults faults;
+  bool takes_fee = settle.chain_fee > 0;
+  if (takes_fee && !exists(settle.fee_asset)) faults.insert(Error::unknown_asset);
+  auto it = withdrawals_.find(settle.withdrawal);
+  if (it == withdrawals_.end()) faults.insert(Error::unknown_withdrawal);
+  if (it != withdrawals_.end() && !it->second.open) faults.insert(Error::withdrawal_settled);
+  if (takes_fee && exists(settle.fee_asset)) {
+    ChainAmount units = asset(settle.fee_asset).chain_units;
+    auto own = static_cast<ChainAmount>(available(*owner(signer), settle.fee_asset));
+    if (settle.chain_fee > own * units) faults.insert(Error::insufficient_funds);
+  }
+  return faults;
+}
+
+Model::Faults Model::faults(const ApproveWithdrawal& approve, const Key&) const {
+  auto it = withdrawals_.find(approve.withdrawal);
+  if (it == withdrawals_.end()) return {Error::unknown_withdrawal};
+  return it->second.open ? Faults{} : Faults{Error::withdrawal_settled};
+}
+
+Model::Faults Model::faults(const AssignDeposit& assign, const Key&) const {
+  Faults faults;
+  if (rotated_away(assign.owner)) faults.insert(Error::key_rotated);
+  auto it = deposits_.find(assign.deposit);
+  if (it == deposits_.end()) faults.insert(Error::unknown_deposit);
+  if (it != deposits_.end() && it->second.assigned) faults.insert(Error::deposit_assigned);
   return faults;
 }
 
@@ -303,6 +352,7 @@ void Model::carry_out(const Credit& credit, const Key& signer) {
   ChainAmount amount = credit.amount / chain_units;
   cursors_[credit.chain] = credit.at;
   credited_[credit.asset] += credit.amount;
+  credited_on_[{now_us_ / day_us, credit.asset}] += static_cast<Int128>(amount);
   dust_[credit.asset] += credit.amount - amount * chain_units;
   name(*owner(signer));
 
@@ -313,9 +363,65 @@ void Model::carry_out(const Credit& credit, const Key& signer) {
     auto account = find_or_make(*credit.owner);
     accounts_[account].available[credit.asset] += static_cast<Int128>(amount);
     name(account, credit.asset);
-  } else {
-    unassigned_[credit.asset] += amount;
+  } else if (amount > 0) {
+    named_channel_ = ChannelId{size_};
+    deposits_[*named_channel_] = {credit.asset, static_cast<Amount>(amount), *owner(signer)};
   }
+}
+
+void Model::carry_out(const Withdraw& withdraw, const Key& signer) {
+  auto account = *owner(signer);
+  named_channel_ = ChannelId{size_};
+  withdrawals_[*named_channel_] = {withdraw, account};
+  accounts_[account].withdrawing.insert(*named_channel_);
+  accounts_[account].available[withdraw.asset] -= withdraw.amount;
+  accounts_[account].available[withdraw.asset] -= withdraw.fee;
+  name(account, withdraw.asset);
+}
+
+void Model::carry_out(const SettleWithdrawal& settle, const Key& signer) {
+  auto gateway = *owner(signer);
+  Withdrawal& withdrawal = withdrawals_.at(settle.withdrawal);
+  const auto& [asset_number, amount, fee, destination] = withdrawal.terms;
+  if (settle.chain_fee > 0) {
+    ChainAmount chain_units = asset(settle.fee_asset).chain_units;
+    ChainAmount units = (settle.chain_fee + chain_units - 1) / chain_units;
+    accounts_[gateway].available[settle.fee_asset] -= static_cast<Int128>(units);
+    dust_[settle.fee_asset] += units * chain_units - settle.chain_fee;
+    paid_[settle.fee_asset] += settle.chain_fee;
+    name(gateway, settle.fee_asset);
+  }
+  withdrawal.open = false;
+  withdrawal.paid = settle.paid;
+  accounts_[withdrawal.owner].withdrawing.erase(settle.withdrawal);
+  if (settle.paid) {
+    paid_[asset_number] += static_cast<ChainAmount>(amount) * asset(asset_number).chain_units;
+    accounts_[gateway].available[asset_number] += fee;
+    if (fee > 0) name(gateway, asset_number);
+  } else {
+    accounts_[withdrawal.owner].available[asset_number] += amount;
+    accounts_[withdrawal.owner].available[asset_number] += fee;
+  }
+  name(withdrawal.owner, asset_number);
+  name(gateway);
+  named_channel_ = settle.withdrawal;
+  closes_ = true;
+}
+
+void Model::carry_out(const ApproveWithdrawal& approve, const Key& signer) {
+  name(*owner(signer));
+  withdrawals_.at(approve.withdrawal).approvals.push_back(Sequence{size_});
+  named_channel_ = approve.withdrawal;
+}
+
+void Model::carry_out(const AssignDeposit& assign, const Key& signer) {
+  name(*owner(signer));
+  Deposit& deposit = deposits_.at(assign.deposit);
+  deposit.assigned = true;
+  auto account = find_or_make(assign.owner);
+  accounts_[account].available[deposit.asset] += deposit.amount;
+  name(account, deposit.asset);
+  named_channel_ = assign.deposit;
 }
 
 void Model::carry_out(const SetRoles& set, const Key& signer) {
@@ -353,26 +459,50 @@ std::uint64_t Model::find_or_make(const Key& key) {
 
 // An account that is named without an asset (0) and with one has the posting of that asset only.
 void Model::name(std::uint64_t account, AssetId asset) {
-  AssetId& named = named_accounts_[account];
-  named = std::max(named, asset);
+  auto at = named_accounts_.lower_bound({account, no_asset});
+  bool is_named = at != named_accounts_.end() && at->first == account;
+  if (asset == no_asset && is_named) return;
+  named_accounts_.insert({account, asset});
+  if (asset != no_asset) named_accounts_.erase({account, no_asset});
+}
+
+std::optional<Posting> Model::posting_of_set_aside() {
+  if (!named_channel_) return std::nullopt;
+  ChannelPosting posting{.channel = *named_channel_};
+  auto fill = [&](Amount deposit, Int128 claimed, std::vector<Sequence>& entries) {
+    posting.deposit = deposit;
+    posting.claimed = narrow(claimed);
+    posting.previous = newest(entries);
+    entries.push_back(Sequence{size_});
+  };
+  if (auto it = channels_.find(*named_channel_); it != channels_.end())
+    fill(it->second.terms.amount, it->second.claimed, it->second.entries);
+  if (auto it = withdrawals_.find(*named_channel_); it != withdrawals_.end()) {
+    auto& of = it->second;
+    Amount held = of.terms.amount + of.terms.fee;
+    fill(held, of.paid ? held : 0, of.entries);
+  }
+  if (auto it = deposits_.find(*named_channel_); it != deposits_.end())
+    fill(it->second.amount, it->second.assigned ? it->second.amount : 0, it->second.entries);
+  return posting;
 }
 
 std::vector<Posting> Model::write_entry() {
   std::vector<Posting> postings;
+  std::optional<std::uint64_t> payer;  // of what ends here
+  if (closes_ && channels_.contains(*named_channel_)) payer = channels_.at(*named_channel_).payer;
+  if (closes_ && withdrawals_.contains(*named_channel_)) payer = withdrawals_.at(*named_channel_).owner;
+  std::set<std::uint64_t> touched;
   for (const auto& [number, asset] : named_accounts_) {
     AccountPosting posting{AccountNumber{number}, balance(number, asset), newest(accounts_[number].entries)};
-    if (closes_ && channels_.at(*named_channel_).payer == number)
+    if (payer == number)
       postings.push_back(ClosingPosting{.payer = posting, .channel = *named_channel_});
     else
       postings.push_back(posting);
-    accounts_[number].entries.push_back(Sequence{size_});
+    touched.insert(number);
   }
-  if (named_channel_) {
-    Channel& channel = channels_.at(*named_channel_);
-    postings.push_back(ChannelPosting{*named_channel_, channel.terms.amount, narrow(channel.claimed),
-                                      newest(channel.entries)});
-    channel.entries.push_back(Sequence{size_});
-  }
+  for (auto number : touched) accounts_[number].entries.push_back(Sequence{size_});
+  if (auto posting = posting_of_set_aside()) postings.push_back(*posting);
   named_accounts_.clear();
   named_channel_.reset();
   closes_ = false;
@@ -406,10 +536,27 @@ Int128 Model::locked(std::uint64_t account, AssetId asset) const {
   return sum;
 }
 
+Int128 Model::held(std::uint64_t account, AssetId asset) const {
+  Int128 sum = 0;
+  for (ChannelId id : accounts_[account].withdrawing) {
+    const auto& terms = withdrawals_.at(id).terms;
+    if (terms.asset == asset) sum += Int128{terms.amount} + terms.fee;
+  }
+  return sum;
+}
+
+Int128 Model::unassigned(AssetId asset) const {
+  Int128 sum = 0;
+  for (const auto& [id, deposit] : deposits_)
+    if (deposit.asset == asset && !deposit.assigned) sum += deposit.amount;
+  return sum;
+}
+
 Balance Model::balance(std::uint64_t account, AssetId asset) const {
   return {.asset = asset,
           .available = narrow(available(account, asset)),
-          .locked = narrow(locked(account, asset))};
+          .locked = narrow(locked(account, asset)),
+          .held = narrow(held(account, asset))};
 }
 
 std::map<std::uint64_t, Sequence> Model::kept_nonces(std::uint64_t account) const {
@@ -423,9 +570,10 @@ std::vector<AssetTotals> Model::totals() const {
   std::vector<AssetTotals> totals;
   for (const auto& one : assets_) {
     AssetId id = one.number;
-    Int128 available_sum = 0, unclaimed = 0;
+    Int128 available_sum = 0, unclaimed = 0, held_sum = 0;
     for (std::uint64_t n = 0; n < accounts_.size(); ++n) {
       available_sum += available(n, id);
+      held_sum += held(n, id);
       for (ChannelId channel_id : accounts_[n].paying_for) {
         const Channel& channel = channels_.at(channel_id);
         if (channel.terms.asset == id) unclaimed += channel.terms.amount - channel.claimed;
@@ -438,9 +586,11 @@ std::vector<AssetTotals> Model::totals() const {
     totals.push_back({.asset = id,
                       .available = narrow(available_sum),
                       .locked = narrow(unclaimed),
-                      .unassigned = narrow(static_cast<Int128>(of(unassigned_))),
+                      .held = narrow(held_sum),
+                      .unassigned = narrow(unassigned(id)),
                       .dust = of(dust_),
-                      .credited = of(credited_)});
+                      .credited = of(credited_),
+                      .paid = of(paid_)});
   }
   return totals;
 }
@@ -455,7 +605,8 @@ std::optional<std::string> Model::difference_of_account(const State& state, std:
   if (theirs->number.value != n) return differs("number");
   if (theirs->key != mine.key) return differs("key");
   if (theirs->roles != mine.roles) return differs("roles");
-  if (theirs->open_channels != mine.paying_for.size()) return differs("count of open channels");
+  if (theirs->open_channels != mine.paying_for.size() + mine.withdrawing.size())
+    return differs("count of open channels");
   if (theirs->last != newest(mine.entries)) return differs("last entry");
   for (std::size_t i = 0; i < assets_.size(); ++i)
     if (theirs->balance(assets_[i].number) != balance(n, assets_[i].number)) return differs("a balance");
@@ -474,22 +625,65 @@ std::optional<std::string> Model::difference_of_account(const State& state, std:
 }
 
 std::optional<std::string> Model::difference_of_channel(const State& state, ChannelId id) const {
-  auto differs = [&](std::string_view what) { return fmt::format("channel {}: {} differs", id.value, what); };
-  const Channel& mine = channels_.at(id);
   const core::Channel* theirs = state.channels.find(id);
-  if (!theirs) return differs("existence");
-  if (theirs->id != id) return differs("id");
-  if (theirs->payer.value != mine.payer || theirs->recipient.value != mine.recipient)
-    return differs("a party");
-  if (theirs->receipt_key != mine.terms.receipt_key) return differs("receipt key");
-  if (theirs->asset != mine.terms.asset) return differs("asset");
-  if (theirs->deposit != mine.terms.amount) return differs("deposit");
-  if (theirs->claimed != mine.claimed) return differs("claimed");
-  if (theirs->expires_us != mine.terms.expires_us) return differs("expiry");
-  if (theirs->content != mine.terms.content) return differs("content");
-  if (theirs->open != mine.open) return differs("being open");
-  if (theirs->last != newest(mine.entries)) return differs("last entry");
-  if (theirs->claim != newest(mine.claims)) return differs("last claim");
+  if (!theirs) return fmt::format("channel {}: existence differs", id.value);
+  core::Channel mine{.id = id};
+  if (auto it = channels_.find(id); it != channels_.end()) {
+    const Channel& channel = it->second;
+    mine.payer.value = channel.payer;
+    mine.recipient.value = channel.recipient;
+    mine.receipt_key = channel.terms.receipt_key;
+    mine.asset = channel.terms.asset;
+    mine.deposit = channel.terms.amount;
+    mine.claimed = narrow(channel.claimed);
+    mine.expires_us = channel.terms.expires_us;
+    mine.content = channel.terms.content;
+    mine.open = channel.open;
+    mine.last = newest(channel.entries);
+    mine.claim = newest(channel.claims);
+  } else if (auto at = withdrawals_.find(id); at != withdrawals_.end()) {
+    const Withdrawal& withdrawal = at->second;
+    mine.purpose = Purpose::withdrawal;
+    mine.payer.value = mine.recipient.value = withdrawal.owner;
+    mine.asset = withdrawal.terms.asset;
+    mine.deposit = withdrawal.terms.amount + withdrawal.terms.fee;
+    mine.claimed = withdrawal.paid ? mine.deposit : 0;
+    mine.fee = withdrawal.terms.fee;
+    mine.content = std::string(view(withdrawal.terms.destination));
+    mine.open = withdrawal.open;
+    mine.last = newest(withdrawal.entries);
+    mine.claim = newest(withdrawal.approvals);
+  } else {
+    const Deposit& deposit = deposits_.at(id);
+    mine.purpose = Purpose::deposit;
+    mine.payer.value = mine.recipient.value = deposit.gateway;
+    mine.asset = deposit.asset;
+    mine.deposit = deposit.amount;
+    mine.claimed = deposit.assigned ? deposit.amount : 0;
+    mine.open = !deposit.assigned;
+    mine.last = newest(deposit.entries);
+  }
+  return difference_of_set_aside(*theirs, mine);
+}
+
+std::optional<std::string> Model::difference_of_set_aside(const core::Channel& theirs,
+                                                          const core::Channel& mine) const {
+  auto differs = [&](std::string_view what) {
+    return fmt::format("channel {}: {} differs", mine.id.value, what);
+  };
+  if (theirs.id != mine.id) return differs("id");
+  if (theirs.purpose != mine.purpose) return differs("purpose");
+  if (theirs.payer != mine.payer || theirs.recipient != mine.recipient) return differs("a party");
+  if (theirs.receipt_key != mine.receipt_key) return differs("receipt key");
+  if (theirs.asset != mine.asset) return differs("asset");
+  if (theirs.deposit != mine.deposit) return differs("deposit");
+  if (theirs.claimed != mine.claimed) return differs("claimed");
+  if (theirs.fee != mine.fee) return differs("fee");
+  if (theirs.expires_us != mine.expires_us) return differs("expiry");
+  if (theirs.content != mine.content) return differs("content");
+  if (theirs.open != mine.open) return differs("being open");
+  if (theirs.last != mine.last) return differs("last entry");
+  if (theirs.claim != mine.claim) return differs("last claim or approval");
   return std::nullopt;
 }
 
@@ -500,14 +694,19 @@ std::optional<std::string> Model::difference(const State& state) const {
   if (state.globals.totals != totals()) return "the totals differ";
   if (state.globals.cursors != cursors_) return "the chains' cursors differ";
   std::uint64_t open = 0;
-  for (const auto& account : accounts_) open += account.paying_for.size();
+  for (const auto& account : accounts_) open += account.paying_for.size() + account.withdrawing.size();
   if (state.globals.open_channels != open) return "the number of open channels differs";
-  if (state.accounts.size() != accounts_.size() || state.channels.size() != channels_.size() ||
+  if (state.accounts.size() != accounts_.size() ||
+      state.channels.size() != channels_.size() + withdrawals_.size() + deposits_.size() ||
       state.keys.size() != owners_.size())
     return "the number of records differs";
   for (std::uint64_t n = 0; n < accounts_.size(); ++n)
     if (auto found = difference_of_account(state, n)) return found;
   for (const auto& [id, channel] : channels_)
+    if (auto found = difference_of_channel(state, id)) return found;
+  for (const auto& [id, withdrawal] : withdrawals_)
+    if (auto found = difference_of_channel(state, id)) return found;
+  for (const auto& [id, deposit] : deposits_)
     if (auto found = difference_of_channel(state, id)) return found;
   for (const auto& [key, account] : owners_) {
     const KeyEntry* theirs = state.keys.find(key);

@@ -17,6 +17,7 @@ class Model {
     std::uint32_t roles = 0;
     std::map<AssetId, Int128> available;
     std::set<ChannelId> paying_for;                 // open channels
+    std::set<ChannelId> withdrawing;                // withdrawals under way
     std::map<std::uint64_t, Sequence> used_nonces;  // all of them, with the entries that used them
     std::vector<Sequence> entries;                  // that touched it
   };
@@ -30,11 +31,27 @@ class Model {
     std::vector<Sequence> claims;   // those of them that claimed
   };
 
+  struct Withdrawal {
+    Withdraw terms;
+    std::uint64_t owner = 0;
+    bool open = true, paid = false;
+    std::vector<Sequence> entries, approvals;
+  };
+  struct Deposit {  // of nobody
+    AssetId asset;
+    Amount amount = 0;
+    std::uint64_t gateway = 0;
+    bool assigned = false;
+    std::vector<Sequence> entries;
+  };
+
   Outcome apply(const Command& command, TimeUs now_us);
 
   std::uint64_t size() const { return size_; }  // entries
   const std::vector<Account>& accounts() const { return accounts_; }
   const std::map<ChannelId, Channel>& channels() const { return channels_; }
+  const std::map<ChannelId, Withdrawal>& withdrawals() const { return withdrawals_; }
+  const std::map<ChannelId, Deposit>& deposits() const { return deposits_; }
   const std::vector<Asset>& assets() const { return assets_; }
   // Whose `key` is or was.
   std::optional<std::uint64_t> owner(const Key& key) const;
@@ -42,12 +59,15 @@ class Model {
   bool rotated_away(const Key& key) const { return rotations_.contains(key); }
   Int128 available(std::uint64_t account, AssetId asset) const;
   Int128 locked(std::uint64_t account, AssetId asset) const;
+  Int128 held(std::uint64_t account, AssetId asset) const;
+  Int128 unassigned(AssetId asset) const;
   Balance balance(std::uint64_t account, AssetId asset) const;
   std::map<std::uint64_t, Sequence> kept_nonces(std::uint64_t account) const;
   std::vector<AssetTotals> totals() const;
   const std::map<std::uint32_t, ChainCursor>& cursors() const { return cursors_; }
 
-  // How `state` differs from this, in words; nothing when it does not. `account` and `channel` exist here.
+  // How `state` differs from this, in words; nothing when it does not. `account` exists here, and something
+  // is set aside as `channel`.
   std::optional<std::string> difference_of_account(const State& state, std::uint64_t account) const;
   std::optional<std::string> difference_of_channel(const State& state, ChannelId channel) const;
   std::optional<std::string> difference(const State& state) const;  // in anything at all
@@ -68,6 +88,10 @@ class Model {
   Faults faults(const Credit&, const Key& signer) const;
   Faults faults(const SetRoles&, const Key& signer) const;
   Faults faults(const SetAsset&, const Key& signer) const;
+  Faults faults(const Withdraw&, const Key& signer) const;
+  Faults faults(const SettleWithdrawal&, const Key& signer) const;
+  Faults faults(const ApproveWithdrawal&, const Key& signer) const;
+  Faults faults(const AssignDeposit&, const Key& signer) const;
   void claim_faults(const Channel& channel, const Receipt& receipt, const Key& signer, Faults& faults) const;
   void payment_faults(AssetId asset, const std::vector<Payment>& payments, const Key& signer,
                       Faults& faults) const;
@@ -86,6 +110,10 @@ class Model {
   void carry_out(const Credit&, const Key& signer);
   void carry_out(const SetRoles&, const Key& signer);
   void carry_out(const SetAsset&, const Key& signer);
+  void carry_out(const Withdraw&, const Key& signer);
+  void carry_out(const SettleWithdrawal&, const Key& signer);
+  void carry_out(const ApproveWithdrawal&, const Key& signer);
+  void carry_out(const AssignDeposit&, const Key& signer);
   void claim(ChannelId id, Amount cumulative);
 
   bool exists(AssetId asset) const;
@@ -93,6 +121,9 @@ class Model {
   std::uint64_t find_or_make(const Key& key);
   void name(std::uint64_t account, AssetId asset = no_asset);
   std::vector<Posting> write_entry();
+  std::optional<Posting> posting_of_set_aside();
+  std::optional<std::string> difference_of_set_aside(const core::Channel& theirs,
+                                                     const core::Channel& mine) const;
 
   std::uint64_t size_ = 0;
   TimeUs now_us_ = 0;
@@ -101,12 +132,15 @@ class Model {
   std::map<Key, Sequence> rotations_;    // the entry that rotated a key away
   std::map<ChannelId, Channel> channels_;
   std::vector<Asset> assets_;
-  std::map<AssetId, ChainAmount> credited_, dust_, unassigned_;  // unassigned in ledger units
+  std::map<ChannelId, Withdrawal> withdrawals_;
+  std::map<ChannelId, Deposit> deposits_;
+  std::map<AssetId, ChainAmount> credited_, dust_, paid_;
+  std::map<std::pair<std::int64_t, AssetId>, Int128> credited_on_;  // a day, in ledger units
   std::map<std::uint32_t, ChainCursor> cursors_;
 
   // Of the entry being written.
-  std::map<std::uint64_t, AssetId> named_accounts_;
-  std::optional<ChannelId> named_channel_;
+  std::set<std::pair<std::uint64_t, AssetId>> named_accounts_;
+  std::optional<ChannelId> named_channel_;  // or withdrawal, or deposit
   bool closes_ = false;
 };
 

@@ -110,6 +110,44 @@ LedgerResult<Sequence> TestLedger::apply(const codec::Decoded& decoded) {
   return refuse(outcome.error);
 }
 
+LedgerResult<Sequence> TestLedger::submit(const SecretKey& by, core::Body body) {
+  core::Command command{.signer = by.public_key(),
+                        .nonce = ++nonce_,
+                        .expires_us = clock_.now_ms() * 1000 + core::hour_us,
+                        .body = std::move(body)};
+  auto envelope = codec::sign(codec::encode_command(command), *tag_, {&by});
+  auto decoded = codec::decode_submitted(envelope);
+  if (!decoded) return refuse(decoded.error());
+  return apply(*decoded);
+}
+
+LedgerResult<std::vector<anchoring::OpenWithdrawal>> TestLedger::open_withdrawals(const SecretKey&,
+                                                                                  core::ChannelId after) {
+  if (!reachable) return tl::unexpected(anchoring::LedgerError{true, "", "ListOpenWithdrawals: unreachable"});
+  std::vector<anchoring::OpenWithdrawal> queue;
+  if (old_queue) {
+    for (const auto& open : *old_queue)
+      if (open.id > after) queue.push_back(open);
+    return queue;
+  }
+  state_.channels.for_each([&](core::ChannelId id, const core::Channel& channel) {
+    if (channel.purpose != core::Purpose::withdrawal || !channel.open || id <= after) return;
+    queue.push_back({id, channel.asset, channel.deposit - channel.fee, channel.fee,
+                     *tron::address_from_bytes(channel.content), channel.claim != core::no_sequence});
+  });
+  std::sort(queue.begin(), queue.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  return queue;
+}
+
+LedgerResult<std::map<core::AssetId, core::Amount>> TestLedger::available(const PublicKey& key) {
+  if (!reachable) return tl::unexpected(anchoring::LedgerError{true, "", "GetAccount: unreachable"});
+  std::map<core::AssetId, core::Amount> amounts;
+  if (const auto* entry = state_.key_entry(key))
+    for (const auto& balance : state_.account(entry->account).balances)
+      amounts[balance.asset] = balance.available;
+  return amounts;
+}
+
 LedgerResult<anchoring::LedgerInfo> TestLedger::info() {
   if (!reachable) return tl::unexpected(anchoring::LedgerError{true, "", "GetLedger: unreachable"});
   return anchoring::LedgerInfo{*tag_, origin, log_key_, {}, size(), anchor_contract};
@@ -276,6 +314,8 @@ World::World(StoreMaker make_store, WorldOptions world_options)
              {custody, 1'000'000, {}}},
             key_from(options.entropy)),
       make_store_(std::move(make_store)) {
+  payer_options = {
+      .custody = custody, .offers = {{.symbol = "BTT"}, {.symbol = "TRX"}}, .max_fee_sun = 5'000'000};
   worker_options = {.to = custody, .interval_ms = 10 * 60 * 1000, .every_entries = 0};
   if (!make_store_) make_store_ = [this] { return std::make_unique<anchoring::MemoryStore>(tables); };
   tables.on_write = [this](std::string_view, bool) { crashes.pass(); };
@@ -290,6 +330,7 @@ World::World(StoreMaker make_store, WorldOptions world_options)
 void World::start() {
   worker.reset();
   scanner.reset();
+  gateway.reset();
   connection.reset();
   store.reset();
   store = make_store_();
@@ -300,6 +341,9 @@ void World::start() {
                                                ledger, *store);
   scanner = std::make_unique<anchoring::Scanner>(scanner_options(), ledger.gateway_key, clock, process_chain,
                                                  ledger, *store);
+  gateway = std::make_unique<anchoring::Payer>(payer_options, custody_key, ledger.gateway_key, clock,
+                                               process_chain, ledger, *store);
+  scanner->also([this](const tron::Block& block) { return gateway->meet(block); });
 }
 
 void World::run_worker() {
@@ -326,12 +370,24 @@ void World::run_scanner() {
   }
 }
 
+void World::run_payer() {
+  int steps = 0;
+  for (bool more = true; more;) {
+    ASSERT_LT(++steps, max_steps_of_a_block);
+    auto step = gateway->step();
+    if (!step) problems.push_back(step.error());
+    if (step) payment_outcomes.insert(payment_outcomes.end(), step->outcomes.begin(), step->outcomes.end());
+    more = step && step->advanced;
+  }
+}
+
 void World::tick(std::int64_t after_ms) {
   clock.advance(after_ms);
   chain.produce_block();
   try {
     run_worker();
     if (scans) run_scanner();
+    if (pays) run_payer();
   } catch (const Crash&) {
     start();
   }

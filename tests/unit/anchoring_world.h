@@ -9,6 +9,7 @@
 
 #include "anchoring/contract/anchor_contract.h"
 #include "anchoring/devchain/client.h"
+#include "anchoring/gateway/payer.h"
 #include "anchoring/gateway/scanner.h"
 #include "anchoring/memory_store.h"
 #include "anchoring/tron/transaction.h"
@@ -58,7 +59,12 @@ class TestLedger final : public anchoring::LedgerClient {
   LedgerResult<Sequence> execute(const codec::Envelope& envelope) override;
   LedgerResult<std::string> checkpoint(std::uint64_t minimum_size) override;
   LedgerResult<log::Proof> consistency_proof(std::uint64_t old_size, std::uint64_t size) override;
+  LedgerResult<std::vector<anchoring::OpenWithdrawal>> open_withdrawals(const SecretKey& gateway,
+                                                                        core::ChannelId after) override;
+  LedgerResult<std::map<core::AssetId, core::Amount>> available(const PublicKey& key) override;
 
+  // A command of anybody's; what it became.
+  LedgerResult<Sequence> submit(const SecretKey& by, core::Body body);
   // An entry that is no seal.
   void add_entry();
   std::uint64_t size() const { return leaves_.size(); }
@@ -67,14 +73,17 @@ class TestLedger final : public anchoring::LedgerClient {
   std::uint64_t size_of_news() const;
   std::size_t count(core::Kind kind) const;
   core::Amount available(const PublicKey& key, std::uint32_t asset) const;
+  const core::State& state() const { return state_; }
   const core::AssetTotals& totals_of(std::uint32_t asset) const { return state_.globals.totals[asset - 1]; }
   // Forgets its newest entries, as a restored backup does; or changes one, as a forger does.
   void truncate(std::uint64_t size) { leaves_.resize(size), entries_.resize(size); }
   void forge(std::uint64_t sequence) { leaves_[sequence][0] ^= 1; }
 
   bool reachable = true;
-  bool refuses_commands = false;                 // is overloaded
-  bool loses_answers = false;                    // applies what it is sent, but the answer never comes
+  bool refuses_commands = false;  // is overloaded
+  bool loses_answers = false;     // applies what it is sent, but the answer never comes
+  // Of withdrawals: shows the queue as it was when this was set.
+  std::optional<std::vector<anchoring::OpenWithdrawal>> old_queue;
   log::NoteSigner signer;                        // of checkpoints; a test may give it another key
   std::optional<tron::Address> anchor_contract;  // as its genesis names it
   const SecretKey operator_key, anchor_key, gateway_key;
@@ -203,6 +212,7 @@ class World {
   }
   void run_worker();
   void run_scanner();
+  void run_payer();
 
   // An empty one before the first.
   anchoring::Anchor newest_anchor() const {
@@ -246,7 +256,11 @@ class World {
   std::unique_ptr<anchoring::Store> store;
   std::unique_ptr<anchoring::Worker> worker;
   std::unique_ptr<anchoring::Scanner> scanner;
+  std::unique_ptr<anchoring::Payer> gateway;
   bool scans = false;  // ticks run the scanner too
+  bool pays = false;   // and the payer of withdrawals
+  anchoring::PayerOptions payer_options;
+  std::vector<std::string> payment_outcomes;
   std::vector<std::string> problems, outcomes;
   std::vector<anchoring::Scanner::Step::Counted> deposits;
 

@@ -1,7 +1,7 @@
 # The rules of the ledger, one by one.
 windlass_test(core_test LABEL unit
   SOURCES unit/core_channel_test.cpp unit/core_ledger_test.cpp unit/core_payment_test.cpp unit/core_signer_test.cpp
-    unit/core_state_test.cpp
+    unit/core_state_test.cpp unit/core_withdrawal_test.cpp
   LINK windlass_core)
 
 windlass_program(core_alone SOURCES unit/core_alone.cpp LINK windlass_core)

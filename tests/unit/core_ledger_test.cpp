@@ -72,7 +72,9 @@ TEST_F(CoreCredit, DepositOfNobodyMovesTheCursor) {
   Outcome outcome = submit(gateway, nobodys);
   ASSERT_TRUE(outcome.accepted());
   EXPECT_EQ(totals().unassigned, 5);
-  EXPECT_EQ(outcome.postings, std::vector<Posting>{posting(gateway, no_asset, Sequence{0})});
+  std::vector<Posting> expected{posting(gateway, no_asset, Sequence{0}),
+                                ChannelPosting{{outcome.sequence.value}, 5, 0, no_sequence}};
+  EXPECT_EQ(outcome.postings, expected);
   EXPECT_TRUE(refused(submit(gateway, deposit({10, 2, 3})), Error::credit_not_in_order));
 }
 

@@ -105,6 +105,18 @@ class InventedLedger : public Reader {
                              {proven(core::ChannelPosting{id, 2'500'000, 0, core::no_sequence})})};
     return view;
   }
+  Answered<WithdrawalsView> withdrawals(const core::Key&, std::size_t, const std::string&) override {
+    WithdrawalView paid{.state = WithdrawalState::paid, .transaction_id = "\xab", .block = 77};
+    paid.channel.id = {9};
+    paid.channel.asset = btt;
+    paid.channel.deposit = 1'100'000;
+    paid.channel.fee = 100'000;
+    paid.channel.content = address_bytes(alice);
+    return WithdrawalsView{{paid}, ""};
+  }
+  Answered<std::vector<TermsView>> withdrawal_terms() override {
+    return std::vector<TermsView>{{btt, {.minimum = 1'000'000, .fee = 100'000}, 5'000'000}};
+  }
   Answered<ChannelsView> channels(const core::Key&, bool, std::size_t, const std::string&) override {
     return ChannelsView{{*channel({2})}, ""};
   }
@@ -346,7 +358,7 @@ TEST_F(RoutesTest, RefusalsSayWhyAsJson) {
 TEST_F(RoutesTest, OpenApiNamesEveryPathAndEachAnswers) {
   auto description = json("/api/v1/openapi.json");
   EXPECT_EQ(description["openapi"], "3.0.3");
-  ASSERT_EQ(description["paths"].size(), 12u);
+  ASSERT_EQ(description["paths"].size(), 14u);
   for (const auto& [path, operations] : description["paths"].items()) {
     std::string target = path;
     for (const auto& [name, value] : {std::pair{"{key}", to_hex(alice)}, {"{id}", "2"}, {"{sequence}", "5"}})
