@@ -49,7 +49,8 @@ SecretKey secret_of(std::string signer) {
     std::map<std::string, std::string> found;
     for (const auto& vector : vectors("keys.json"))
       found[vector["label"]] = vector["private_key_hex"].get<std::string>();
-    for (const auto& vector : load("js.json")["keys"])
+    const json about = load("js.json").at("about");
+    for (const auto& vector : about.at("keys"))
       found[vector["label"]] = vector["private_key_hex"].get<std::string>();
     return found;
   }();
