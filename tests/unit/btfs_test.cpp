@@ -189,7 +189,7 @@ TEST(BtfsServices, HaveTheHistoricalNames) {
                 {"CreateChannel", "ledger.SignedChannelCommit -> ledger.ChannelID"},
                 {"CloseChannel", "ledger.SignedChannelState -> ledger.ChannelClosed"},
                 {"Pay", "ledger.SignedTransferRequest -> ledger.TransferResult"}}));
-  EXPECT_EQ(calls("protocol.Exchange").size(), 7);
+  EXPECT_EQ(calls("protocol.Exchange").size(), 7u);
 }
 
 // Both are in the package `protocol`. This program has both; a message `protocol.Exchange` would not even
