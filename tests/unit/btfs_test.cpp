@@ -114,6 +114,13 @@ TEST(Btfs, TakesLongNumbersThatAreStillNumbers) {
   EXPECT_EQ(error_of_transfer(with_amount(std::string(10, '\x80') + '\0')), Error::malformed);
 }
 
+// 67, the length of a PublicKey, in two bytes.
+TEST(Btfs, RefusesALengthThatIsLongerThanItMustBe) {
+  std::string bytes = transfer().SerializeAsString();
+  ASSERT_EQ(bytes.substr(0, 2), "\x0a\x43");
+  EXPECT_EQ(error_of_transfer(bytes.replace(1, 1, "\xc3\0"s)), Error::malformed);
+}
+
 TEST(Btfs, RefusesEveryCutMessage) {
   const std::string bytes = transfer().SerializeAsString();
   for (std::size_t length = 0; length < bytes.size(); ++length)

@@ -58,4 +58,5 @@ require (
 	mellium.im/sasl v0.2.1 // indirect
 )
 
+// The library's own replacement, which whoever uses it must repeat.
 replace github.com/libp2p/go-libp2p-core => github.com/TRON-US/go-libp2p-core v0.4.1
