@@ -20,7 +20,9 @@ const secp256k1_context* context() {
   return instance;
 }
 
-const unsigned char* data(ByteView bytes) { return reinterpret_cast<const unsigned char*>(bytes.data()); }
+const unsigned char* data(ByteView bytes) {
+  return reinterpret_cast<const unsigned char*>(bytes.data());
+}
 
 PublicKey serialize(const secp256k1_pubkey& parsed) {
   PublicKey out;
@@ -55,7 +57,9 @@ SecretKey& SecretKey::operator=(SecretKey&& other) noexcept {
   }
   return *this;
 }
-SecretKey::~SecretKey() { OPENSSL_cleanse(bytes_.data(), bytes_.size()); }
+SecretKey::~SecretKey() {
+  OPENSSL_cleanse(bytes_.data(), bytes_.size());
+}
 
 PublicKey SecretKey::public_key() const {
   secp256k1_pubkey parsed;
@@ -65,7 +69,8 @@ PublicKey SecretKey::public_key() const {
 
 CompactSignature SecretKey::sign(const Hash& digest) const {
   secp256k1_ecdsa_signature signature;
-  if (secp256k1_ecdsa_sign(context(), &signature, digest.data(), bytes_.data(), nullptr, nullptr) != 1) std::abort();
+  if (secp256k1_ecdsa_sign(context(), &signature, digest.data(), bytes_.data(), nullptr, nullptr) != 1)
+    std::abort();
   CompactSignature out;
   secp256k1_ecdsa_signature_serialize_compact(context(), out.data(), &signature);
   return out;
@@ -73,7 +78,8 @@ CompactSignature SecretKey::sign(const Hash& digest) const {
 
 RecoverableSignature SecretKey::sign_recoverable(const Hash& digest) const {
   secp256k1_ecdsa_recoverable_signature signature;
-  if (secp256k1_ecdsa_sign_recoverable(context(), &signature, digest.data(), bytes_.data(), nullptr, nullptr) != 1)
+  if (secp256k1_ecdsa_sign_recoverable(context(), &signature, digest.data(), bytes_.data(), nullptr,
+                                       nullptr) != 1)
     std::abort();
   RecoverableSignature out;
   int recovery_id = 0;
@@ -86,13 +92,37 @@ SignatureCheck verify_signature(ByteView key, ByteView signature, const Hash& di
   if (key.size() != 33) return SignatureCheck::bad_key;
   if (signature.size() != 64) return SignatureCheck::malformed;
   secp256k1_pubkey parsed_key;
-  if (secp256k1_ec_pubkey_parse(context(), &parsed_key, data(key), key.size()) != 1) return SignatureCheck::bad_key;
+  if (secp256k1_ec_pubkey_parse(context(), &parsed_key, data(key), key.size()) != 1)
+    return SignatureCheck::bad_key;
   secp256k1_ecdsa_signature parsed;
   if (secp256k1_ecdsa_signature_parse_compact(context(), &parsed, data(signature)) != 1)
     return SignatureCheck::malformed;
   if (secp256k1_ecdsa_signature_normalize(context(), nullptr, &parsed) == 1) return SignatureCheck::high_s;
   return secp256k1_ecdsa_verify(context(), &parsed, digest.data(), &parsed_key) == 1 ? SignatureCheck::valid
-                                                                                      : SignatureCheck::wrong;
+                                                                                     : SignatureCheck::wrong;
+}
+
+std::string signature_to_der(const CompactSignature& signature) {
+  secp256k1_ecdsa_signature parsed;
+  if (secp256k1_ecdsa_signature_parse_compact(context(), &parsed, signature.data()) != 1) std::abort();
+  ByteArray<72> der;
+  std::size_t length = der.size();
+  if (secp256k1_ecdsa_signature_serialize_der(context(), der.data(), &length, &parsed) != 1) std::abort();
+  return std::string(view(der).substr(0, length));
+}
+
+std::optional<CompactSignature> signature_from_der(ByteView der) {
+  if (der.empty()) return std::nullopt;  // perhaps a null pointer, which the parser would not survive
+  secp256k1_ecdsa_signature parsed;
+  if (secp256k1_ecdsa_signature_parse_der(context(), &parsed, data(der), der.size()) != 1)
+    return std::nullopt;
+  secp256k1_ecdsa_signature_normalize(context(), &parsed, &parsed);
+  CompactSignature out;
+  secp256k1_ecdsa_signature_serialize_compact(context(), out.data(), &parsed);
+  // The parser makes 0 of what is negative or not below the order.
+  for (ByteView half : {view(out).substr(0, 32), view(out).substr(32)})
+    if (half.find_first_not_of('\0') == ByteView::npos) return std::nullopt;
+  return out;
 }
 
 bool is_public_key(ByteView key) {
@@ -103,7 +133,8 @@ bool is_public_key(ByteView key) {
 std::optional<PublicKey> compress_key(ByteView key) {
   bool fitting = key.size() == 33 || (key.size() == 65 && key[0] == 4);
   secp256k1_pubkey parsed;
-  if (!fitting || secp256k1_ec_pubkey_parse(context(), &parsed, data(key), key.size()) != 1) return std::nullopt;
+  if (!fitting || secp256k1_ec_pubkey_parse(context(), &parsed, data(key), key.size()) != 1)
+    return std::nullopt;
   return serialize(parsed);
 }
 

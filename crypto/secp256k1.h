@@ -5,10 +5,10 @@
 
 namespace windlass {
 
-using PublicKey = ByteArray<33>;              // compressed: 02 or 03, then X
-using UncompressedKey = ByteArray<65>;        // 04, X, Y
-using CompactSignature = ByteArray<64>;       // r, s
-using RecoverableSignature = ByteArray<65>;   // r, s, v with v 0..3
+using PublicKey = ByteArray<33>;             // compressed: 02 or 03, then X
+using UncompressedKey = ByteArray<65>;       // 04, X, Y
+using CompactSignature = ByteArray<64>;      // r, s
+using RecoverableSignature = ByteArray<65>;  // r, s, v with v 0..3
 
 // A private key. It cannot be printed or compared by accident, and is wiped when it goes.
 class SecretKey {
@@ -38,6 +38,11 @@ enum class SignatureCheck { valid, bad_key, malformed, high_s, wrong };
 
 // `key` 33 bytes compressed, `signature` 64 bytes r||s with low S, over `digest`.
 SignatureCheck verify_signature(ByteView key, ByteView signature, const Hash& digest);
+
+// The same signature as ASN.1 DER, and back. Strictly DER: nothing before, between or after it. Any S is
+// taken, and made low; nothing when r or s is not from 1 to the group's order - 1.
+std::string signature_to_der(const CompactSignature& signature);
+std::optional<CompactSignature> signature_from_der(ByteView der);
 
 // Whether the 33 bytes are a point on the curve.
 bool is_public_key(ByteView key);

@@ -8,13 +8,15 @@ from pathlib import Path
 from processes import SOURCE_DIR
 
 SOURCES = SOURCE_DIR / "tests" / "compat" / "go"
+# The historical BTFS library is a module of its own, so that it keeps the versions that it was released with.
+MODULES = (SOURCES, SOURCES / "btfs")
 BUILD = SOURCE_DIR / "build" / "go"
 BUILD_DEADLINE_S = 900  # downloads included
 RUN_DEADLINE_S = 60
 
 
 def build_go_programs():
-    """-> the directory of the binaries. No other Go, module or sum than those that go.mod and go.sum name."""
+    """-> the directory of the binaries. No other Go, module or sum than go.mod and go.sum name."""
     environment = {
         **os.environ,
         "GOTOOLCHAIN": "local",
@@ -25,11 +27,12 @@ def build_go_programs():
         "GOCACHE": str(BUILD / "cache"),
     }
     go = Path(sys.executable).parent / "go"
-    built = subprocess.run(
-        [go, "build", "-trimpath", "-o", f"{BUILD / 'bin'}/", "./..."],
-        cwd=SOURCES, env=environment, capture_output=True, text=True, timeout=BUILD_DEADLINE_S, check=False,
-    )  # fmt: skip
-    assert built.returncode == 0, built.stderr
+    for module in MODULES:
+        built = subprocess.run(
+            [go, "build", "-trimpath", "-o", f"{BUILD / 'bin'}/", "./..."],
+            cwd=module, env=environment, capture_output=True, text=True, timeout=BUILD_DEADLINE_S, check=False,
+        )  # fmt: skip
+        assert built.returncode == 0, built.stderr
     return BUILD / "bin"
 
 

@@ -2,34 +2,23 @@
 and it does what it is to do. `python test_contract.py` writes anchoring/contract/WindlassAnchor.json anew."""
 
 import json
-import os
-import subprocess
 
 import pytest
 
 from formats import keccak256
+from nodetools import run_node
 from processes import SOURCE_DIR
 
 FOLDER = SOURCE_DIR / "anchoring" / "contract"
 FILE = FOLDER / "WindlassAnchor.json"
-DEADLINE_S = 60
 
 OWNER, OTHER, THIRD = "59190a66a52db246593bb032c2a957e530128015", "d953826712e6a1c2b10b63f89256a95d294098da", "7e" * 20
 NOBODY = "00" * 20
 ROOT = "ab" * 32
 
 
-def node(*arguments, stdin=None):
-    packages = SOURCE_DIR / "build" / "node" / "node_modules"
-    assert packages.is_dir(), "scripts/node-packages installs what this needs"
-    run = subprocess.run(
-        ["node", SOURCE_DIR / "tests" / "compat" / "evm.cjs", *arguments],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        env={**os.environ, "NODE_PATH": str(packages)},
-    )
+def evm(*arguments, stdin=None):
+    run = run_node("evm.cjs", *arguments, stdin=stdin)
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
 
@@ -38,7 +27,7 @@ def carry_out(*plays):
     """Each play, [(sender, contract or None, data, value)], on a new chain -> what became of its steps"""
     names = ("from", "to", "data", "value")
     steps = [[dict(zip(names, step, strict=True)) for step in play] for play in plays]
-    return node("run", stdin=json.dumps(steps))
+    return evm("run", stdin=json.dumps(steps))
 
 
 def selector(signature):
@@ -99,7 +88,7 @@ def play(checked_in, address):
 
 
 def compiled():
-    return node("compile", str(FOLDER / "WindlassAnchor.sol"), "WindlassAnchor")
+    return evm("compile", str(FOLDER / "WindlassAnchor.sol"), "WindlassAnchor")
 
 
 # Each way through the contract: its name, what comes before it, and the call.

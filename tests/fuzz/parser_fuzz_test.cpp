@@ -8,17 +8,14 @@
 #include "crypto/base58.h"
 #include "ledger/log/note.h"
 #include "ledger/log/tiles.h"
-#include "tests/seeded.h"
+#include "tests/fuzz/mutate.h"
 
 namespace windlass::log {
 namespace {
 
+using test::fuzz_runs;
+using test::mutate;
 using test::Seeded;
-
-std::uint64_t runs() {
-  const char* given = std::getenv("WINDLASS_FUZZ_RUNS");
-  return given != nullptr ? std::stoull(given) : 100'000;
-}
 
 // Pieces that parsers look for.
 const std::string_view pieces[] = {"\n",     "\n\n",
@@ -33,33 +30,6 @@ const std::string_view pieces[] = {"\n",     "\n\n",
                                    "index ", "extra ",
                                    "old ",   "18446744073709551616"};
 
-std::string mutate(std::string text, Seeded& random) {
-  for (std::uint64_t edits = 1 + random.below(3); edits > 0; --edits) {
-    std::uint64_t at = random.below(text.size() + 1),
-                  length = random.below(std::min<std::uint64_t>(text.size() - at, 8) + 1);
-    switch (random.below(6)) {
-      case 0:
-        text.erase(at, length);
-        break;
-      case 1:
-        text.insert(at, pieces[random.below(std::size(pieces))]);
-        break;
-      case 2:
-        text.replace(at, length, random.bytes(length));
-        break;
-      case 3:
-        text.insert(at, text.substr(random.below(text.size() + 1), random.below(60)));
-        break;
-      case 4:
-        text.resize(at);
-        break;
-      default:
-        if (at < text.size()) text[at] = static_cast<char>(text[at] ^ (1 << random.below(8)));
-    }
-  }
-  return text;
-}
-
 // `parse` answers what it read, written again; nothing when it refused. Every seed must be accepted, so that
 // the fuzzing starts inside the parser.
 using Rewrite = std::function<std::optional<std::string>(const std::string&)>;
@@ -67,15 +37,15 @@ void fuzz(const std::vector<std::string>& seeds, const Rewrite& rewrite) {
   Seeded random;
   for (const auto& seed : seeds) ASSERT_EQ(rewrite(seed), seed);
   std::uint64_t accepted = 0;
-  for (std::uint64_t run = 0; run < runs(); ++run) {
+  for (std::uint64_t run = 0; run < fuzz_runs(); ++run) {
     std::string input = random.one_in(10) ? random.bytes(random.below(200))
-                                          : mutate(seeds[random.below(seeds.size())], random);
+                                          : mutate(seeds[random.below(seeds.size())], pieces, random);
     auto again = rewrite(input);
     if (!again) continue;
     ++accepted;
     ASSERT_EQ(*again, input) << to_hex(input);
   }
-  std::cout << accepted << " of " << runs() << " inputs accepted\n";
+  std::cout << accepted << " of " << fuzz_runs() << " inputs accepted\n";
 }
 
 template <typename T>

@@ -64,6 +64,37 @@ TEST(Secp256k1, SignsAsRfc6979Says) {
   }
 }
 
+// The low and the high S of a signature in DER, one byte longer when a number's first bit is set.
+TEST(Secp256k1, ReadsDerOfAnySAndWritesTheLowOne) {
+  Hash digest = sha256("x");
+  auto signature = secret(one_hex).sign(digest);
+  std::string der = signature_to_der(signature);
+  EXPECT_EQ(signature_from_der(der), signature);
+  std::string high = other_s(view(signature));
+  std::string r = der.substr(2, 2 + static_cast<std::size_t>(der[3]));
+  std::string high_der = r + '\x02' + '\x21' + '\0' + high.substr(32);
+  high_der = std::string("\x30") + static_cast<char>(high_der.size()) + high_der;
+  EXPECT_EQ(signature_from_der(high_der), signature);
+}
+
+TEST(Secp256k1, RefusesWhatIsNotStrictlyDer) {
+  std::string der = signature_to_der(secret(one_hex).sign(sha256("x")));
+  EXPECT_FALSE(signature_from_der({}));
+  EXPECT_FALSE(signature_from_der(der + '\0'));
+  for (std::size_t length = 0; length < der.size(); ++length)
+    EXPECT_FALSE(signature_from_der(der.substr(0, length)));
+  const std::string order = bytes(order_hex), one = std::string("\x02\x01\x01"), zero("\x02\x01\0", 3);
+  const std::string too_large = std::string("\x02\x21\0", 3) + order, negative = "\x02\x01\xff";
+  auto sequence = [](const std::string& r, const std::string& s) {
+    return std::string("\x30") + static_cast<char>(r.size() + s.size()) + r + s;
+  };
+  EXPECT_TRUE(signature_from_der(sequence(one, one)));
+  for (const auto& bad : {zero, too_large, negative}) {
+    EXPECT_FALSE(signature_from_der(sequence(bad, one)));
+    EXPECT_FALSE(signature_from_der(sequence(one, bad)));
+  }
+}
+
 TEST(Secp256k1, KnowsTheGenerator) {
   auto key = secret(one_hex).public_key();
   EXPECT_EQ(to_hex(key), "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798");
