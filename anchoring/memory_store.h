@@ -11,7 +11,7 @@ namespace windlass::anchoring {
 
 struct MemoryTables {
   std::map<std::int64_t, Anchor> anchors;
-  std::map<Hash, Deposit> deposits;
+  std::map<std::pair<Hash, std::uint32_t>, Deposit> deposits;  // by transaction id and log
   std::optional<BlockPlace> cursor;
   Controls controls;
   std::uint64_t epoch = 0;
@@ -32,7 +32,7 @@ class MemoryStore final : public Store {
   void save_anchor(const Anchor& anchor) override;
   std::optional<BlockPlace> cursor() override;
   void save_cursor(const BlockPlace& cursor) override;
-  std::optional<Deposit> deposit(const Hash& transaction_id) override;
+  std::optional<Deposit> deposit(const Hash& transaction_id, std::uint32_t log) override;
   void save_deposit(const Deposit& deposit) override;
   Controls controls() override { return tables_.controls; }
   void save_stopped() override;
