@@ -73,6 +73,16 @@ def test_keeps_its_state_until_it_is_reset(system):
     system.run("account", key, expect=REFUSED)
 
 
+def test_credits_a_trc20_token_by_what_its_contract_logged(system):
+    system.start()
+    key = system.new_key("token.key")
+    funded = system.fund(key, "1234567.891", "--asset", "BTT20")
+    assert "credited 1234567.891 BTT20" in funded.out
+    assert system.balance(key, asset=3) == 1_234_567_891
+    report = system.run("audit", "--full", "--json").json
+    assert report["holds"] and int(report["credits"]) == int(report["credits_on_chain"]) == 1
+
+
 def anchored_by(system, key):
     """What proves all of its history; None while it is not anchored yet."""
     verified = system.run("history", key, "--verify", "--quiet", "--json").json["verified"]
@@ -186,6 +196,6 @@ def test_keeps_its_keys_to_itself(system):
 def test_gives_addresses_of_the_chain_what_they_ask_for(system):
     system.start()
     address = system.run("key", "show", "--json", key=system.new_key("on-chain.key")).json["address"]
-    for amount in (("5", "TRX"), ("7.5", "BTT")):
+    for amount in (("5", "TRX"), ("7.5", "BTT"), ("12345678.9", "BTT20")):
         sent = system.run("dev", "faucet", "--dir", system.directory, address, *amount)
         assert amount[0] in sent.out
