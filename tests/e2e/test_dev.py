@@ -73,20 +73,21 @@ def test_keeps_its_state_until_it_is_reset(system):
     system.run("account", key, expect=REFUSED)
 
 
+def anchored_by(system, key):
+    """What proves all of its history; None while it is not anchored yet."""
+    verified = system.run("history", key, "--verify", "--quiet", "--json").json["verified"]
+    return verified if verified["anchored_entries"] == verified["entries"] else None
+
+
 def test_credits_a_trc20_token_by_what_its_contract_logged(system):
     system.start()
     key = system.new_key("token.key")
     funded = system.fund(key, "1234567.891", "--asset", "BTT20")
     assert "credited 1234567.891 BTT20" in funded.out
     assert system.balance(key, asset=3) == 1_234_567_891
+    wait_until(lambda: anchored_by(system, key), "an anchor of the credit", PATIENCE_S)
     report = system.run("audit", "--full", "--json").json
     assert report["holds"] and int(report["credits"]) == int(report["credits_on_chain"]) == 1
-
-
-def anchored_by(system, key):
-    """What proves all of its history; None while it is not anchored yet."""
-    verified = system.run("history", key, "--verify", "--quiet", "--json").json["verified"]
-    return verified if verified["anchored_entries"] == verified["entries"] else None
 
 
 def test_anchors_through_its_contract_and_a_folder_without_one_by_memo(system):
