@@ -172,6 +172,7 @@ void Storm::add_node_faults(TestChain& node, bool may_lie) {
   flag("unreachable", 12, &TestChain::reachable, false);
   flag("hides_transactions", 6, &TestChain::hides_transactions, true);
   flag("invents_inclusions", 12, &TestChain::invents_inclusions, true);
+  flag("hides_infos", 8, &TestChain::hides_infos, true);
   flag("empty", 12, &TestChain::empty, true);
   flag("malleates", 6, &TestChain::malleates, true);
   flag("lost_answers", 8, &TestChain::loses_answers, true);

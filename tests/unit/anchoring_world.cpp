@@ -249,7 +249,8 @@ tron::ChainResult<std::optional<tron::Execution>> TestChain::execution(const Has
 
 tron::ChainResult<std::vector<tron::Execution>> TestChain::executions(std::int64_t number) {
   return reach([&]() -> tron::ChainResult<std::vector<tron::Execution>> {
-    if (empty || forges(number) || number > chain_.solidified() - lag) return std::vector<tron::Execution>();
+    if (empty || hides_infos || forges(number) || number > chain_.solidified() - lag)
+      return std::vector<tron::Execution>();
     auto executions = client_.executions(number);
     for (auto& execution : *executions) {
       if (hides_logs) execution.logs.clear();

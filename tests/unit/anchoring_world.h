@@ -138,6 +138,7 @@ class TestChain final : public tron::Chain {
   bool flaps = false;  // forges in every second answer only, like several nodes behind one address
   std::int64_t solid_ahead_ms = 0;  // what its solidified head's time is ahead of the truth
   bool hides_logs = false;          // of what contracts did
+  bool hides_infos = false;         // has a block before what its transactions did
   bool invents_inclusions = false;  // says that its head holds every transaction it is asked for
   bool malleates = false;           // changes a transaction's bytes, not its id
   bool loses_answers = false;       // to broadcasts, which take effect
