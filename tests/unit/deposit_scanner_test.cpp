@@ -197,12 +197,12 @@ TEST_F(DepositScanner, CreditsEachOfATransactionsLogsOnce) {
     auto approval = transfer_log(5 * btt20_unit), other = transfer_log(6 * btt20_unit);
     approval.topics[0] = tron::abi::topic("Approval(address,address,uint256)");
     other.address = lookalike_token;
-    execution.logs = {approval, transfer_log(10 * btt20_unit), other, transfer_log(20 * btt20_unit)};
+    execution.logs = {transfer_log(10 * btt20_unit), approval, other, transfer_log(20 * btt20_unit)};
   });
   settle();
   EXPECT_EQ(held(owner, btt20), 33);
-  EXPECT_TRUE(stored(txid, 1).amount == 10 * btt20_unit && stored(txid, 3).amount == 20 * btt20_unit);
-  EXPECT_LT(stored(txid, 1).at, stored(txid, 3).at);
+  EXPECT_TRUE(stored(txid, 0).amount == 10 * btt20_unit && stored(txid, 3).amount == 20 * btt20_unit);
+  EXPECT_LT(stored(txid, 0).at, stored(txid, 3).at);
   EXPECT_LT(stored(txid, 3).at, stored(next).at);
   for (bool forgotten : {false, true}) {
     if (forgotten) world.tables = {.epoch = world.tables.epoch};
