@@ -41,9 +41,10 @@ tl::expected<GenesisAccount, std::string> parse_contract(const GenesisFile::Cont
   for (const auto& [holder, text] : given.balances()) {
     auto holds = tron::address_from_base58(holder);
     auto amount = from_decimal(text);
-    if (!holds || !amount || token.supply() + *amount < *amount)
-      return tl::unexpected(place + "\"" + holder + "\": \"" + text +
-                            "\": a balance is an address and a decimal number; all are at most 128 bits");
+    if (!holds || !amount || token.supply() + *amount < *amount) {
+      place.append(holder).append(" has \"").append(text).append("\": ");
+      return tl::unexpected(place + "a balance is an address and a decimal number; all are at most 128 bits");
+    }
     token.balances[*holds] = *amount;
   }
   return GenesisAccount{*address, 0, {}, std::move(token)};
