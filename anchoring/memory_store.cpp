@@ -62,14 +62,14 @@ void MemoryStore::save_cursor(const BlockPlace& cursor) {
   write("save_cursor", [&] { tables_.cursor = cursor; });
 }
 
-std::optional<Deposit> MemoryStore::deposit(const Hash& transaction_id) {
-  auto found = tables_.deposits.find(transaction_id);
+std::optional<Deposit> MemoryStore::deposit(const Hash& transaction_id, std::uint32_t log) {
+  auto found = tables_.deposits.find({transaction_id, log});
   if (found == tables_.deposits.end()) return std::nullopt;
   return found->second;
 }
 
 void MemoryStore::save_deposit(const Deposit& deposit) {
-  write("save_deposit", [&] { tables_.deposits[deposit.transaction_id] = deposit; });
+  write("save_deposit", [&] { tables_.deposits[{deposit.transaction_id, deposit.at.log}] = deposit; });
 }
 
 std::vector<Payment> MemoryStore::open_payments() {

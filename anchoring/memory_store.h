@@ -11,7 +11,7 @@ namespace windlass::anchoring {
 
 struct MemoryTables {
   std::map<std::int64_t, Anchor> anchors;
-  std::map<Hash, Deposit> deposits;
+  std::map<std::pair<Hash, std::uint32_t>, Deposit> deposits;  // by transaction id and log
   std::optional<BlockPlace> cursor;
   std::map<std::pair<core::ChannelId, int>, Payment> payments;  // by withdrawal and attempt
   std::vector<PublishedTerms> terms;
@@ -34,7 +34,7 @@ class MemoryStore final : public Store {
   void save_anchor(const Anchor& anchor) override;
   std::optional<BlockPlace> cursor() override;
   void save_cursor(const BlockPlace& cursor) override;
-  std::optional<Deposit> deposit(const Hash& transaction_id) override;
+  std::optional<Deposit> deposit(const Hash& transaction_id, std::uint32_t log) override;
   void save_deposit(const Deposit& deposit) override;
   std::vector<Payment> open_payments() override;
   std::optional<Payment> newest_payment(core::ChannelId withdrawal) override;

@@ -62,7 +62,7 @@ constexpr Statement write_cursor{"write_scanner",
 constexpr Statement read_deposit{"read_deposit",
                                  "SELECT block, index_in_block, log, asset, amount::text, owner, source, "
                                  "state, sequence, envelope, seen_us "
-                                 "FROM deposits WHERE transaction_id = $1::bytea AND log = 0"};
+                                 "FROM deposits WHERE transaction_id = $1::bytea AND log = $2::integer"};
 constexpr Statement write_deposit{
     "write_deposit",
     "INSERT INTO deposits (transaction_id, log, block, index_in_block, asset, amount, owner, source, state, "
@@ -266,8 +266,9 @@ void PostgresStore::save_cursor(const BlockPlace& cursor) {
   fenced([&] { return connection_.run(write_cursor, row); });
 }
 
-std::optional<Deposit> PostgresStore::deposit(const Hash& transaction_id) {
-  auto result = connection_.run(read_deposit, Parameters().bytes(view(transaction_id)));
+std::optional<Deposit> PostgresStore::deposit(const Hash& transaction_id, std::uint32_t log) {
+  auto result = connection_.run(
+      read_deposit, Parameters().bytes(view(transaction_id)).integer(static_cast<std::int32_t>(log)));
   if (result.rows() == 0) return std::nullopt;
   Deposit deposit;
   deposit.transaction_id = transaction_id;

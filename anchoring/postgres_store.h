@@ -21,7 +21,7 @@ class PostgresStore final : public Store {
   void save_anchor(const Anchor& anchor) override;
   std::optional<BlockPlace> cursor() override;
   void save_cursor(const BlockPlace& cursor) override;
-  std::optional<Deposit> deposit(const Hash& transaction_id) override;
+  std::optional<Deposit> deposit(const Hash& transaction_id, std::uint32_t log) override;
   void save_deposit(const Deposit& deposit) override;
   std::vector<Payment> open_payments() override;
   std::optional<Payment> newest_payment(core::ChannelId withdrawal) override;

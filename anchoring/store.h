@@ -138,8 +138,8 @@ class Store {
   // The last block whose deposits are all credited.
   virtual std::optional<BlockPlace> cursor() = 0;
   virtual void save_cursor(const BlockPlace& cursor) = 0;
-  virtual std::optional<Deposit> deposit(const Hash& transaction_id) = 0;
-  virtual void save_deposit(const Deposit& deposit) = 0;  // by its transaction id
+  virtual std::optional<Deposit> deposit(const Hash& transaction_id, std::uint32_t log) = 0;
+  virtual void save_deposit(const Deposit& deposit) = 0;  // by its transaction id and log
 
   // Those that are not settled, oldest withdrawal first.
   virtual std::vector<Payment> open_payments() = 0;

@@ -50,14 +50,19 @@ constexpr ops::Option options[] = {
     ops::text("genesis.anchor_address", "", "TRON address that anchors"),
     ops::text("genesis.anchor_contract", "", "TRON address of the anchor contract"),
     ops::text("genesis.custody_address", "", "TRON address that deposits go to"),
+    ops::text("genesis.btt20_contract", "", "TRON address of the newer BTT's contract; makes it an asset"),
 };
 
 // The assets that a ledger begins with; the operator adds others with SetAsset.
-std::vector<core::Asset> first_assets() {
-  return {
+std::vector<core::Asset> first_assets(const std::string& btt20_contract) {
+  std::vector<core::Asset> assets = {
       {core::AssetId{1}, "BTT", 1, "1002000", 6, 1, 1'000, 1'000},
       {core::AssetId{2}, "TRX", 1, "", 6, 1, 1'000, 1'000},
   };
+  constexpr std::uint64_t chain_units = 1'000'000'000'000'000;  // of 18 decimals, the ledger keeps 3
+  if (!btt20_contract.empty())
+    assets.push_back({core::AssetId{3}, "BTT20", 1, btt20_contract, 3, chain_units, 1'000, 1'000});
+  return assets;
 }
 
 // 21 bytes, the first 0x41.
@@ -78,7 +83,8 @@ std::vector<std::string> faults(const ops::Config& config) {
     if (config.is_set(key) && (!bytes || !compress_key(*bytes)))
       found.push_back(fmt::format("{} is not a key: 66 or 130 hex digits", key));
   }
-  for (const char* key : {"genesis.anchor_address", "genesis.anchor_contract", "genesis.custody_address"})
+  for (const char* key : {"genesis.anchor_address", "genesis.anchor_contract", "genesis.custody_address",
+                          "genesis.btt20_contract"})
     if (config.is_set(key) && !tron_address_bytes(config.text(key)))
       found.push_back(fmt::format("{} is not a TRON address: T and 33 more characters", key));
   if (auto witnesses = api::parse_witnesses(config.list("log.witnesses")); !witnesses)
@@ -99,10 +105,11 @@ std::optional<codec::GenesisParameters> genesis(const ops::Config& config, const
   auto address = [&](const char* name) {
     return config.is_set(name) ? *tron_address_bytes(config.text(name)) : std::string();
   };
-  codec::GenesisParameters parameters{random_array<32>(),
-                                      signer.verifier().name,
-                                      {key("genesis.operator_key"), {}, first_assets()},
-                                      signer.verifier().text()};
+  codec::GenesisParameters parameters{
+      random_array<32>(),
+      signer.verifier().name,
+      {key("genesis.operator_key"), {}, first_assets(config.text("genesis.btt20_contract"))},
+      signer.verifier().text()};
   const std::pair<const char*, std::uint32_t> roles[] = {{"genesis.gateway_key", core::role_gateway},
                                                          {"genesis.anchor_key", core::role_anchor},
                                                          {"genesis.auditor_key", core::role_auditor}};

@@ -97,19 +97,19 @@ struct CreditedDeposit {
 };
 
 // What on TRON contradicts the credit; `assets` are the ledger's.
-std::optional<std::string> credit_fault(const CreditedDeposit& credited, const tron::Block& block,
-                                        const anchoring::Parties& parties,
+std::optional<std::string> credit_fault(const CreditedDeposit& credited,
+                                        const std::vector<anchoring::Arrival>& arrivals,
                                         const std::vector<core::Asset>& assets) {
   const auto& credit = credited.credit;
   std::string where =
       fmt::format("transaction {} in solidified block {}", to_hex(credited.transaction_id), credit.at.block);
-  for (const auto& arrival : anchoring::arrivals(block, parties)) {
-    if (arrival.index != credit.at.transaction || view(arrival.transaction->txid) != credited.transaction_id)
+  for (const auto& arrival : arrivals) {
+    if (arrival.index != credit.at.transaction || arrival.log != credit.at.log ||
+        view(arrival.transaction->txid) != credited.transaction_id)
       continue;
-    const auto* asset = anchoring::asset_of(assets, arrival.transfer->token_id);
+    const auto* asset = anchoring::asset_of(assets, arrival.token);
     if (!asset || asset->number != credit.asset) return where + " moved another token than the credit says";
-    if (static_cast<core::ChainAmount>(arrival.transfer->amount) != credit.amount)
-      return where + " moved another amount than the credit says";
+    if (arrival.amount != credit.amount) return where + " moved another amount than the credit says";
     if (credit.owner != anchoring::owner_of(arrival))
       return where + " belongs to another key than the credit says";
     return std::nullopt;
@@ -416,6 +416,7 @@ class Audit {
       return false_proof("there are credits, but genesis names no custody address that deposits go to");
     anchoring::Parties parties{*custody, anchor.value_or(tron::Address{})};
     std::optional<tron::Block> block;
+    std::vector<anchoring::Arrival> arrivals;  // of the block
     for (const auto& credited : replay_->credits()) {
       auto number = static_cast<std::int64_t>(credited.credit.at.block);
       if (!block || block->ref.number != number) {
@@ -426,8 +427,11 @@ class Audit {
               named(credited.entry.value,
                     fmt::format("TRON has no such deposit: block {} is not solidified", number)));
         block = **found;
+        auto executions = anchoring::executions_of(*options_.chain, *block);
+        if (!executions) return fail(Failure::Kind::later, executions.error());
+        arrivals = anchoring::arrivals(*block, *executions, parties);
       }
-      if (auto fault = credit_fault(credited, *block, parties, replay_->assets()))
+      if (auto fault = credit_fault(credited, arrivals, replay_->assets()))
         return false_proof(named(credited.entry.value, *fault));
     }
     report_.credits_on_chain = report_.credits;

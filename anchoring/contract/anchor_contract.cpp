@@ -2,24 +2,24 @@
 
 #include <cstdlib>
 
-#include "crypto/hash.h"
-
 namespace windlass::tron::anchor_contract {
 namespace {
 
-constexpr std::size_t selector_bytes = 4, word_bytes = 32;
-constexpr std::size_t address_padding = 12, size_padding = 24;
+using abi::selector;
+using abi::word;
+
+constexpr std::size_t size_padding = abi::word_bytes - sizeof(std::uint64_t);
 constexpr std::string_view anchor_signature = "anchor(uint64,bytes32)";
 constexpr std::string_view anchored_signature = "Anchored(uint64,bytes32)";
 
 // Two words: the size, padded with zeros, and the root.
 std::optional<Anchored> read_words(ByteView words) {
-  if (words.size() != 2 * word_bytes) return std::nullopt;
+  if (words.size() != 2 * abi::word_bytes) return std::nullopt;
   if (words.substr(0, size_padding).find_first_not_of('\0') != ByteView::npos) return std::nullopt;
   ByteReader reader(words.substr(size_padding));
   Anchored anchored;
   anchored.size = reader.be<std::uint64_t>();
-  anchored.root = *to_array<32>(words.substr(word_bytes));
+  anchored.root = *to_array<32>(words.substr(abi::word_bytes));
   return anchored;
 }
 
@@ -45,20 +45,6 @@ std::int64_t energy(std::string_view way) {
   std::abort();  // a misspelt name
 }
 
-std::string selector(std::string_view signature) {
-  return std::string(view(keccak256(signature)).substr(0, selector_bytes));
-}
-
-std::string word(std::uint64_t value) {
-  std::string out(size_padding, '\0');
-  append_be(out, value);
-  return out;
-}
-
-std::string word(const Address& address) {
-  return std::string(address_padding, '\0') + std::string(view(address.bytes).substr(1));
-}
-
 std::string anchor_call(std::uint64_t size, const Hash& root) {
   return selector(anchor_signature) + word(size) + std::string(view(root));
 }
@@ -73,12 +59,12 @@ std::string accept_call() {
 
 std::optional<Anchored> read_anchor_call(ByteView data) {
   if (!data.starts_with(selector(anchor_signature))) return std::nullopt;
-  return read_words(data.substr(selector_bytes));
+  return read_words(data.substr(abi::selector_bytes));
 }
 
 std::optional<Anchored> read_anchored(const ContractLog& log, const Address& contract) {
   if (log.address != contract || log.topics.size() != 1) return std::nullopt;
-  if (log.topics.front() != view(keccak256(anchored_signature))) return std::nullopt;
+  if (log.topics.front() != abi::topic(anchored_signature)) return std::nullopt;
   return read_words(log.data);
 }
 

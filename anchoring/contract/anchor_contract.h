@@ -3,6 +3,7 @@
 // tests/compat/test_contract.py.
 #pragma once
 
+#include "anchoring/tron/abi.h"
 #include "anchoring/tron/chain.h"
 
 namespace windlass::tron::anchor_contract {
@@ -15,9 +16,6 @@ Hash code_hash();
 
 // The energy of one way through the contract, by its name in WindlassAnchor.json, which must be there.
 std::int64_t energy(std::string_view way);
-
-// The first four bytes of a call, and of what a refused one returns.
-std::string selector(std::string_view signature);
 
 // anchor(size, root): 68 bytes of call data.
 std::string anchor_call(std::uint64_t size, const Hash& root);
@@ -34,10 +32,6 @@ struct Anchored {
 std::optional<Anchored> read_anchor_call(ByteView data);
 // The event Anchored(uint64 size, bytes32 root) of that contract; nothing when the log is another.
 std::optional<Anchored> read_anchored(const ContractLog& log, const Address& contract);
-
-// A word of the ABI, 32 bytes.
-std::string word(std::uint64_t value);
-std::string word(const Address& address);
 
 // NotOwner(), NotPendingOwner() or an empty text of what a reverted call returned.
 std::string_view revert_reason(ByteView returned);

@@ -11,7 +11,6 @@ using tl::unexpected;
 constexpr std::int64_t expiration_ahead_ms = 10 * 60 * 1000;
 // A creation's energy is known beforehand to the unit; the price of energy may be voted up meanwhile.
 constexpr std::int64_t headroom_percent = 30;
-constexpr int contract_success = 1;
 // Looks between two broadcasts of the same bytes.
 constexpr int looks_per_broadcast = 10;
 constexpr std::string_view contract_name = "WindlassAnchor", permission_name = "anchor";
@@ -37,8 +36,7 @@ tl::expected<Terms, std::string> terms_for(Chain& chain, const Address& payer, s
     return unexpected(to_base58(payer) + " does not exist on the chain: send it TRX first");
   // A chain that has just begun has no time of its own yet.
   std::int64_t chain_ms = head->timestamp_ms > 0 ? head->timestamp_ms : now_ms;
-  return Terms{
-      {*reference, now_ms, chain_ms + expiration_ahead_ms}, *parameters, account->balance_sun};
+  return Terms{{*reference, now_ms, chain_ms + expiration_ahead_ms}, *parameters, account->balance_sun};
 }
 
 tl::expected<Prepared, std::string> affordable(Prepared prepared, const Address& payer) {

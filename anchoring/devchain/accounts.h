@@ -3,8 +3,9 @@
 #pragma once
 
 #include <map>
+#include <variant>
 
-#include "anchoring/tron/address.h"
+#include "anchoring/tron/abi.h"
 #include "tron/core.pb.h"
 
 namespace windlass::devchain {
@@ -14,6 +15,28 @@ struct AnchorContract {
   tron::Address owner;
   std::optional<tron::Address> pending_owner;
 };
+
+// What a TRC-20 token stores, and what is peculiar to it.
+struct Token {
+  std::string name, symbol;
+  unsigned decimals = 0;
+  std::map<tron::Address, tron::abi::Uint128> balances;
+  std::map<std::pair<tron::Address, tron::Address>, std::string> allowances;  // holder, spender; a word each
+  unsigned fee_percent = 0;  // of each transfer, which the contract keeps
+  bool hides_fee = false;    // its logs say that all has arrived
+
+  tron::abi::Uint128 balance(const tron::Address& holder) const {
+    auto found = balances.find(holder);
+    return found != balances.end() ? found->second : 0;
+  }
+  tron::abi::Uint128 supply() const {
+    tron::abi::Uint128 sum = 0;
+    for (const auto& [holder, amount] : balances) sum += amount;
+    return sum;
+  }
+};
+
+using Contract = std::variant<AnchorContract, Token>;
 
 // Who may sign for an account, once it has chosen; before, its own key may.
 struct Permissions {
@@ -28,8 +51,8 @@ struct Account {
   std::int64_t last_operation_ms = 0;
   std::int64_t free_bandwidth_used = 0;  // as of `free_bandwidth_slot`; it fades over a day
   std::int64_t free_bandwidth_slot = 0;
-  std::int64_t last_energy_ms = 0;         // when it last used energy
-  std::optional<AnchorContract> contract;  // of an account that is one
+  std::int64_t last_energy_ms = 0;   // when it last used energy
+  std::optional<Contract> contract;  // of an account that is one
   std::optional<Permissions> permissions;
 };
 

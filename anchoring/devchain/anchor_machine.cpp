@@ -1,19 +1,20 @@
 #include "anchoring/devchain/anchor_machine.h"
 
 #include "anchoring/contract/anchor_contract.h"
-#include "crypto/hash.h"
 
 namespace windlass::devchain {
 namespace {
 
 using tron::Address;
+using tron::abi::address_padding;
+using tron::abi::word_bytes;
+namespace abi = tron::abi;
 namespace contract = tron::anchor_contract;
 
-constexpr std::size_t selector_bytes = 4, word_bytes = 32;
-constexpr std::size_t address_padding = 12, size_padding = 24;
+constexpr std::size_t size_padding = word_bytes - sizeof(std::uint64_t);
 
 CallOutcome revert(std::string_view way, std::string_view error = {}) {
-  return {true, contract::energy(way), error.empty() ? "" : contract::selector(error), {}};
+  return {true, contract::energy(way), error.empty() ? "" : abi::selector(error), {}};
 }
 
 CallOutcome success(std::string_view way, std::string returned = {}) {
@@ -48,25 +49,25 @@ class Call {
     state_.pending_owner.reset();
     if (!all_zero(offered)) state_.pending_owner = tron::address_from_bytes("\x41" + std::string(offered));
     return emit(success(sets ? "transfer_first" : "transfer_again"), "OwnershipOffered(address,address)",
-                contract::word(caller_) + pending_word());
+                abi::word(caller_) + pending_word());
   }
 
   CallOutcome accept_ownership() {
     if (caller_ != state_.pending_owner) return revert("accept_not_pending", "NotPendingOwner()");
-    std::string data = contract::word(state_.owner) + contract::word(caller_);
+    std::string data = abi::word(state_.owner) + abi::word(caller_);
     state_ = {caller_, std::nullopt};
     return emit(success("accept"), "OwnershipTransferred(address,address)", std::move(data));
   }
 
-  CallOutcome owner() { return success("owner", contract::word(state_.owner)); }
+  CallOutcome owner() { return success("owner", abi::word(state_.owner)); }
   CallOutcome pending_owner() { return success("pending_owner", pending_word()); }
 
  private:
   std::string pending_word() const {
-    return state_.pending_owner ? contract::word(*state_.pending_owner) : std::string(word_bytes, '\0');
+    return state_.pending_owner ? abi::word(*state_.pending_owner) : std::string(word_bytes, '\0');
   }
   CallOutcome emit(CallOutcome outcome, std::string_view event, std::string data) const {
-    outcome.logs.push_back({self_, {std::string(view(keccak256(event)))}, std::move(data)});
+    outcome.logs.push_back({self_, {abi::topic(event)}, std::move(data)});
     return outcome;
   }
 
@@ -81,11 +82,11 @@ using Function = CallOutcome (Call::*)();
 // By selector.
 const std::map<std::string, Function, std::less<>>& functions() {
   static const std::map<std::string, Function, std::less<>> all = {
-      {contract::selector("anchor(uint64,bytes32)"), &Call::anchor},
-      {contract::selector("transferOwnership(address)"), &Call::transfer_ownership},
-      {contract::selector("acceptOwnership()"), &Call::accept_ownership},
-      {contract::selector("owner()"), &Call::owner},
-      {contract::selector("pendingOwner()"), &Call::pending_owner},
+      {abi::selector("anchor(uint64,bytes32)"), &Call::anchor},
+      {abi::selector("transferOwnership(address)"), &Call::transfer_ownership},
+      {abi::selector("acceptOwnership()"), &Call::accept_ownership},
+      {abi::selector("owner()"), &Call::owner},
+      {abi::selector("pendingOwner()"), &Call::pending_owner},
   };
   return all;
 }
@@ -95,10 +96,10 @@ const std::map<std::string, Function, std::less<>>& functions() {
 CallOutcome call_anchor_contract(AnchorContract& state, const Address& self, const Address& caller,
                                  ByteView data, std::int64_t value_sun) {
   if (value_sun != 0) return revert("value_sent");
-  if (data.size() < selector_bytes) return revert("no_selector");
-  auto function = functions().find(data.substr(0, selector_bytes));
+  if (data.size() < abi::selector_bytes) return revert("no_selector");
+  auto function = functions().find(data.substr(0, abi::selector_bytes));
   if (function == functions().end()) return revert("unknown_selector");
-  Call call(state, self, caller, data.substr(selector_bytes));
+  Call call(state, self, caller, data.substr(abi::selector_bytes));
   return (call.*function->second)();
 }
 

@@ -4,16 +4,9 @@
 #pragma once
 
 #include "anchoring/devchain/accounts.h"
-#include "anchoring/tron/chain.h"
+#include "anchoring/devchain/call_outcome.h"
 
 namespace windlass::devchain {
-
-struct CallOutcome {
-  bool reverted = false;
-  std::int64_t energy = 0;
-  std::string returned;
-  std::vector<tron::ContractLog> logs;
-};
 
 // A call of the contract at `self`, whose `state` changes where it does not revert.
 CallOutcome call_anchor_contract(AnchorContract& state, const tron::Address& self,

@@ -13,6 +13,7 @@ tron::Execution execution_of(const StoredBlock& block, const Receipt& receipt) {
           .fee_sun = receipt.fee_sun,
           .energy = receipt.energy,
           .result = receipt.contract ? receipt.result : 0,
+          .failed = receipt.contract && receipt.result != protocol::Transaction::Result::SUCCESS,
           .returned = receipt.returned,
           .message = receipt.message,
           .contract = receipt.contract,

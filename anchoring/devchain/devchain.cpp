@@ -73,6 +73,7 @@ void DevChain::make_genesis(const std::vector<GenesisAccount>& genesis) {
   for (const auto& account : genesis) {
     Account& made = accounts_.edit(account.address);
     made.balance_sun += account.balance_sun;
+    if (account.contract) made.contract = *account.contract;
     add_genesis_payment(block, account.address, {}, account.balance_sun);
     for (const auto& [token, amount] : account.tokens) {
       made.tokens[token] += amount;

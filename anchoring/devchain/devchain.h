@@ -19,6 +19,7 @@ struct GenesisAccount {
   tron::Address address;
   std::int64_t balance_sun = 0;
   std::map<std::string, std::int64_t> tokens;  // TRC-10 id, amount; the ids named here are all that exist
+  std::optional<Token> contract = {};          // of an account that is a TRC-20 token
 };
 
 struct Options {

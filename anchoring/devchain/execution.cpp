@@ -3,6 +3,8 @@
 #include <cmath>
 
 #include "anchoring/contract/anchor_contract.h"
+#include "anchoring/devchain/anchor_machine.h"
+#include "anchoring/devchain/token_machine.h"
 #include "anchoring/tron/transaction.h"
 #include "tron/api.pb.h"
 #include "tron/contract.pb.h"
@@ -170,6 +172,13 @@ std::optional<Refusal> permission_fault(const protocol::Permission& permission) 
   return std::nullopt;
 }
 
+CallOutcome run_contract(Contract& state, const Address& self, const Address& caller,
+                         const protocol::TriggerSmartContract& call) {
+  if (auto* token = std::get_if<Token>(&state))
+    return call_token(*token, self, caller, call.data(), call.call_value());
+  return call_anchor_contract(std::get<AnchorContract>(state), self, caller, call.data(), call.call_value());
+}
+
 // One transaction on its way through the node.
 class Execution {
  public:
@@ -277,8 +286,8 @@ class Execution {
     const Account* account = address ? accounts_.find(*address) : nullptr;
     if (!account || !account->contract) return validate_error("No contract or not a smart contract");
     if (auto refusal = check_values(call.call_value(), call.call_token_value())) return refusal;
-    AnchorContract state = *account->contract;
-    auto outcome = call_anchor_contract(state, *address, owner_, call.data(), call.call_value());
+    Contract state = *account->contract;
+    auto outcome = run_contract(state, *address, owner_, call);
     receipt_.contract = *address;
     if (finish(std::move(outcome))) accounts_.edit(*address).contract = state;
     return std::nullopt;
@@ -513,8 +522,8 @@ ConstantOutcome call_constant(const protocol::TriggerSmartContract& call, const 
   const Account* account = address ? accounts.find(*address) : nullptr;
   if (!account || !account->contract || !caller)
     return tl::unexpected<std::string>("Smart contract is not exist.");
-  AnchorContract state = *account->contract;
-  return call_anchor_contract(state, *address, *caller, call.data(), call.call_value());
+  Contract state = *account->contract;
+  return run_contract(state, *address, *caller, call);
 }
 
 std::optional<Refusal> check_size(const Candidate& candidate) {

@@ -4,7 +4,8 @@
 
 #include <set>
 
-#include "anchoring/devchain/anchor_machine.h"
+#include "anchoring/devchain/accounts.h"
+#include "anchoring/devchain/call_outcome.h"
 #include "anchoring/devchain/parameters.h"
 #include "tron/contract.pb.h"
 #include "tron/core.pb.h"

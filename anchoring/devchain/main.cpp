@@ -24,7 +24,8 @@ constexpr std::string_view usage =
 A TRON node for development and tests: protocol.Wallet and protocol.WalletSolidity over gRPC.
 
   --dir DIR               where the blocks, the witness key and the genesis are kept between runs
-  --genesis FILE          JSON: {"accounts": [{"address": "T...", "balance_sun": "1000000", "tokens": {"1002000": "5"}}]};
+  --genesis FILE          JSON: {"accounts": [{"address": "T...", "balance_sun": "1000000", "tokens": {"1002000": "5"}}],
+                          "contracts": [{"address": "T...", "symbol": "GLD", "decimals": 18, "balances": {"T...": "7"}}]};
                           needed for the first run in DIR
   --listen HOST:PORT      default 127.0.0.1:50051; port 0 takes a free one
   --block-interval-ms MS  default 1000

@@ -1,20 +1,29 @@
 #include "anchoring/gateway/custody.h"
 
 #include "anchoring/gateway/deposit.h"
+#include "anchoring/tron/trc20.h"
 
 namespace windlass::anchoring {
 namespace {
 
-// TRC-20 balances are a contract's to tell, not the account's.
-bool is_in_account(const core::Asset& asset) {
-  return asset.chain == tron_chain && asset.token.find_first_not_of("0123456789") == std::string::npos;
-}
+using Held = tl::expected<core::Int128, std::string>;
 
-std::int64_t held(const tron::AccountState& account, const core::Asset& asset) {
+core::Int128 held_by_account(const tron::AccountState& account, const core::Asset& asset) {
   if (asset.token.empty()) return account.balance_sun;
   for (const auto& [token, amount] : account.tokens)
     if (token == asset.token) return amount;
   return 0;
+}
+
+// What a TRC-20's contract says.
+Held held_by_contract(tron::Chain& chain, const tron::Address& contract, const tron::Address& custody) {
+  auto told = chain.call_constant({custody, contract, tron::trc20::balance_call(custody)});
+  if (!told) return tl::unexpected(told.error().message);
+  auto balance = told->succeeded ? tron::abi::read_amount(told->returned) : std::nullopt;
+  constexpr auto most = ~tron::abi::Uint128{0} >> 1;
+  if (balance && *balance <= most) return static_cast<core::Int128>(*balance);
+  return tl::unexpected("contract " + to_base58(contract) + " tells no balance of custody: " +
+                        (told->succeeded ? "it returned " + to_hex(told->returned) : told->message));
 }
 
 }  // namespace
@@ -33,10 +42,14 @@ tl::expected<std::vector<CustodyDifference>, std::string> custody_differences(tr
   for (const auto& asset : *assets) {
     auto total = std::find_if(totals->begin(), totals->end(),
                               [&](const auto& of) { return of.asset == asset.number; });
-    if (!is_in_account(asset) || total == totals->end()) continue;
+    if (asset.chain != tron_chain || total == totals->end()) continue;
+    auto contract = tron::address_from_base58(asset.token);
+    Held held = contract ? held_by_contract(chain, *contract, custody) : held_by_account(*account, asset);
+    if (!held) return tl::unexpected(asset.symbol + ": " + held.error());
     auto owed = static_cast<core::Int128>(total->credited) - static_cast<core::Int128>(total->paid);
-    auto units = static_cast<double>(held(*account, asset) - owed) / static_cast<double>(asset.chain_units);
-    differences.push_back({asset.symbol, units});
+    auto difference = *held - owed;
+    differences.push_back(
+        {asset.symbol, difference, static_cast<double>(difference) / static_cast<double>(asset.chain_units)});
   }
   return differences;
 }

@@ -1,6 +1,7 @@
 #include "anchoring/gateway/deposit.h"
 
 #include "anchoring/tron/transaction.h"
+#include "anchoring/tron/trc20.h"
 
 namespace windlass::anchoring {
 
@@ -14,24 +15,74 @@ bool is_anchor(const tron::ChainTransaction& transaction, const tron::TransferCo
          transaction.memo.size() == anchor_memo_bytes;
 }
 
+// Whichever contract was called or created: it may have had a token's contract move what it held.
+bool ran_contract(const tron::ChainTransaction& transaction) {
+  const auto* other = std::get_if<tron::OtherContract>(&transaction.contract);
+  bool creates = other && other->type == tron::create_contract_type;
+  return transaction.succeeded &&
+         (creates || std::holds_alternative<tron::ContractCall>(transaction.contract));
+}
+
+// A transaction does one thing: it is a transfer, or it runs a contract and has logs.
+std::optional<Arrival> arrival_by_transfer(const tron::ChainTransaction& transaction, std::uint32_t index,
+                                           const Parties& parties) {
+  const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract);
+  if (!transfer || !transaction.succeeded) return std::nullopt;
+  if (transfer->to != parties.custody || transfer->owner == parties.custody) return std::nullopt;
+  if (transfer->amount <= 0 || is_anchor(transaction, *transfer, parties.anchor)) return std::nullopt;
+  return Arrival{&transaction,
+                 index,
+                 0,
+                 transfer->owner,
+                 transfer->token_id,
+                 static_cast<core::ChainAmount>(transfer->amount)};
+}
+
+std::optional<Arrival> arrival_by_log(const tron::ChainTransaction& transaction, std::uint32_t index,
+                                      std::uint32_t number, const tron::ContractLog& log,
+                                      const Parties& parties) {
+  auto transfer = tron::trc20::read_transfer(log);
+  if (!transfer || transfer->to != parties.custody || transfer->from == parties.custody) return std::nullopt;
+  if (transfer->amount == 0) return std::nullopt;
+  return Arrival{&transaction, index, number, transfer->from, tron::to_base58(log.address), transfer->amount};
+}
+
 }  // namespace
 
-std::vector<Arrival> arrivals(const tron::Block& block, const Parties& parties) {
+tl::expected<std::vector<tron::Execution>, std::string> executions_of(tron::Chain& chain,
+                                                                      const tron::Block& block) {
+  const auto& transactions = block.transactions;
+  if (std::none_of(transactions.begin(), transactions.end(), ran_contract))
+    return std::vector<tron::Execution>();
+  auto executions = chain.executions(block.ref.number);
+  if (!executions) return tl::unexpected(executions.error().message);
+  // Nothing is also the answer of a node that does not have them yet.
+  if (!std::equal(executions->begin(), executions->end(), transactions.begin(), transactions.end(),
+                  [](const auto& of, const auto& transaction) { return of.txid == transaction.txid; }))
+    return tl::unexpected("the node does not tell what each transaction of solidified block " +
+                          std::to_string(block.ref.number) + " did");
+  return *std::move(executions);
+}
+
+std::vector<Arrival> arrivals(const tron::Block& block, const std::vector<tron::Execution>& executions,
+                              const Parties& parties) {
   std::vector<Arrival> found;
-  for (std::size_t i = 0; i < block.transactions.size(); ++i) {
+  for (std::uint32_t i = 0; i < block.transactions.size(); ++i) {
     const auto& transaction = block.transactions[i];
-    const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract);
-    if (!transfer || !transaction.succeeded) continue;
-    if (transfer->to != parties.custody || transfer->owner == parties.custody) continue;
-    if (transfer->amount <= 0 || is_anchor(transaction, *transfer, parties.anchor)) continue;
-    found.push_back({&transaction, transfer, static_cast<std::uint32_t>(i)});
+    if (auto arrival = arrival_by_transfer(transaction, i, parties)) found.push_back(*arrival);
+    if (!ran_contract(transaction) || executions.at(i).failed ||
+        executions[i].result != tron::contract_success)
+      continue;
+    for (std::uint32_t log = 0; log < executions[i].logs.size(); ++log)
+      if (auto arrival = arrival_by_log(transaction, i, log, executions[i].logs[log], parties))
+        found.push_back(*arrival);
   }
   return found;
 }
 
-const core::Asset* asset_of(const std::vector<core::Asset>& assets, std::string_view token_id) {
+const core::Asset* asset_of(const std::vector<core::Asset>& assets, std::string_view token) {
   for (const auto& asset : assets)
-    if (asset.chain == tron_chain && asset.token == token_id) return &asset;
+    if (asset.chain == tron_chain && asset.token == token) return &asset;
   return nullptr;
 }
 
@@ -51,7 +102,7 @@ std::optional<PublicKey> key_in_memo(ByteView memo) {
 
 std::optional<PublicKey> owner_of(const Arrival& arrival) {
   if (auto key = key_in_memo(arrival.transaction->memo)) return key;
-  return tron::signer_key(*arrival.transaction, arrival.transfer->owner);
+  return tron::signer_key(*arrival.transaction, arrival.source);
 }
 
 }  // namespace windlass::anchoring

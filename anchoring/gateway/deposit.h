@@ -1,5 +1,6 @@
 // Which transactions of a block are deposits, and whose. What decides is what the chain executed and checked:
-// contract type, contractRet, custody as the recipient, and the token's id (names can be anybody's).
+// contract type, contractRet, custody as the recipient, and the token's id or the contract that logged it
+// (names can be anybody's).
 #pragma once
 
 #include "anchoring/tron/chain.h"
@@ -18,20 +19,30 @@ struct Parties {
 // A transfer of something to custody that really happened.
 struct Arrival {
   const tron::ChainTransaction* transaction = nullptr;
-  const tron::TransferContract* transfer = nullptr;
   std::uint32_t index = 0;  // of the transaction in its block
+  std::uint32_t log = 0;    // of a TRC-20 transfer in its transaction; of TRX and TRC-10 there is one
+  tron::Address source;
+  std::string token;  // as assets name it: nothing for TRX, a TRC-10 id, or the address of a TRC-20 contract
+  core::ChainAmount amount = 0;
 };
-// In `block`, in its order.
-std::vector<Arrival> arrivals(const tron::Block& block, const Parties& parties);
 
-// The listed asset that `token_id` is on TRON (empty: TRX).
-const core::Asset* asset_of(const std::vector<core::Asset>& assets, std::string_view token_id);
+// What the transactions of a solidified block did, one for one in their order: all of them where any ran a
+// contract, else none. The error says why that cannot be told (yet).
+tl::expected<std::vector<tron::Execution>, std::string> executions_of(tron::Chain& chain,
+                                                                      const tron::Block& block);
+// In `block`, in its order; `executions` are those of executions_of. Contracts log what they please: whether
+// the token is one of the ledger's, asset_of tells.
+std::vector<Arrival> arrivals(const tron::Block& block, const std::vector<tron::Execution>& executions,
+                              const Parties& parties);
+
+// The listed asset that `token` is on TRON.
+const core::Asset* asset_of(const std::vector<core::Asset>& assets, std::string_view token);
 
 // The key that a memo names: 66 hex digits of either case, 0x before them or not, or the 33 bytes themselves;
 // nothing when that is no point on the curve.
 std::optional<PublicKey> key_in_memo(ByteView memo);
-// Of the memo, else the sender's own, as its signature shows it (not where several signed, or a key that was
-// merely given permission).
+// Of the memo, else that of whom it came from, as the signature shows it (not where several signed, a key
+// that was merely given permission, or somebody else who had it moved).
 std::optional<PublicKey> owner_of(const Arrival& arrival);
 
 }  // namespace windlass::anchoring

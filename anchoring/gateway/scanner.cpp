@@ -57,12 +57,14 @@ tl::expected<Scanner::Step, std::string> Scanner::step() {
 tl::expected<void, std::string> Scanner::scan(const tron::Block& block, Step& step) {
   if (meet_)
     if (auto met = meet_(block); !met) return met;
-  auto found = arrivals(block, options_.parties);
+  auto executions = executions_of(chain_, block);
+  if (!executions) return unexpected(executions.error());
+  auto found = arrivals(block, *executions, options_.parties);
   if (found.empty()) return {};
   auto assets = ledger_.assets();
   if (!assets) return unexpected(assets.error().message);
   for (const auto& arrival : found) {
-    const core::Asset* asset = asset_of(*assets, arrival.transfer->token_id);
+    const core::Asset* asset = asset_of(*assets, arrival.token);
     if (!asset) {
       step.deposits.push_back({"other", "ignored"});
       continue;
@@ -74,7 +76,7 @@ tl::expected<void, std::string> Scanner::scan(const tron::Block& block, Step& st
 
 tl::expected<void, std::string> Scanner::credit(const tron::Block& block, const Arrival& arrival,
                                                 const core::Asset& asset, Step& step) {
-  auto deposit = store_.deposit(arrival.transaction->txid);
+  auto deposit = store_.deposit(arrival.transaction->txid, arrival.log);
   if (deposit && deposit->state == DepositState::credited) return {};
   Result<void> done;
   if (deposit) {
@@ -94,11 +96,11 @@ tl::expected<Deposit, std::string> Scanner::prepare(const tron::Block& block, co
                                                     const core::Asset& asset) {
   Deposit deposit;
   deposit.transaction_id = arrival.transaction->txid;
-  deposit.at = {static_cast<std::uint64_t>(block.ref.number), arrival.index, 0};
+  deposit.at = {static_cast<std::uint64_t>(block.ref.number), arrival.index, arrival.log};
   deposit.asset = asset.number;
-  deposit.amount = static_cast<core::ChainAmount>(arrival.transfer->amount);
+  deposit.amount = arrival.amount;
   deposit.owner = owner_of(arrival);
-  deposit.source = arrival.transfer->owner;
+  deposit.source = arrival.source;
   deposit.seen_us = clock_.now_ms() * 1000;
   if (auto signed_now = sign(deposit); !signed_now) return unexpected(signed_now.error());
   return deposit;

@@ -20,7 +20,7 @@
 
 namespace windlass::anchoring {
 
-// One step takes no longer than some tens of calls, so that anchoring, in the same thread, goes on meanwhile.
+// One step takes no longer than some hundred calls, so that anchoring, in the same thread, goes on meanwhile.
 constexpr int scan_blocks_per_call = 50;
 constexpr int credits_per_call = 100;
 // A credit not accepted within this is signed anew.

@@ -1,6 +1,6 @@
-// What the anchoring worker and the gateway need of a TRON node, in plain types. Implemented by the node client (gRPC,
-// anchoring/tron/node.h) and, for simulation, by devchain in the same process. Facts about finality and about what each
-// answer proves: docs/tron.md.
+// What the anchoring worker and the gateway need of a TRON node, in plain types. Implemented by the node
+// client (gRPC, anchoring/tron/node.h) and, for simulation, by devchain in the same process. Facts about
+// finality and about what each answer proves: docs/tron.md.
 #pragma once
 
 #include <tl/expected.hpp>
@@ -11,7 +11,8 @@
 
 namespace windlass::tron {
 
-// A 32-byte block id: 8 bytes of big-endian number, then the last 24 bytes of SHA-256 of the header's raw data.
+// A 32-byte block id: 8 bytes of big-endian number, then the last 24 bytes of SHA-256 of the header's raw
+// data.
 using BlockId = Hash;
 
 struct BlockRef {
@@ -30,8 +31,8 @@ struct TransferContract {
 struct ContractCall {
   Address owner, contract;
   std::string data;
-  std::int64_t value_sun = 0;     // sent along
-  std::int64_t token_value = 0;   // of TRC-10 token `token_id`, likewise
+  std::int64_t value_sun = 0;    // sent along
+  std::int64_t token_value = 0;  // of TRC-10 token `token_id`, likewise
   std::int64_t token_id = 0;
 };
 struct OtherContract {
@@ -42,13 +43,13 @@ struct ChainTransaction {
   Hash txid{};           // SHA-256 of raw_data: match on this, never on whole bytes
   std::string raw_data;  // exactly as received
   std::vector<std::string> signatures;
-  std::string memo;              // raw_data.data
-  bool succeeded = false;        // ret[0].contractRet == SUCCESS
+  std::string memo;        // raw_data.data
+  bool succeeded = false;  // ret[0].contractRet == SUCCESS
   std::int64_t expiration_ms = 0;
   std::variant<OtherContract, TransferContract, ContractCall> contract;
-  int result = 0;                // ret[0].contractRet; 0 before it was carried out
+  int result = 0;  // ret[0].contractRet; 0 before it was carried out
   std::int64_t fee_limit_sun = 0;
-  int permission_id = 0;         // the sender's permission that it is signed under; 0 is the owner's
+  int permission_id = 0;  // the sender's permission that it is signed under; 0 is the owner's
 };
 
 struct Block {
@@ -57,7 +58,8 @@ struct Block {
   std::vector<ChainTransaction> transactions;
 };
 
-// What a node answered to a broadcast; `code` is protocol.Return.response_code. No code proves absence from the chain.
+// What a node answered to a broadcast; `code` is protocol.Return.response_code. No code proves absence from
+// the chain.
 struct BroadcastAnswer {
   bool result = false;
   int code = 0;
@@ -67,7 +69,8 @@ struct BroadcastAnswer {
 // A node's pool drops transactions after 60 s: what is in no block is sent again this often.
 constexpr std::int64_t resend_interval_ms = 15'000;
 
-// What an answer tells of the node's pool of waiting transactions. `known`: it was there already, or is in a block.
+// What an answer tells of the node's pool of waiting transactions. `known`: it was there already, or is in a
+// block.
 enum class Pool { without, known, unsent, holding };
 Pool pool_after(const BroadcastAnswer& answer);
 
@@ -78,6 +81,8 @@ struct ContractLog {
   std::string data;
 };
 
+constexpr int contract_success = 1;  // protocol.Transaction.Result.contractResult
+
 // What became of a transaction in its block (TransactionInfo).
 struct Execution {
   Hash txid{};
@@ -85,9 +90,10 @@ struct Execution {
   std::int64_t block_ms = 0;
   std::int64_t fee_sun = 0;  // all that was paid beside the amount
   std::int64_t energy = 0;
-  int result = 0;            // of a contract: protocol.Transaction.Result.contractResult, 1 is SUCCESS; else 0
-  std::string returned;      // by a contract
-  std::string message;       // of one that failed
+  int result = 0;                   // of a contract: protocol.Transaction.Result.contractResult; else 0
+  bool failed = false;              // TransactionInfo.result is FAILED
+  std::string returned;             // by a contract
+  std::string message;              // of one that failed
   std::optional<Address> contract;  // called or created
   std::vector<ContractLog> logs;
 };
@@ -133,23 +139,23 @@ class Chain {
   virtual ChainResult<std::optional<Block>> solidified_block(std::int64_t number) = 0;
   // Of the full node: maybe not final. Nothing when there is none.
   virtual ChainResult<std::optional<Block>> block(std::int64_t number) = 0;
-  // The number of the block that holds it, by the full node (`solid` false) or the solidified view. Nothing when that
-  // view does not know it as included; a pending transaction is not included.
+  // The number of the block that holds it, by the full node (`solid` false) or the solidified view. Nothing
+  // when that view does not know it as included; a pending transaction is not included.
   virtual ChainResult<std::optional<std::int64_t>> inclusion(const Hash& txid, bool solid) = 0;
   // `transaction` is a serialized protocol.Transaction.
   virtual ChainResult<BroadcastAnswer> broadcast(ByteView transaction) = 0;
   virtual ChainResult<AccountState> account(const Address& address) = 0;
   virtual ChainResult<ChainParameters> parameters() = 0;
-  // What became of an included transaction, by the full node or the solidified view. Nothing when that view does not
-  // know it as included.
+  // What became of an included transaction, by the full node or the solidified view. Nothing when that view
+  // does not know it as included.
   virtual ChainResult<std::optional<Execution>> execution(const Hash& txid, bool solid) = 0;
-  // The same of all transactions of a solidified block, in their order. Empty for an empty block and for one that is
-  // not there (yet): ask solidified_block for which.
+  // The same of all transactions of a solidified block, in their order. Empty for an empty block and for one
+  // that is not there (yet): ask solidified_block for which.
   virtual ChainResult<std::vector<Execution>> executions(std::int64_t number) = 0;
   // Tries a call on the full node's state. Where `contract` is all zero, `data` is creation code to be tried.
   virtual ChainResult<ConstantCall> call_constant(const ContractCall& call) = 0;
-  // Tells apart the nodes that solidified blocks come from: what needs several blocks of one node begins anew when it
-  // changes. Of a single node always the same.
+  // Tells apart the nodes that solidified blocks come from: what needs several blocks of one node begins anew
+  // when it changes. Of a single node always the same.
   virtual std::uint64_t reading_from() const { return 0; }
 };
 

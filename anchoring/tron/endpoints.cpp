@@ -18,17 +18,25 @@ std::string_view name(Endpoints::Condition condition) {
   return names[static_cast<std::size_t>(condition)];
 }
 
+// With its length: no two lists of such have the same bytes.
+void add_sized(std::string& all, ByteView part) {
+  append_be(all, static_cast<std::uint32_t>(part.size()));
+  all += part;
+}
+
 // What a block's id does not cover: the results and logs of its transactions.
 std::string digest_of(const std::vector<Execution>& executions) {
   std::string all;
   for (const auto& execution : executions) {
     all += view(execution.txid);
     append_be(all, static_cast<std::uint32_t>(execution.result));
+    append_be(all, static_cast<std::uint32_t>(execution.failed));
+    append_be(all, static_cast<std::uint32_t>(execution.logs.size()));
     for (const auto& log : execution.logs) {
       all += view(log.address.bytes);
-      for (const auto& topic : log.topics) all += topic;
-      append_be(all, static_cast<std::uint32_t>(log.data.size()));
-      all += log.data;
+      append_be(all, static_cast<std::uint32_t>(log.topics.size()));
+      for (const auto& topic : log.topics) add_sized(all, topic);
+      add_sized(all, log.data);
     }
   }
   return all;

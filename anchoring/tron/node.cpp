@@ -80,6 +80,7 @@ std::optional<Execution> read_execution(const protocol::TransactionInfo& info) {
                       .fee_sun = info.fee(),
                       .energy = info.receipt().energy_usage_total(),
                       .result = static_cast<int>(info.receipt().result()),
+                      .failed = info.result() == protocol::TransactionInfo::FAILED,
                       .returned = info.contractresult_size() > 0 ? info.contractresult(0) : "",
                       .message = info.resmessage(),
                       .contract = address_from_bytes(info.contract_address()),

@@ -124,12 +124,10 @@ Run dev_faucet(CLI::App& app) {
     auto facts = here.facts();
     if (!facts) return tl::unexpected(facts.error());
     const auto& asset = (*facts)->assets.at(amount->asset);
-    auto on_chain = dev::chain_amount(asset, amount->units);
-    if (!on_chain) return tl::unexpected(on_chain.error());
     auto faucet = dev::faucet_key(*settings);
     if (!faucet) return tl::unexpected(faucet.error());
     auto node = dev::connect_node(*settings);
-    auto sent = dev::Wallet(node, *faucet).send(*to, asset.token(), *on_chain);
+    auto sent = dev::Wallet(node, *faucet).send(*to, asset.token(), dev::chain_amount(asset, amount->units));
     if (!sent) return tl::unexpected(sent.error());
     if (auto landed = dev::wait_for(node, {*sent}, false, dev::landing_patience(*settings)); !landed)
       return tl::unexpected(landed.error());

@@ -194,11 +194,9 @@ class Demo {
     dev::Wallet faucet(node_, *key);
     std::vector<Hash> sent;
     for (const auto& [number, peer] : peers_) {
-      auto amount = dev::chain_amount(asset_, peer.deposit);
-      if (!amount) return tl::unexpected(amount.error());
       auto address = tron::address_of(peer.signer.key());
-      for (const auto& [token, units] :
-           {std::pair<std::string, std::int64_t>{"", fees_sun}, {asset_.token(), *amount}}) {
+      for (const auto& [token, units] : {std::pair<std::string, core::ChainAmount>{"", fees_sun},
+                                         {asset_.token(), dev::chain_amount(asset_, peer.deposit)}}) {
         auto txid = faucet.send(address, token, units);
         if (!txid) return tl::unexpected(txid.error());
         sent.push_back(*txid);

@@ -85,11 +85,9 @@ Result<Hash> send_deposit(client::Connection& ledger, const Settings& settings, 
     return client::usage_error(
         fmt::format("the key is new to the ledger: its first deposit must be at least {}",
                     client::format_amount(asset.minimum_first_credit(), asset.number(), (*facts)->assets)));
-  auto amount = chain_amount(asset, wanted.amount.units);
-  if (!amount) return tl::unexpected(amount.error());
   auto custody = tron::address_from_base58(settings.custody);
   if (!custody) return client::usage_error("there is no custody address in " + settings.conf().string());
-  return wallet.send(*custody, asset.token(), *amount, to_hex(wanted.key));
+  return wallet.send(*custody, asset.token(), chain_amount(asset, wanted.amount.units), to_hex(wanted.key));
 }
 
 Result<std::uint64_t> wait_for_credit(client::Connection& ledger, const DepositWanted& wanted,

@@ -4,12 +4,14 @@
 
 #include <thread>
 
+#include "anchoring/tron/trc20.h"
 #include "ops/key_file.h"
 
 namespace windlass::dev {
 namespace {
 
 constexpr std::int64_t expiry_ms = 60'000;
+constexpr std::int64_t token_fee_limit_sun = 100'000'000;  // a token's transfer takes some 3 TRX
 constexpr std::chrono::milliseconds poll_interval{100};
 
 using client::Failure;
@@ -42,21 +44,34 @@ client::Result<bool> has_landed(tron::Chain& chain, const Hash& txid, bool solid
 Wallet::Wallet(tron::Chain& chain, SecretKey key)
     : chain_(chain), key_(std::move(key)), address_(tron::address_of(key_.public_key())) {}
 
-client::Result<Hash> Wallet::send(const tron::Address& to, std::string_view token, std::int64_t amount,
+client::Result<tron::SignedTransaction> Wallet::sign(const tron::Address& to, const std::string& token,
+                                                     core::ChainAmount amount,
+                                                     tron::TransactionFrame frame) const {
+  if (auto contract = tron::address_from_base58(token)) {
+    frame.fee_limit_sun = token_fee_limit_sun;
+    return tron::sign_call({address_, *contract, tron::trc20::transfer_call(to, amount)}, frame, key_);
+  }
+  if (amount > std::numeric_limits<std::int64_t>::max())
+    return client::usage_error("that is more than one transfer on the chain can move");
+  return tron::sign_transfer({address_, to, static_cast<std::int64_t>(amount), token}, frame, key_);
+}
+
+client::Result<Hash> Wallet::send(const tron::Address& to, const std::string& token, core::ChainAmount amount,
                                   std::string memo) {
   auto reference = chain_.solidified_head();
   if (!reference) return tl::unexpected(of_chain(reference.error()));
   // Two equal transfers in the same millisecond would be one transaction.
   last_ms_ = std::max(last_ms_ + 1, now_ms());
   tron::TransactionFrame frame{*reference, last_ms_, last_ms_ + expiry_ms, std::move(memo)};
-  auto transaction = tron::sign_transfer({address_, to, amount, std::string(token)}, frame, key_);
-  auto answer = chain_.broadcast(transaction.bytes);
+  auto transaction = sign(to, token, amount, std::move(frame));
+  if (!transaction) return tl::unexpected(transaction.error());
+  auto answer = chain_.broadcast(transaction->bytes);
   if (!answer) return tl::unexpected(of_chain(answer.error()));
   if (!answer->result)
     return client::fail(Failure::Kind::refused,
                         fmt::format("the TRON node refused the transfer from {} to {}: {}",
                                     tron::to_base58(address_), tron::to_base58(to), answer->message));
-  return transaction.txid;
+  return transaction->txid;
 }
 
 client::Result<void> wait_for(tron::Chain& chain, const std::vector<Hash>& txids, bool solid,
@@ -86,12 +101,8 @@ client::Result<SecretKey> faucet_key(const Settings& settings) {
   return *std::move(key);
 }
 
-client::Result<std::int64_t> chain_amount(const client::pb::Asset& asset, std::int64_t units) {
-  auto in_units = static_cast<std::uint64_t>(units);
-  constexpr auto max = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-  if (asset.chain_units() == 0 || in_units > max / asset.chain_units())
-    return client::usage_error("that is more " + asset.symbol() + " than one transfer on the chain can move");
-  return static_cast<std::int64_t>(in_units * asset.chain_units());
+core::ChainAmount chain_amount(const client::pb::Asset& asset, std::int64_t units) {
+  return static_cast<core::ChainAmount>(units) * asset.chain_units();
 }
 
 }  // namespace windlass::dev

@@ -5,6 +5,7 @@
 #include "anchoring/tron/transaction.h"
 #include "client/connection.h"
 #include "client/dev/settings.h"
+#include "ledger/core/types.h"
 
 namespace windlass::dev {
 
@@ -13,11 +14,14 @@ class Wallet {
  public:
   Wallet(tron::Chain& chain, SecretKey key);
   const tron::Address& address() const { return address_; }
-  // `token` empty: TRX. The transaction's id, once the node took it.
-  client::Result<Hash> send(const tron::Address& to, std::string_view token, std::int64_t amount,
+  // `token` as assets name it. The transaction's id, once the node took it.
+  client::Result<Hash> send(const tron::Address& to, const std::string& token, core::ChainAmount amount,
                             std::string memo = {});
 
  private:
+  client::Result<tron::SignedTransaction> sign(const tron::Address& to, const std::string& token,
+                                               core::ChainAmount amount, tron::TransactionFrame frame) const;
+
   tron::Chain& chain_;
   SecretKey key_;
   tron::Address address_;
@@ -32,6 +36,6 @@ tron::Node connect_node(const Settings& settings);
 client::Result<SecretKey> faucet_key(const Settings& settings);
 
 // The chain's own units of a ledger amount of that asset.
-client::Result<std::int64_t> chain_amount(const client::pb::Asset& asset, std::int64_t units);
+core::ChainAmount chain_amount(const client::pb::Asset& asset, std::int64_t units);
 
 }  // namespace windlass::dev

@@ -17,8 +17,11 @@ namespace fs = std::filesystem;
 constexpr std::string_view btt_token = "1002000";
 constexpr std::int64_t faucet_sun = 1'000'000'000'000'000;    // 10^9 TRX
 constexpr std::int64_t faucet_btt = 900'000'000'000'000'000;  // 9 * 10^11 BTT of 6 decimals
-constexpr std::int64_t anchor_sun = 1'000'000'000'000;        // some 10^5 anchors' fees
-constexpr std::int64_t operator_sun = 1'000'000;              // so that the address exists
+// Of 18 decimals; its contract stands where it stands on the main network.
+constexpr std::string_view btt20_contract = "TAFjULxiVgT4qWk6UZwjqwZXTSaGaqnVp4";
+constexpr std::string_view faucet_btt20 = "900000000000000000000000000000000";  // 9 * 10^14 BTT20
+constexpr std::int64_t anchor_sun = 1'000'000'000'000;                          // some 10^5 anchors' fees
+constexpr std::int64_t operator_sun = 1'000'000;                                // so that the address exists
 constexpr std::string_view keys[] = {"operator", "gateway", "anchor", "custody", "faucet"};
 
 // One name, one place: reading and writing both go through this table.
@@ -107,6 +110,12 @@ std::string genesis_account(const tron::Address& address, std::int64_t sun, std:
                      tron::to_base58(address), sun, tokens);
 }
 
+std::string genesis_token(const tron::Address& holder) {
+  return fmt::format(
+      R"({{"address": "{}", "name": "BitTorrent", "symbol": "BTT20", "decimals": 18, "balances": {{"{}": "{}"}}}})",
+      btt20_contract, tron::to_base58(holder), faucet_btt20);
+}
+
 tl::expected<void, std::string> make_chain_genesis(Settings& settings) {
   std::map<std::string_view, tron::Address> addresses;
   for (std::string_view name : keys) {
@@ -115,10 +124,11 @@ tl::expected<void, std::string> make_chain_genesis(Settings& settings) {
     addresses[name] = *address;
   }
   settings.custody = tron::to_base58(addresses["custody"]);
-  std::string text = fmt::format("{{\"accounts\": [\n  {},\n  {},\n  {}\n]}}\n",
+  std::string text = fmt::format("{{\"accounts\": [\n  {},\n  {},\n  {}\n], \"contracts\": [\n  {}\n]}}\n",
                                  genesis_account(addresses["faucet"], faucet_sun, faucet_btt),
                                  genesis_account(addresses["anchor"], anchor_sun, 0),
-                                 genesis_account(addresses["operator"], operator_sun, 0));
+                                 genesis_account(addresses["operator"], operator_sun, 0),
+                                 genesis_token(addresses["faucet"]));
   if (!write_file(settings.dir / genesis_file, text))
     return error("cannot write", settings.dir / genesis_file);
   return {};
@@ -167,13 +177,14 @@ gateway_key = "{}"
 anchor_key = "{}"
 anchor_address = "{}"
 {}custody_address = "{}"
+btt20_contract = "{}"
 )",
       database_url(settings.cluster(), "windlass_server"), settings.grpc_address(), settings.ports.http,
       settings.ports.metrics, (settings.dir / "log").string(), settings.key_file("log").string(),
       key["operator"], key["gateway"], key["anchor"], tron::to_base58(*anchor),
       settings.anchors_by_contract() ? fmt::format("anchor_contract = \"{}\"\n", settings.anchor_contract)
                                      : "",
-      settings.custody);
+      settings.custody, btt20_contract);
   std::string where = settings.anchors_by_contract()
                           ? fmt::format("contract = \"{}\"", settings.anchor_contract)
                           : fmt::format("to = \"{}\"", tron::to_base58(*to));

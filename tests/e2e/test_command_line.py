@@ -249,5 +249,5 @@ def test_the_operator_alone_sets_roles(system, alice, bob):
     system.run("admin", "roles", hex_of(system, bob), "auditor", key=operator)
     assert system.run("account", bob, "--json").json["roles"] == 8
     system.run("audit", "--as-auditor", key=bob)
-    system.run("admin", "asset", 3, "GOLD", "--decimals", 2, "--token", "1000001", key=operator)
+    system.run("admin", "asset", 4, "GOLD", "--decimals", 2, "--token", "1000001", key=operator)
     assert "GOLD" in system.run("ledger").out

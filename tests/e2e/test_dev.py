@@ -79,6 +79,17 @@ def anchored_by(system, key):
     return verified if verified["anchored_entries"] == verified["entries"] else None
 
 
+def test_credits_a_trc20_token_by_what_its_contract_logged(system):
+    system.start()
+    key = system.new_key("token.key")
+    funded = system.fund(key, "1234567.891", "--asset", "BTT20")
+    assert "credited 1234567.891 BTT20" in funded.out
+    assert system.balance(key, asset=3) == 1_234_567_891
+    wait_until(lambda: anchored_by(system, key), "an anchor of the credit", PATIENCE_S)
+    report = system.run("audit", "--full", "--json").json
+    assert report["holds"] and int(report["credits"]) == int(report["credits_on_chain"]) == 1
+
+
 def test_anchors_through_its_contract_and_a_folder_without_one_by_memo(system):
     system.start()
     contract = system.environment["WINDLASS_ANCHOR_CONTRACT"]
@@ -186,6 +197,6 @@ def test_keeps_its_keys_to_itself(system):
 def test_gives_addresses_of_the_chain_what_they_ask_for(system):
     system.start()
     address = system.run("key", "show", "--json", key=system.new_key("on-chain.key")).json["address"]
-    for amount in (("5", "TRX"), ("7.5", "BTT")):
+    for amount in (("5", "TRX"), ("7.5", "BTT"), ("12345678.9", "BTT20")):
         sent = system.run("dev", "faucet", "--dir", system.directory, address, *amount)
         assert amount[0] in sent.out

@@ -77,7 +77,7 @@ TEST_F(AnchoringStore, ComesBackWithEverythingAfterAPowerCut) {
   PostgresStore again(database.anchor_url);
   EXPECT_TRUE(again.acquire());
   EXPECT_EQ(again.open_anchor(), anchor);
-  EXPECT_TRUE(again.deposit(some_deposit().transaction_id));
+  EXPECT_TRUE(again.deposit(some_deposit().transaction_id, 0));
   EXPECT_FALSE(again.cursor());
 }
 
@@ -173,20 +173,31 @@ TEST_F(AnchoringStore, NeverReopensAFinalAnchor) {
 
 TEST_F(AnchoringStore, RemembersDepositsOfAnyAmountAndOfNobody) {
   Deposit deposit = some_deposit();
-  EXPECT_FALSE(store.deposit(deposit.transaction_id));
+  EXPECT_FALSE(store.deposit(deposit.transaction_id, 0));
   store.save_deposit(deposit);
-  EXPECT_EQ(store.deposit(deposit.transaction_id), deposit);
+  EXPECT_EQ(store.deposit(deposit.transaction_id, 0), deposit);
   deposit.state = DepositState::credited;
   deposit.sequence = core::Sequence{99};
   deposit.envelope = "signed anew";
   store.save_deposit(deposit);
-  EXPECT_EQ(store.deposit(deposit.transaction_id), deposit);
+  EXPECT_EQ(store.deposit(deposit.transaction_id, 0), deposit);
   Deposit nobodys = some_deposit();
   nobodys.transaction_id = hash_of("another");
   nobodys.owner.reset();
   nobodys.amount = 1;
   store.save_deposit(nobodys);
-  EXPECT_EQ(store.deposit(nobodys.transaction_id), nobodys);
+  EXPECT_EQ(store.deposit(nobodys.transaction_id, 0), nobodys);
+}
+
+TEST_F(AnchoringStore, RemembersEachDepositOfATransaction) {
+  Deposit first = some_deposit(), second = first;
+  second.at.log = 7;
+  second.amount = 5;
+  store.save_deposit(first);
+  EXPECT_FALSE(store.deposit(first.transaction_id, 7));
+  store.save_deposit(second);
+  EXPECT_EQ(store.deposit(first.transaction_id, 0), first);
+  EXPECT_EQ(store.deposit(first.transaction_id, 7), second);
 }
 
 TEST_F(AnchoringStore, RemembersHowFarItScanned) {
@@ -341,7 +352,7 @@ TEST_F(AnchoringStore, SavesNothingOnceItsEpochHasPassed) {
   EXPECT_THROW(store.save_stopped(), Fenced);
   EXPECT_EQ(store.open_anchor(), anchor);
   EXPECT_FALSE(store.cursor());
-  EXPECT_FALSE(store.deposit(some_deposit().transaction_id));
+  EXPECT_FALSE(store.deposit(some_deposit().transaction_id, 0));
 }
 
 // A write that passed its check is over before a takeover is.

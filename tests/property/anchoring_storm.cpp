@@ -172,6 +172,7 @@ void Storm::add_node_faults(TestChain& node, bool may_lie) {
   flag("unreachable", 12, &TestChain::reachable, false);
   flag("hides_transactions", 6, &TestChain::hides_transactions, true);
   flag("invents_inclusions", 12, &TestChain::invents_inclusions, true);
+  flag("hides_infos", 8, &TestChain::hides_infos, true);
   flag("empty", 12, &TestChain::empty, true);
   flag("malleates", 6, &TestChain::malleates, true);
   flag("lost_answers", 8, &TestChain::loses_answers, true);
@@ -305,9 +306,12 @@ void Storm::refill() {
 
 void Storm::deposit() {
   const auto& owner = owners_[random_.below(owners_.size())];
-  std::string token = random_.one_in(2) ? "1002000" : "";
   std::string memo = random_.one_in(4) ? "" : to_hex(owner.public_key());
-  world_.deposit(static_cast<std::int64_t>(1 + random_.below(1000)), token, memo);
+  std::uint64_t amount = 1 + random_.below(1000);
+  if (random_.one_in(3))
+    world_.deposit_token(amount * btt20_unit, memo, random_.one_in(5) ? lookalike_token : btt20_token);
+  else
+    world_.deposit(static_cast<std::int64_t>(amount), random_.one_in(2) ? "1002000" : "", memo);
 }
 
 // A second process starts while the first still believes that it is alone: it may have been stopped in the
@@ -397,7 +401,7 @@ bool Storm::is_settled() {
   // One that was taken over from may have sealed once more, which waits for the next anchor.
   bool anchored = anchor.state == AnchorState::solidified && anchor.size >= world_.ledger.size_of_news();
   std::int64_t last_deposit = 0;
-  for (const auto& [txid, deposit] : world_.tables.deposits)
+  for (const auto& [place, deposit] : world_.tables.deposits)
     last_deposit = std::max(last_deposit, static_cast<std::int64_t>(deposit.at.block));
   return anchored && world_.tables.cursor && world_.tables.cursor->number == world_.chain.solidified() &&
          world_.chain.pool_size() == 0 &&
@@ -454,7 +458,8 @@ void Storm::check_fees() {
 
 // What is credited stands in a solidified block.
 void Storm::check_deposits() {
-  for (const auto& [txid, deposit] : world_.tables.deposits) {
+  for (const auto& [key, deposit] : world_.tables.deposits) {
+    const auto& txid = deposit.transaction_id;
     if (!checked_deposits_.insert(txid).second) continue;
     auto place = world_.chain.find(txid);
     EXPECT_TRUE(place && place->block == static_cast<std::int64_t>(deposit.at.block) &&
@@ -498,18 +503,27 @@ std::vector<Storm::OnChain> Storm::deposits_on_chain() {
   for (std::int64_t number = 1; number <= world_.chain.solidified(); ++number) {
     auto block = client.block(number);
     for (const auto& transaction : (*block)->transactions) {
-      const auto* transfer_or_none = std::get_if<tron::TransferContract>(&transaction.contract);
-      if (!transfer_or_none) continue;
-      const auto& transfer = *transfer_or_none;
-      if (transfer.to != world_.custody || transfer.owner == world_.worker->address() ||
-          !transaction.succeeded)
-        continue;
+      auto moved = transaction.succeeded ? moved_to_custody(transaction) : std::nullopt;
+      if (!moved) continue;
       auto owner =
           transaction.memo.empty() ? world_.payer.public_key() : *to_array<33>(*from_hex(transaction.memo));
-      found.push_back({owner, transfer.token_id.empty() ? trx : btt, transfer.amount});
+      found.push_back({owner, moved->first, moved->second});
     }
   }
   return found;
+}
+
+// As it was asked for, not as it was logged.
+std::optional<std::pair<std::uint32_t, core::Amount>> Storm::moved_to_custody(
+    const tron::ChainTransaction& transaction) const {
+  if (const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract)) {
+    if (transfer->to != world_.custody || transfer->owner == world_.worker->address()) return std::nullopt;
+    return std::pair(transfer->token_id.empty() ? trx : btt, transfer->amount);
+  }
+  const auto* call = std::get_if<tron::ContractCall>(&transaction.contract);
+  if (!call || call->contract != btt20_token) return std::nullopt;
+  auto amount = tron::abi::read_amount(ByteView(call->data).substr(call->data.size() - 32));
+  return std::pair(btt20, static_cast<core::Amount>(*amount / btt20_unit));
 }
 
 Hash Storm::trace() {

@@ -31,8 +31,8 @@ class StaleStore final : public anchoring::Store {
   void save_anchor(const anchoring::Anchor& anchor) override { live_.save_anchor(anchor); }
   std::optional<anchoring::BlockPlace> cursor() override { return reading().cursor(); }
   void save_cursor(const anchoring::BlockPlace& cursor) override { live_.save_cursor(cursor); }
-  std::optional<anchoring::Deposit> deposit(const Hash& transaction_id) override {
-    return reading().deposit(transaction_id);
+  std::optional<anchoring::Deposit> deposit(const Hash& transaction_id, std::uint32_t log) override {
+    return reading().deposit(transaction_id, log);
   }
   void save_deposit(const anchoring::Deposit& deposit) override { live_.save_deposit(deposit); }
   std::vector<anchoring::Payment> open_payments() override { return reading().open_payments(); }
@@ -120,6 +120,8 @@ class Storm {
   void check_end();
   bool is_settled();
   std::vector<OnChain> deposits_on_chain();
+  std::optional<std::pair<std::uint32_t, core::Amount>> moved_to_custody(
+      const tron::ChainTransaction& transaction) const;
 
   Seeded random_;
   World world_;

@@ -1,5 +1,6 @@
 #include "tests/unit/anchoring_world.h"
 
+#include "anchoring/tron/trc20.h"
 #include "tron/api.pb.h"
 
 namespace windlass::test {
@@ -13,6 +14,22 @@ devchain::Options chain_options(const WorldOptions& world) {
   options.block_interval_ms = block_ms;
   options.solid_after = world.solid_after;
   return options;
+}
+
+devchain::Token token_of(const tron::Address& holder) {
+  return {"BitTorrent", "BTT20", 18, {{holder, plenty * btt20_unit}}, {}, 0, false};
+}
+
+std::vector<devchain::GenesisAccount> genesis(const WorldOptions& world, const tron::Address& anchor,
+                                              const tron::Address& payer, const tron::Address& custody) {
+  devchain::Token token = token_of(payer);
+  token.fee_percent = world.token_fee_percent;
+  token.hides_fee = world.token_hides_fee;
+  return {{anchor, world.anchor_balance_sun, {}},
+          {payer, plenty, {{btt_token, plenty}, {"1009999", plenty}}},
+          {custody, 1'000'000, {}},
+          {btt20_token, 0, {}, token},
+          {lookalike_token, 0, {}, token_of(payer)}};
 }
 
 // What a world does at one block ends; a process that never rests would flood its node.
@@ -52,7 +69,9 @@ TestLedger::TestLedger(const Clock& clock, CrashPoints& crashes, Entropy entropy
       operator_key.public_key(),
       {{anchor_key.public_key(), core::role_anchor}, {gateway_key.public_key(), core::role_gateway}},
       {{core::AssetId{btt}, "BTT", anchoring::tron_chain, btt_token, 6, 1, 0, 0},
-       {core::AssetId{trx}, "TRX", anchoring::tron_chain, "", 6, 1, 0, 0}}};
+       {core::AssetId{trx}, "TRX", anchoring::tron_chain, "", 6, 1, 0, 0},
+       {core::AssetId{btt20}, "BTT20", anchoring::tron_chain, tron::to_base58(btt20_token), 3,
+        static_cast<std::uint64_t>(btt20_unit), 0, 0}}};
   auto genesis = codec::make_genesis(parameters);
   append(genesis, core::apply(state_, genesis.command, clock_.now_ms() * 1000));
   tag_.emplace(origin, leaves_[0]);
@@ -268,12 +287,14 @@ tron::ChainResult<std::optional<tron::Execution>> TestChain::execution(const Has
 
 tron::ChainResult<std::vector<tron::Execution>> TestChain::executions(std::int64_t number) {
   return reach([&]() -> tron::ChainResult<std::vector<tron::Execution>> {
-    if (empty || forges(number) || number > chain_.solidified() - lag) return std::vector<tron::Execution>();
+    if (empty || hides_infos || forges(number) || number > chain_.solidified() - lag)
+      return std::vector<tron::Execution>();
     auto executions = client_.executions(number);
     for (auto& execution : *executions) {
       if (hides_logs) execution.logs.clear();
       if (change_execution) change_execution(execution);
     }
+    if (change_executions) change_executions(*executions);
     return executions;
   });
 }
@@ -309,9 +330,8 @@ tron::BroadcastAnswer TestChain::pass_on(ByteView transaction) {
 World::World(StoreMaker make_store, WorldOptions world_options)
     : options(std::move(world_options)),
       chain(clock, chain_options(options),
-            {{tron::address_of(ledger.anchor_key.public_key()), options.anchor_balance_sun, {}},
-             {tron::address_of(payer.public_key()), plenty, {{btt_token, plenty}, {"1009999", plenty}}},
-             {custody, 1'000'000, {}}},
+            genesis(options, tron::address_of(ledger.anchor_key.public_key()),
+                    tron::address_of(payer.public_key()), custody),
             key_from(options.entropy)),
       make_store_(std::move(make_store)) {
   payer_options = {
@@ -437,11 +457,14 @@ void World::deploy_contract() {
 }
 
 Hash World::call(const SecretKey& from, std::string data) {
+  return call(from, *ledger.anchor_contract, std::move(data));
+}
+
+Hash World::call(const SecretKey& from, const tron::Address& contract, std::string data, std::string memo) {
   const auto& head = chain.head().ref;
-  tron::TransactionFrame frame{
-      head, clock.now_ms() + ++payments_, head.timestamp_ms + 300'000, {}, 100'000'000};
-  auto made = tron::sign_call({tron::address_of(from.public_key()), *ledger.anchor_contract, std::move(data)},
-                              frame, from);
+  tron::TransactionFrame frame{head, clock.now_ms() + ++payments_, head.timestamp_ms + 300'000,
+                               std::move(memo), 100'000'000};
+  auto made = tron::sign_call({tron::address_of(from.public_key()), contract, std::move(data)}, frame, from);
   auto answer = chain.broadcast(made.bytes);
   EXPECT_TRUE(answer && answer->result) << (answer ? answer->message : "malformed");
   return made.txid;
@@ -472,6 +495,10 @@ tron::SignedTransaction World::pay(const SecretKey& from, const tron::Address& t
 
 Hash World::deposit(std::int64_t amount, std::string token, std::string memo) {
   return pay(payer, custody, amount, std::move(token), std::move(memo)).txid;
+}
+
+Hash World::deposit_token(core::ChainAmount amount, std::string memo, const tron::Address& token) {
+  return call(payer, token, tron::trc20::transfer_call(custody, amount), std::move(memo));
 }
 
 }  // namespace windlass::test

@@ -130,7 +130,11 @@ class TestChain final : public tron::Chain {
   tron::ChainResult<std::optional<tron::Execution>> execution(const Hash& txid, bool solid) override;
   tron::ChainResult<std::vector<tron::Execution>> executions(std::int64_t number) override;
   tron::ChainResult<tron::ConstantCall> call_constant(const tron::ContractCall& call) override {
-    return reach([&] { return client_.call_constant(call); });
+    return reach([&] {
+      auto answer = client_.call_constant(call);
+      if (change_constant) change_constant(*answer);
+      return answer;
+    });
   }
 
   bool reachable = true;
@@ -143,6 +147,7 @@ class TestChain final : public tron::Chain {
   bool flaps = false;  // forges in every second answer only, like several nodes behind one address
   std::int64_t solid_ahead_ms = 0;  // what its solidified head's time is ahead of the truth
   bool hides_logs = false;          // of what contracts did
+  bool hides_infos = false;         // has a block before what its transactions did
   bool invents_inclusions = false;  // says that its head holds every transaction it is asked for
   bool malleates = false;           // changes a transaction's bytes, not its id
   bool loses_answers = false;       // to broadcasts, which take effect
@@ -153,6 +158,8 @@ class TestChain final : public tron::Chain {
   std::optional<tron::BroadcastAnswer> swallow;
   std::function<void(tron::Block&)> change_block;
   std::function<void(tron::Execution&)> change_execution;
+  std::function<void(std::vector<tron::Execution>&)> change_executions;  // of a block
+  std::function<void(tron::ConstantCall&)> change_constant;
   std::vector<std::string> sent;  // every transaction that left the process, in order
   std::function<void(ByteView transaction)> on_send;
 
@@ -178,13 +185,20 @@ class TestChain final : public tron::Chain {
 constexpr std::int64_t start_ms = 1'790'000'001'000;
 constexpr std::int64_t block_ms = 3000;
 constexpr std::int64_t solid_after = 19;
-constexpr std::uint32_t btt = 1, trx = 2;  // asset numbers
+constexpr std::uint32_t btt = 1, trx = 2, btt20 = 3;  // asset numbers
 constexpr std::int64_t plenty = 1'000'000'000'000;
+constexpr core::ChainAmount btt20_unit = 1'000'000'000'000'000;  // the chain's units in one of the ledger
+// The TRC-20 that the ledger lists, and another of the same name.
+inline const tron::Address btt20_token = *tron::address_from_base58("TAFjULxiVgT4qWk6UZwjqwZXTSaGaqnVp4");
+inline const tron::Address lookalike_token{{0x41, 0x20}};
 
 struct WorldOptions {
   Entropy entropy = [] { return random_array<32>(); };
   std::int64_t solid_after = test::solid_after;
   std::int64_t anchor_balance_sun = plenty;
+  // The listed token takes it of each transfer, and says so or not.
+  unsigned token_fee_percent = 0;
+  bool token_hides_fee = false;
 };
 
 class World {
@@ -225,8 +239,9 @@ class World {
 
   // Has the anchor's key deploy the anchor contract, genesis name it, and a new process anchor through it.
   void deploy_contract();
-  // A call of the contract that will be in the next block.
+  // A call of the anchor contract, or of another, that will be in the next block.
   Hash call(const SecretKey& from, std::string data);
+  Hash call(const SecretKey& from, const tron::Address& contract, std::string data, std::string memo = {});
   // What the contract emitted in all blocks up to now.
   std::vector<tron::anchor_contract::Anchored> landed_events() const;
   // What the anchor's address has paid since the world began.
@@ -239,6 +254,8 @@ class World {
                               std::string token = {}, std::string memo = {});
   // To custody, from the payer.
   Hash deposit(std::int64_t amount, std::string token = {}, std::string memo = {});
+  Hash deposit_token(core::ChainAmount amount, std::string memo = {},
+                     const tron::Address& token = btt20_token);
 
   const WorldOptions options;
   CrashPoints crashes;

@@ -241,14 +241,13 @@ class AnchoredByContract : public Anchored {
     auto transaction = tron::parse_transaction(made.bytes);
     transaction->succeeded = true;
     chain.only = {{7, {}, 0}, {}, {*transaction}};
-    chain.executed =
-        tron::Execution{.txid = made.txid,
-                        .block = 7,
-                        .result = 1,
-                        .contract = to,
-                        .logs = {{to,
-                                  {std::string(view(keccak256("Anchored(uint64,bytes32)")))},
-                                  tron::anchor_contract::word(size) + std::string(view(called_root))}}};
+    chain.executed = tron::Execution{.txid = made.txid,
+                                     .block = 7,
+                                     .result = 1,
+                                     .contract = to,
+                                     .logs = {{to,
+                                               {std::string(view(keccak256("Anchored(uint64,bytes32)")))},
+                                               tron::abi::word(size) + std::string(view(called_root))}}};
     anchor.set_transaction_id(std::string(view(made.txid)));
   }
   std::string fault() {

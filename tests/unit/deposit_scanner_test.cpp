@@ -1,6 +1,7 @@
 // The deposit scanner on a devchain in virtual time: whose deposits are, which are none, and that each is
 // credited once.
 #include "anchoring/gateway/custody.h"
+#include "anchoring/tron/trc20.h"
 #include "tests/unit/anchoring_world.h"
 
 namespace windlass::test {
@@ -46,7 +47,9 @@ class DepositScanner : public ::testing::Test {
     return world.ledger.available(key.public_key(), asset);
   }
   std::size_t credits() const { return world.ledger.count(core::Kind::credit); }
-  const anchoring::Deposit& stored(const Hash& txid) const { return world.tables.deposits.at(txid); }
+  const anchoring::Deposit& stored(const Hash& txid, std::uint32_t log = 0) const {
+    return world.tables.deposits.at({txid, log});
+  }
   std::size_t counted(std::string_view asset, std::string_view outcome) const {
     return static_cast<std::size_t>(
         std::count_if(world.deposits.begin(), world.deposits.end(),
@@ -58,6 +61,29 @@ class DepositScanner : public ::testing::Test {
       for (auto& transaction : block.transactions)
         if (transaction.txid == txid) change(transaction);
     };
+  }
+
+  // What the transaction is told to have done, changed in the answer that the scanner reads.
+  void alter_execution(const Hash& txid, std::function<void(tron::Execution&)> change) {
+    world.network.change_execution = [txid, change](tron::Execution& execution) {
+      if (execution.txid == txid) change(execution);
+    };
+  }
+  // Of the listed token, from the payer to custody.
+  tron::ContractLog transfer_log(core::ChainAmount amount) const {
+    return {btt20_token,
+            {tron::abi::topic(tron::trc20::transfer_event),
+             tron::abi::word(tron::address_of(world.payer.public_key())), tron::abi::word(world.custody)},
+            tron::abi::word(amount)};
+  }
+  // Of the listed token: what custody holds beyond what is owed, in the chain's units.
+  core::Int128 difference(World& in, std::string_view symbol) {
+    auto all = anchoring::custody_differences(in.network, in.ledger, in.custody);
+    EXPECT_TRUE(all) << all.error();
+    for (const auto& one : *all)
+      if (one.symbol == symbol) return one.chain_units;
+    ADD_FAILURE() << symbol << " is not told";
+    return 0;
   }
 
   World world;
@@ -109,6 +135,241 @@ TEST_F(DepositScanner, CreditsSeveralOfOneBlockInTheirOrder) {
     EXPECT_EQ(stored(txids[i]).at.block, stored(txids[i - 1]).at.block);
     EXPECT_GT(stored(txids[i]).at, stored(txids[i - 1]).at);
     EXPECT_GT(*stored(txids[i]).sequence, *stored(txids[i - 1]).sequence);
+  }
+}
+
+// --- TRC-20
+
+TEST_F(DepositScanner, CreditsWhatATokensContractLogged) {
+  core::ChainAmount amount = 1'234'567 * btt20_unit + 89;
+  Hash txid = world.deposit_token(amount, memo);
+  settle();
+  EXPECT_EQ(held(owner, btt20), 1'234'567);
+  EXPECT_TRUE(world.ledger.totals_of(btt20).dust == 89);
+  const auto& deposit = stored(txid);
+  EXPECT_EQ(deposit.state, DepositState::credited);
+  EXPECT_TRUE(deposit.amount == amount);
+  EXPECT_EQ(deposit.owner, owner.public_key());
+  EXPECT_EQ(deposit.source, tron::address_of(world.payer.public_key()));
+  EXPECT_EQ(counted("BTT20", "credited"), 1u);
+}
+
+// Or whoever sends it would stop the scan.
+TEST_F(DepositScanner, CreditsLessThanTheLedgersUnitAsDust) {
+  world.deposit_token(1, memo);
+  world.deposit(5, "", memo);
+  settle();
+  EXPECT_EQ(held(owner, btt20), 0);
+  EXPECT_TRUE(world.ledger.totals_of(btt20).dust == 1);
+  EXPECT_EQ(held(owner, trx), 5);
+}
+
+TEST_F(DepositScanner, CreditsTheKeyOfWhomTokensCameFromWithoutAMemo) {
+  world.deposit_token(70 * btt20_unit);
+  settle();
+  EXPECT_EQ(held(world.payer, btt20), 70);
+}
+
+// The sender of the transaction is not the one whose tokens they were.
+TEST_F(DepositScanner, KeepsTokensThatSomebodyElseMovedAsUnassigned) {
+  using tron::abi::word;
+  SecretKey mover = SecretKey::generate();
+  tron::Address from = tron::address_of(world.payer.public_key());
+  tron::Address spender = tron::address_of(mover.public_key());
+  world.pay(world.payer, spender, 100'000'000);
+  world.call(world.payer, btt20_token,
+             tron::abi::selector("approve(address,uint256)") + word(spender) + word(90 * btt20_unit));
+  std::string move =
+      tron::abi::selector("transferFrom(address,address,uint256)") + word(from) + word(world.custody);
+  Hash nobodys = world.call(mover, btt20_token, move + word(70 * btt20_unit));
+  world.call(mover, btt20_token, move + word(20 * btt20_unit), memo);
+  settle();
+  EXPECT_EQ(world.ledger.totals_of(btt20).unassigned, 70);
+  EXPECT_FALSE(stored(nobodys).owner);
+  EXPECT_EQ(stored(nobodys).source, from);
+  EXPECT_EQ(held(owner, btt20), 20) << "the memo says whose";
+}
+
+TEST_F(DepositScanner, CreditsEachOfATransactionsLogsOnce) {
+  Hash txid = world.deposit_token(10 * btt20_unit, memo);
+  Hash next = world.deposit_token(3 * btt20_unit, memo);
+  alter_execution(txid, [this](auto& execution) {
+    auto approval = transfer_log(5 * btt20_unit), other = transfer_log(6 * btt20_unit);
+    approval.topics[0] = tron::abi::topic("Approval(address,address,uint256)");
+    other.address = lookalike_token;
+    execution.logs = {transfer_log(10 * btt20_unit), approval, other, transfer_log(20 * btt20_unit)};
+  });
+  settle();
+  EXPECT_EQ(held(owner, btt20), 33);
+  EXPECT_TRUE(stored(txid, 0).amount == 10 * btt20_unit && stored(txid, 3).amount == 20 * btt20_unit);
+  EXPECT_LT(stored(txid, 0).at, stored(txid, 3).at);
+  EXPECT_LT(stored(txid, 3).at, stored(next).at);
+  for (bool forgotten : {false, true}) {
+    if (forgotten) world.tables = {.epoch = world.tables.epoch};
+    world.tables.cursor.reset();
+    settle();
+    EXPECT_EQ(credits(), 3u);
+    EXPECT_EQ(world.tables.deposits.size(), 3u);
+  }
+}
+
+// A token's contract may be called by another contract, and while one is being created.
+TEST_F(DepositScanner, CreditsTokensWhicheverContractHadThemMoved) {
+  Hash called = world.deposit_token(1, memo, lookalike_token);
+  alter_execution(called, [this](auto& execution) { execution.logs = {transfer_log(10 * btt20_unit)}; });
+  settle();
+  EXPECT_EQ(held(owner, btt20), 10);
+  Hash created = world.deposit_token(20 * btt20_unit, memo);
+  alter(created,
+        [](auto& transaction) { transaction.contract = tron::OtherContract{tron::create_contract_type}; });
+  settle();
+  EXPECT_EQ(held(owner, btt20), 30);
+}
+
+TEST_F(DepositScanner, CreditsWhatArrivesOfATokenThatTakesAFee) {
+  World taking({}, {.token_fee_percent = 10});
+  taking.scans = true;
+  taking.deposit_token(70 * btt20_unit, memo);
+  taking.tick_blocks(solid_after + 2);
+  EXPECT_EQ(taking.ledger.available(owner.public_key(), btt20), 63);
+  EXPECT_TRUE(difference(taking, "BTT20") == 0);
+}
+
+// The log is what is credited; that custody holds less, the reconciliation shows.
+TEST_F(DepositScanner, ShowsTheFeeThatATokenHides) {
+  World hiding({}, {.token_fee_percent = 10, .token_hides_fee = true});
+  hiding.scans = true;
+  hiding.deposit_token(70 * btt20_unit, memo);
+  hiding.tick_blocks(solid_after + 2);
+  EXPECT_EQ(hiding.ledger.available(owner.public_key(), btt20), 70);
+  EXPECT_TRUE(difference(hiding, "BTT20") == -7 * static_cast<core::Int128>(btt20_unit));
+}
+
+TEST_F(DepositScanner, IgnoresATokenThatOnlyLooksLikeAListedOne) {
+  world.deposit_token(70 * btt20_unit, memo, lookalike_token);
+  settle();
+  EXPECT_EQ(credits(), 0u);
+  EXPECT_EQ(counted("other", "ignored"), 1u);
+  EXPECT_TRUE(difference(world, "BTT20") == 0);
+}
+
+TEST_F(DepositScanner, IgnoresTokenTransfersOfNothingAndToOthers) {
+  world.deposit_token(0, memo);
+  auto to = tron::address_of(owner.public_key());
+  world.call(world.payer, btt20_token, tron::trc20::transfer_call(to, 5 * btt20_unit), memo);
+  settle();
+  EXPECT_EQ(credits(), 0u);
+  EXPECT_TRUE(world.deposits.empty());
+}
+
+TEST_F(DepositScanner, IgnoresTokensThatCustodyMovesToItself) {
+  world.deposit_token(70 * btt20_unit, memo);
+  world.pay(world.payer, world.custody, 100'000'000);
+  settle();
+  EXPECT_EQ(credits(), 2u);
+  world.call(world.custody_key, btt20_token, tron::trc20::transfer_call(world.custody, btt20_unit), memo);
+  settle();
+  EXPECT_EQ(credits(), 2u);
+}
+
+TEST_F(DepositScanner, TakesNoApprovalForATransfer) {
+  world.call(world.payer, btt20_token,
+             tron::abi::selector("approve(address,uint256)") + tron::abi::word(world.custody) +
+                 tron::abi::word(70 * btt20_unit),
+             memo);
+  settle();
+  EXPECT_EQ(credits(), 0u);
+  EXPECT_TRUE(world.deposits.empty());
+}
+
+TEST_F(DepositScanner, IgnoresATokenTransferThatFailed) {
+  Hash failed = world.deposit_token(~core::ChainAmount{0}, memo);  // more than there is
+  settle();
+  auto place = *world.chain.find(failed);
+  EXPECT_EQ(world.chain.block(place.block)->receipts[place.index].result,
+            protocol::Transaction::Result::REVERT);
+  EXPECT_EQ(credits(), 0u);
+  // Nor where but one of the places that say so says so.
+  auto log = transfer_log(70 * btt20_unit);
+  alter_execution(failed, [log](auto& execution) {
+    execution.logs = {log};
+    execution.result = tron::contract_success;
+    execution.failed = false;
+  });
+  world.tables.cursor.reset();
+  settle();
+  EXPECT_EQ(credits(), 0u);
+  const std::function<void(tron::Execution&)> changes[] = {
+      [](auto& execution) { execution.failed = true; },
+      [](auto& execution) { execution.result = protocol::Transaction::Result::REVERT; }};
+  for (const auto& change : changes) {
+    alter_execution(world.deposit_token(70 * btt20_unit, memo), change);
+    settle();
+    EXPECT_EQ(credits(), 0u);
+  }
+}
+
+// What contracts pass on inside is in no log.
+TEST_F(DepositScanner, IgnoresCallsThatLoggedNothing) {
+  Hash txid = world.deposit_token(70 * btt20_unit, memo);
+  alter_execution(txid, [](auto& execution) { execution.logs.clear(); });
+  settle();
+  EXPECT_EQ(credits(), 0u);
+}
+
+TEST_F(DepositScanner, WaitsUntilATokensBlockIsSolidified) {
+  world.deposit_token(70 * btt20_unit, memo);
+  world.tick_blocks(solid_after);
+  EXPECT_EQ(credits(), 0u);
+  world.tick();
+  EXPECT_EQ(credits(), 1u);
+}
+
+TEST_F(DepositScanner, AsksWhatTransactionsDidOnlyWhereAContractRan) {
+  std::set<std::int64_t> asked;
+  world.network.change_execution = [&](tron::Execution& execution) { asked.insert(execution.block); };
+  world.deposit(70, "", memo);
+  settle();
+  EXPECT_TRUE(asked.empty());
+  Hash txid = world.deposit_token(70 * btt20_unit, memo);
+  settle();
+  EXPECT_EQ(asked, std::set{world.chain.find(txid)->block});
+}
+
+TEST_F(DepositScanner, StopsWhereANodeDoesNotTellWhatEachTransactionDid) {
+  world.deposit(30, "", memo);
+  Hash txid = world.deposit_token(70 * btt20_unit, memo);
+  const std::function<void(std::vector<tron::Execution>&)> changes[] = {
+      [](auto& executions) { executions.clear(); }, [](auto& executions) { executions.pop_back(); },
+      [](auto& executions) { executions.push_back(executions.back()); },
+      [](auto& executions) { std::swap(executions.front(), executions.back()); }};
+  for (const auto& change : changes) {
+    world.network.change_executions = change;
+    world.tick_blocks(solid_after + 5);
+    EXPECT_EQ(credits(), 0u);
+    EXPECT_EQ(world.tables.cursor->number, world.chain.find(txid)->block - 1);
+    EXPECT_THAT(world.last_problem(), ::testing::HasSubstr("does not tell what each transaction"));
+  }
+  world.network.change_executions = nullptr;
+  settle();
+  EXPECT_EQ(credits(), 2u);
+}
+
+TEST_F(DepositScanner, CreditsTokensOnceWhereverItCrashes) {
+  for (int nth = 1;; ++nth) {
+    World tried;
+    tried.scans = true;
+    tried.tick_blocks(30);  // the first anchor is out of the way
+    for (int i = 0; i < 2; ++i) tried.deposit_token(10 * btt20_unit, memo);
+    std::int64_t target = tried.chain.head().ref.number + 1;
+    tried.crashes.arm(nth);
+    auto scanned = [&] { return tried.tables.cursor && tried.tables.cursor->number >= target; };
+    ASSERT_TRUE(tried.tick_until(scanned)) << nth;
+    bool fired = tried.crashes.fired();
+    tried.tick_blocks(3);
+    EXPECT_EQ(tried.ledger.count(core::Kind::credit), 2u) << nth;
+    EXPECT_EQ(tried.ledger.available(owner.public_key(), btt20), 20) << nth;
+    if (!fired) return;
   }
 }
 
@@ -200,7 +461,7 @@ TEST_F(DepositScanner, CreditsOnceThoughEverythingIsScannedTwice) {
   EXPECT_EQ(held(owner, btt), 70);
   EXPECT_EQ(held(owner, trx), 30);
   EXPECT_EQ(world.tables.deposits.size(), 2u);
-  for (const auto& [txid, deposit] : world.tables.deposits) EXPECT_EQ(deposit.state, DepositState::credited);
+  for (const auto& [place, deposit] : world.tables.deposits) EXPECT_EQ(deposit.state, DepositState::credited);
 }
 
 TEST_F(DepositScanner, CreditsOnceWhereverItCrashes) {
@@ -218,7 +479,7 @@ TEST_F(DepositScanner, CreditsOnceWhereverItCrashes) {
     EXPECT_EQ(tried.ledger.count(core::Kind::credit), 3u) << nth;
     EXPECT_EQ(tried.ledger.available(owner.public_key(), btt), 30) << nth;
     ASSERT_EQ(tried.tables.deposits.size(), 3u);
-    for (const auto& [txid, deposit] : tried.tables.deposits) {
+    for (const auto& [place, deposit] : tried.tables.deposits) {
       EXPECT_EQ(deposit.state, DepositState::credited) << nth;
       EXPECT_TRUE(deposit.sequence) << nth;  // the same bytes got the same answer
     }
@@ -271,20 +532,41 @@ TEST_F(DepositScanner, TakesNotInOrderForAppliedBefore) {
 }
 
 TEST_F(DepositScanner, ShowsWhatCustodyHoldsBeyondWhatIsOwed) {
-  auto difference = [&](std::string_view symbol) {
-    auto all = anchoring::custody_differences(world.network, world.ledger, world.custody);
-    EXPECT_TRUE(all);
-    for (const auto& one : *all)
-      if (one.symbol == symbol) return one.ledger_units;
-    return -1.0;
-  };
-  EXPECT_EQ(difference("BTT"), 0);
+  EXPECT_TRUE(difference(world, "BTT") == 0);
   world.deposit(70, "1002000", memo);
-  EXPECT_EQ(difference("BTT"), 70);  // not credited yet
+  EXPECT_TRUE(difference(world, "BTT") == 70);  // not credited yet
   settle();
-  EXPECT_EQ(difference("BTT"), 0);
+  EXPECT_TRUE(difference(world, "BTT") == 0);
   world.pay(world.custody_key, tron::address_of(world.payer.public_key()), 30, "1002000");
-  EXPECT_EQ(difference("BTT"), -30);  // the ledger paid nothing out
+  EXPECT_TRUE(difference(world, "BTT") == -30);  // the ledger paid nothing out
+}
+
+TEST_F(DepositScanner, ShowsToTheUnitWhatCustodyHoldsOfAToken) {
+  core::ChainAmount amount = 1'000'000'000 * btt20_unit + 1;
+  world.deposit_token(amount, memo);
+  EXPECT_TRUE(difference(world, "BTT20") == static_cast<core::Int128>(amount));
+  settle();
+  EXPECT_TRUE(difference(world, "BTT20") == 0) << "dust is owed too";
+  world.deposit_token(btt20_unit / 2);
+  auto all = anchoring::custody_differences(world.network, world.ledger, world.custody);
+  ASSERT_TRUE(all);
+  EXPECT_EQ(all->back().symbol, "BTT20");
+  EXPECT_EQ(all->back().ledger_units, 0.5);
+}
+
+TEST_F(DepositScanner, ShowsNothingWhereATokensContractTellsNoBalance) {
+  for (const char* returned : {"", "a word is 32 bytes"}) {
+    world.network.change_constant = [returned](tron::ConstantCall& call) { call.returned = returned; };
+    auto all = anchoring::custody_differences(world.network, world.ledger, world.custody);
+    ASSERT_FALSE(all);
+    EXPECT_THAT(all.error(), ::testing::HasSubstr("BTT20: contract " + tron::to_base58(btt20_token)));
+  }
+  world.network.change_constant = [](tron::ConstantCall& call) { call.succeeded = false; };
+  EXPECT_FALSE(anchoring::custody_differences(world.network, world.ledger, world.custody));
+  world.network.change_constant = [](tron::ConstantCall& call) {
+    call.returned = tron::abi::word(~core::ChainAmount{0});
+  };
+  EXPECT_FALSE(anchoring::custody_differences(world.network, world.ledger, world.custody));
 }
 
 // --- what stops it

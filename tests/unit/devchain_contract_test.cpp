@@ -11,6 +11,7 @@
 namespace windlass::devchain {
 namespace {
 
+namespace abi = tron::abi;
 namespace contract = tron::anchor_contract;
 using contract::energy;
 using testing::HasSubstr;
@@ -81,7 +82,7 @@ class DevChainContract : public testing::Test {
   tron::ConstantCall ask(std::string data) {
     return *client_.call_constant({address_of(other_), contract_, std::move(data)});
   }
-  std::string owner_word() { return ask(contract::selector("owner()")).returned; }
+  std::string owner_word() { return ask(abi::selector("owner()")).returned; }
 
   TestClock clock_{start_ms};
   SecretKey owner_ = SecretKey::generate(), other_ = SecretKey::generate(), witness_ = SecretKey::generate();
@@ -99,7 +100,7 @@ TEST_F(DevChainContract, StandsWhereItsTransactionAndSenderPutIt) {
   EXPECT_EQ(execution.result, Result::SUCCESS);
   EXPECT_EQ(execution.returned, contract::runtime_code());
   EXPECT_EQ(execution.energy, energy("deploy"));
-  EXPECT_EQ(owner_word(), contract::word(address_of(owner_)));
+  EXPECT_EQ(owner_word(), abi::word(address_of(owner_)));
 }
 
 TEST_F(DevChainContract, OtherCodeIsRefusedInPlainWords) {
@@ -145,12 +146,12 @@ TEST_F(DevChainContract, NobodyElseAnchorsButPaysForTrying) {
 
 TEST_F(DevChainContract, OwnershipPassesInTwoSteps) {
   land(call(owner_, contract::transfer_call(address_of(other_))));
-  EXPECT_EQ(owner_word(), contract::word(address_of(owner_))) << "only offered";
+  EXPECT_EQ(owner_word(), abi::word(address_of(owner_))) << "only offered";
   EXPECT_EQ(land(call(owner_, contract::anchor_call(1, root_))).result, Result::SUCCESS);
   EXPECT_EQ(contract::revert_reason(land(call(owner_, contract::accept_call())).returned),
             "NotPendingOwner()");
   EXPECT_EQ(land(call(other_, contract::accept_call())).result, Result::SUCCESS);
-  EXPECT_EQ(owner_word(), contract::word(address_of(other_)));
+  EXPECT_EQ(owner_word(), abi::word(address_of(other_)));
   EXPECT_EQ(land(call(owner_, contract::anchor_call(2, root_))).result, Result::REVERT);
   EXPECT_EQ(land(call(other_, contract::anchor_call(2, root_))).result, Result::SUCCESS);
   EXPECT_EQ(land(call(other_, contract::accept_call())).result, Result::REVERT) << "accepted once";
@@ -160,7 +161,7 @@ TEST_F(DevChainContract, AnOfferIsTakenBackByTheNext) {
   EXPECT_EQ(land(call(owner_, contract::transfer_call(address_of(other_)))).energy, energy("transfer_first"));
   EXPECT_EQ(land(call(owner_, contract::transfer_call(address_of(owner_)))).energy, energy("transfer_again"));
   EXPECT_EQ(land(call(other_, contract::accept_call())).result, Result::REVERT);
-  std::string nobody = contract::selector("transferOwnership(address)") + std::string(32, '\0');
+  std::string nobody = abi::selector("transferOwnership(address)") + std::string(32, '\0');
   land(call(owner_, nobody));
   EXPECT_EQ(land(call(owner_, contract::accept_call())).result, Result::REVERT);
 }
@@ -175,8 +176,7 @@ TEST_F(DevChainContract, AFeeLimitTooSmallIsBurnt) {
   EXPECT_THAT(burnt.message, HasSubstr("Not enough energy"));
   EXPECT_EQ(land(call(owner_, contract::anchor_call(7, root_), needed)).result, Result::SUCCESS);
   land(call(owner_, contract::transfer_call(address_of(other_)), energy_price));
-  EXPECT_EQ(ask(contract::selector("pendingOwner()")).returned, std::string(32, '\0'))
-      << "nothing was changed";
+  EXPECT_EQ(ask(abi::selector("pendingOwner()")).returned, std::string(32, '\0')) << "nothing was changed";
 }
 
 TEST_F(DevChainContract, ABalanceTooSmallLimitsTheEnergyToo) {
@@ -236,7 +236,7 @@ TEST_F(DevChainContract, TryingCostsNothingAndChangesNothing) {
   tried =
       *client_.call_constant({address_of(owner_), contract_, contract::transfer_call(address_of(other_))});
   EXPECT_TRUE(tried.succeeded);
-  EXPECT_EQ(ask(contract::selector("pendingOwner()")).returned, std::string(32, '\0'));
+  EXPECT_EQ(ask(abi::selector("pendingOwner()")).returned, std::string(32, '\0'));
   EXPECT_EQ(balance(owner_), before);
 }
 
@@ -257,10 +257,10 @@ TEST_F(DevChainContract, AForkUndoesWhatWasCalledAndCreated) {
   land(call(other_, contract::accept_call()));
   chain_.fork(2);
   chain_.lose_pool();
-  EXPECT_EQ(owner_word(), contract::word(address_of(owner_)));
+  EXPECT_EQ(owner_word(), abi::word(address_of(owner_)));
   chain_.fork(1);
   chain_.lose_pool();
-  EXPECT_THAT(ask(contract::selector("owner()")).message, HasSubstr("not exist"));
+  EXPECT_THAT(ask(abi::selector("owner()")).message, HasSubstr("not exist"));
 }
 
 TEST_F(DevChainContract, AForkCanMakeACallFail) {
@@ -294,8 +294,8 @@ TEST_F(DevChainContract, ComesBackAfterARestart) {
     ASSERT_TRUE(restored) << restored.error();
   }
   DevChainClient client(again);
-  auto owner = client.call_constant({address_of(owner_), contract_, contract::selector("owner()")});
-  EXPECT_EQ(owner->returned, contract::word(address_of(other_)));
+  auto owner = client.call_constant({address_of(owner_), contract_, abi::selector("owner()")});
+  EXPECT_EQ(owner->returned, abi::word(address_of(other_)));
   EXPECT_EQ(again.account(address_of(owner_))->balance_sun, balance(owner_));
   auto execution = client.execution(deployed_, false);
   ASSERT_TRUE(*execution);
@@ -315,7 +315,7 @@ TEST_F(DevChainContract, TheSolidViewLags) {
   protocol::TriggerSmartContract request;
   request.set_owner_address(std::string(view(address_of(other_).bytes)));
   request.set_contract_address(std::string(view(contract_.bytes)));
-  request.set_data(contract::selector("pendingOwner()"));
+  request.set_data(abi::selector("pendingOwner()"));
   EXPECT_FALSE(chain_.constant_call(request, true));
   EXPECT_FALSE(*client_.execution(deployed_, true));
   produce(solid_after);
@@ -323,7 +323,7 @@ TEST_F(DevChainContract, TheSolidViewLags) {
   EXPECT_TRUE(*client_.execution(deployed_, true));
   land(call(owner_, contract::transfer_call(address_of(other_))));
   EXPECT_EQ(chain_.constant_call(request, true)->returned, std::string(32, '\0'));
-  EXPECT_EQ(chain_.constant_call(request)->returned, contract::word(address_of(other_)));
+  EXPECT_EQ(chain_.constant_call(request)->returned, abi::word(address_of(other_)));
   auto executions = client_.executions(executed(deployed_).block);
   ASSERT_EQ(executions->size(), 1u);
   EXPECT_EQ(executions->front().txid, deployed_);

@@ -547,6 +547,41 @@ TEST(DevChainGenesis, FaultsAreNamed) {
   EXPECT_THAT(error_of(R"({"adress": 1})"), testing::HasSubstr("adress"));
 }
 
+TEST(DevChainGenesis, TokensAreReadToTheirLastUnit) {
+  auto accounts = parse_genesis(
+      R"({"contracts": [{"address": "TAFjULxiVgT4qWk6UZwjqwZXTSaGaqnVp4", "name": "BitTorrent", "symbol": "BTT20",
+          "decimals": 18, "feePercent": 10, "hidesFee": true,
+          "balances": {"TMVQGm1qAQYVdetCeGRRkTWYYrLXuHK2HC": "340282366920938463463374607431768211455"}}]})");
+  ASSERT_TRUE(accounts) << accounts.error();
+  const auto& gold = accounts->at(0).contract.value();
+  EXPECT_EQ(tron::to_base58(accounts->at(0).address), "TAFjULxiVgT4qWk6UZwjqwZXTSaGaqnVp4");
+  EXPECT_EQ(gold.symbol, "BTT20");
+  EXPECT_EQ(gold.decimals, 18u);
+  EXPECT_EQ(gold.fee_percent, 10u);
+  EXPECT_TRUE(gold.hides_fee);
+  EXPECT_TRUE(gold.supply() == ~tron::abi::Uint128{0});
+}
+
+TEST(DevChainGenesis, FaultsOfTokensAreNamed) {
+  auto error_of = [](const std::string& fields) {
+    return parse_genesis(R"({"contracts": [{"address": "TAFjULxiVgT4qWk6UZwjqwZXTSaGaqnVp4", )" + fields +
+                         "}]}")
+        .error();
+  };
+  EXPECT_THAT(parse_genesis(R"({"contracts": [{"address": "TAFj"}]})").error(), testing::HasSubstr("TAFj"));
+  EXPECT_THAT(error_of(R"("decimals": 78)"), testing::HasSubstr("77 decimals"));
+  EXPECT_THAT(error_of(R"("feePercent": 101)"), testing::HasSubstr("100 percent"));
+  EXPECT_THAT(error_of(R"("balances": {"TMVQ": "1"})"), testing::HasSubstr("TMVQ"));
+  for (const char* amount : {"", "-1", "1.5", "340282366920938463463374607431768211456"})
+    EXPECT_THAT(
+        error_of(R"("balances": {"TMVQGm1qAQYVdetCeGRRkTWYYrLXuHK2HC": ")" + std::string(amount) + "\"}"),
+        testing::HasSubstr("decimal number"))
+        << amount;
+  EXPECT_THAT(error_of(R"("balances": {"TMVQGm1qAQYVdetCeGRRkTWYYrLXuHK2HC": "1",
+                          "TAFjULxiVgT4qWk6UZwjqwZXTSaGaqnVp4": "340282366920938463463374607431768211455"})"),
+              testing::HasSubstr("128 bits"));
+}
+
 TEST(DevChainKey, IsMadeOnceAndForItsOwnerAlone) {
   auto path = (fs::path(testing::TempDir()) / to_hex(random_array<8>())).string();
   auto made = load_or_make_key(path);

@@ -63,7 +63,8 @@ class FakeNode final : public Chain {
     std::vector<Execution> done;
     if (!empty)
       for (const auto& transaction : make(number).transactions)
-        done.push_back({.txid = transaction.txid, .block = number, .result = result});
+        done.push_back(
+            {.txid = transaction.txid, .block = number, .result = result, .failed = failed, .logs = logs});
     return answer(done);
   }
   ChainResult<ConstantCall> call_constant(const ContractCall&) override { return answer(ConstantCall{}); }
@@ -77,6 +78,8 @@ class FakeNode final : public Chain {
   BroadcastAnswer broadcast_answer{true, 0, ""};
   int calls = 0, broadcasts = 0;
   int result = 1;
+  bool failed = false;
+  std::vector<ContractLog> logs;
 
  private:
   std::string branch_at(std::int64_t number) const { return number >= branches_at ? branch : std::string(); }
@@ -305,6 +308,24 @@ TEST_F(TronEndpoints, BelieveResultsThatEnoughNodesTell) {
   EXPECT_EQ(chain->condition(0), Condition::set_aside);
   nodes[1].empty = nodes[2].empty = true;
   EXPECT_FALSE(chain->executions(40)) << "what is empty is not there yet";
+}
+
+// Bytes that move from one field of a log to another are another log.
+TEST_F(TronEndpoints, TellLogsApartByEveryField) {
+  use(2);
+  Hash txid = hash_of("there");
+  for (auto& node : nodes) node.included[txid] = 40;
+  const ContractLog log{Address{{0x41}}, {std::string(32, '\0'), std::string(32, '\0')}, "data"};
+  nodes[0].logs = nodes[1].logs = {log};
+  ASSERT_TRUE(chain->executions(40));
+  EXPECT_EQ(chain->executions(40)->at(0).logs.size(), 1u);
+  ContractLog other = log;
+  other.topics = {std::string(64, '\0')};
+  nodes[1].logs = {other};
+  EXPECT_FALSE(chain->executions(40));
+  nodes[1].logs = {log};
+  nodes[1].failed = true;
+  EXPECT_FALSE(chain->executions(40));
 }
 
 TEST_F(TronEndpoints, SendToEveryNodeAndCountTheBestAnswer) {

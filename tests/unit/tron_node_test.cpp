@@ -122,6 +122,27 @@ TEST_F(TronNode, RefusesInfoOfAnotherTransaction) {
   EXPECT_EQ(node_->inclusion(Hash{}, false).error().kind, Kind::bad_answer);
 }
 
+TEST_F(TronNode, TellsAFailureWhicheverFieldNamesIt) {
+  wallet_.info.set_id(std::string(32, '\0'));
+  wallet_.info.mutable_receipt()->set_result(protocol::Transaction::Result::SUCCESS);
+  EXPECT_FALSE(node_->execution(Hash{}, false).value()->failed);
+  wallet_.info.set_result(protocol::TransactionInfo::FAILED);
+  EXPECT_TRUE(node_->execution(Hash{}, false).value()->failed);
+}
+
+// Taken back or not, it stands apart from the logs, and nothing here reads it.
+TEST_F(TronNode, MoneyThatContractsMoveInsideIsInNoLog) {
+  auto captures = test::load_vectors("internal-transactions.json");
+  ASSERT_EQ(captures.size(), 2u);
+  for (const auto& capture : captures) {
+    wallet_.info.ParseFromString(test::unhex(capture["response_hex"]));
+    auto execution = node_->execution(*to_array<32>(wallet_.info.id()), false);
+    ASSERT_TRUE(execution && *execution);
+    EXPECT_EQ((*execution)->result, contract_success);
+    EXPECT_TRUE((*execution)->logs.empty());
+  }
+}
+
 TEST_F(TronNode, RefusesAnotherAccount) {
   wallet_.account.set_address("another");
   EXPECT_EQ(node_->account(Address{}).error().kind, Kind::bad_answer);

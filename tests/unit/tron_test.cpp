@@ -6,6 +6,7 @@
 #include "anchoring/contract/anchor_contract.h"
 #include "anchoring/tron/block.h"
 #include "anchoring/tron/transaction.h"
+#include "anchoring/tron/trc20.h"
 #include "crypto/hash.h"
 #include "tests/unit/tron_vectors.h"
 #include "tron/contract.pb.h"
@@ -178,7 +179,7 @@ TEST(AnchorContract, CallAndEventHoldSizeAndRootInTwoWords) {
   Address contract{{0x41, 1, 2}};
   ContractLog log{contract,
                   {unhex("4ac5b9bdb01817da80ec1c33e76c5bef927ab969dd8e8ba4ce21da0d7996e56f")},
-                  anchor_contract::word(0x0102) + std::string(view(root))};
+                  abi::word(0x0102) + std::string(view(root))};
   EXPECT_EQ(anchor_contract::read_anchored(log, contract), (anchor_contract::Anchored{0x0102, root}));
   EXPECT_FALSE(anchor_contract::read_anchored(log, Address{{0x41, 1, 3}}));
   auto other = log;
@@ -190,6 +191,78 @@ TEST(AnchorContract, CallAndEventHoldSizeAndRootInTwoWords) {
   other = log;
   other.data += '\0';
   EXPECT_FALSE(anchor_contract::read_anchored(other, contract));
+}
+
+TEST(Abi, WordsHoldAddressesAndAmounts) {
+  Address address{{0x41, 1, 2, 3}};
+  EXPECT_EQ(abi::read_address(abi::word(address)), address);
+  abi::Uint128 most = ~abi::Uint128{0};
+  for (abi::Uint128 amount : {abi::Uint128{0}, abi::Uint128{1} << 64, most})
+    EXPECT_TRUE(abi::read_amount(abi::word(amount)) == amount);
+  EXPECT_EQ(to_hex(abi::word(most)), std::string(32, '0') + std::string(32, 'f'));
+  EXPECT_EQ(to_hex(abi::word(0x0102)), std::string(60, '0') + "0102");
+  std::string wide = abi::word(most);
+  wide[15] = 1;
+  EXPECT_FALSE(abi::read_amount(wide));
+  std::string dirty = abi::word(address);
+  dirty[11] = 0x41;
+  EXPECT_FALSE(abi::read_address(dirty));
+  for (std::size_t size : {0, 31, 33}) {
+    EXPECT_FALSE(abi::read_amount(std::string(size, '\0')));
+    EXPECT_FALSE(abi::read_address(std::string(size, '\0')));
+  }
+}
+
+// The data that tronweb made of the same recipients and amounts.
+TEST(Trc20, TransferCallIsByteForByteTronwebs) {
+  int compared = 0;
+  for (const auto& vector : load_vectors("transactions.json")) {
+    if (!vector["name"].get<std::string>().starts_with("trc20-transfer")) continue;
+    std::string data = unhex(vector["raw_data"]["contract"][0]["parameter"]["value"]["data"]);
+    auto to = abi::read_address(ByteView(data).substr(4, 32));
+    ASSERT_TRUE(to);
+    // The greatest amount of a uint256 is none that we send.
+    auto amount = abi::read_amount(ByteView(data).substr(36));
+    if (!amount) continue;
+    EXPECT_EQ(to_hex(trc20::transfer_call(*to, *amount)), to_hex(data)) << vector["name"];
+    ++compared;
+  }
+  EXPECT_EQ(compared, 3);
+  EXPECT_EQ(
+      to_hex(trc20::balance_call(*address_from_bytes(unhex("41d953826712e6a1c2b10b63f89256a95d294098da")))),
+      "70a08231000000000000000000000000d953826712e6a1c2b10b63f89256a95d294098da");
+}
+
+TEST(Trc20, TransferIsReadFromExactlySuchALog) {
+  // As a node gave it.
+  const ContractLog log{*address_from_bytes(unhex("41b230adc648ce8731b8cef728dd6c29c7fbeb86c5")),
+                        {unhex("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"),
+                         unhex("00000000000000000000000059190a66a52db246593bb032c2a957e530128015"),
+                         unhex("000000000000000000000000d953826712e6a1c2b10b63f89256a95d294098da")},
+                        unhex("0000000000000000000000000000000000000000000000056bc75e2d63100000")};
+  auto read = trc20::read_transfer(log);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(to_hex(read->from.bytes), "4159190a66a52db246593bb032c2a957e530128015");
+  EXPECT_EQ(to_hex(read->to.bytes), "41d953826712e6a1c2b10b63f89256a95d294098da");
+  EXPECT_TRUE(read->amount == abi::Uint128{100} * 1'000'000'000'000'000'000);
+
+  const std::pair<const char*, std::function<void(ContractLog&)>> faults[] = {
+      {"an approval", [](auto& l) { l.topics[0] = abi::topic("Approval(address,address,uint256)"); }},
+      {"a topic less", [](auto& l) { l.topics.pop_back(); }},
+      {"a topic more, as of a token that is one of its kind", [](auto& l) { l.topics.push_back(l.data); }},
+      {"no topics", [](auto& l) { l.topics.clear(); }},
+      {"no data", [](auto& l) { l.data.clear(); }},
+      {"a byte less", [](auto& l) { l.data.pop_back(); }},
+      {"a byte more", [](auto& l) { l.data += '\0'; }},
+      {"a value of more than 128 bits", [](auto& l) { l.data[15] = 1; }},
+      {"a sender that is no address", [](auto& l) { l.topics[1][11] = 0x41; }},
+      {"a recipient that is no address", [](auto& l) { l.topics[2][0] = 1; }},
+      {"a short topic", [](auto& l) { l.topics[2].erase(0, 12); }}};
+  for (const auto& [what, plant] : faults) {
+    ContractLog other = log;
+    plant(other);
+    EXPECT_FALSE(trc20::read_transfer(other)) << what;
+  }
 }
 
 TEST(TronTransaction, EveryKindIsReadWithItsTxidAndSigner) {
