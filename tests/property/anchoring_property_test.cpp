@@ -36,7 +36,7 @@ void tell_seed(int) {
   std::abort();
 }
 
-TEST(AnchoringProperty, LandsEachAnchorAndCreditsEachDepositOnceWhateverHappens) {
+TEST(AnchoringProperty, AnchorsCreditsAndPaysEachOnceWhateverHappens) {
   Storm::Figures all;
   std::uint64_t tried = 0;
   for (auto seed : storm_seeds()) {
@@ -52,8 +52,9 @@ TEST(AnchoringProperty, LandsEachAnchorAndCreditsEachDepositOnceWhateverHappens)
   }
   std::signal(SIGABRT, SIG_DFL);
   std::cout << tried << " seeds, " << all.blocks << " blocks: " << all.anchors << " anchors (" << all.landed
-            << " landed), " << all.deposits << " deposits, " << all.crashes << " crashes\n";
-  for (const auto* counts : {&all.outcomes, &all.faults}) {
+            << " landed), " << all.deposits << " deposits, " << all.withdrawals << " withdrawals, "
+            << all.crashes << " crashes\n";
+  for (const auto* counts : {&all.outcomes, &all.payments, &all.faults}) {
     for (const auto& [name, count] : *counts) std::cout << "  " << name << " " << count;
     std::cout << "\n";
   }
@@ -62,6 +63,9 @@ TEST(AnchoringProperty, LandsEachAnchorAndCreditsEachDepositOnceWhateverHappens)
   for (const char* outcome : {"signed", "broadcast", "sent_again", "refused", "included", "dropped",
                               "solidified", "expired", "failed"})
     EXPECT_GT(all.outcomes[outcome], 0u) << outcome;
+  for (const char* outcome :
+       {"signed", "broadcast", "refused", "included", "landed", "failed", "expired", "paid", "refunded"})
+    EXPECT_GT(all.payments[outcome], 0u) << outcome;
 }
 
 TEST(AnchoringProperty, TellsTheSameStoryForTheSameSeed) {

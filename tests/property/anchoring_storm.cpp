@@ -4,6 +4,7 @@ namespace windlass::test {
 namespace {
 
 using anchoring::AnchorState;
+using anchoring::PaymentState;
 using Fate = devchain::DevChain::Fate;
 
 constexpr std::int64_t minute_ms = 60'000;
@@ -13,9 +14,14 @@ constexpr std::int64_t calm_step_ms = 12'000;
 // Within so many calm blocks everything is anchored and credited: the expiration of what was signed last, the
 // proof that it did not land, an anchor of the rest, and the time for which a liar is set aside.
 constexpr std::int64_t max_calm_blocks = 150;
+// Until what TRON never takes was tried as often as it is, in vain.
+constexpr std::int64_t max_blocks_of_payments = 200;
 constexpr std::int64_t set_aside_ms = 2 * minute_ms;
 // Above what an anchor costs at the usual prices, below what it costs at the highest.
 constexpr std::int64_t ceiling_sun = 2'000'000;
+// Above what a payment costs at the usual prices, below what one to a new address costs at the highest.
+constexpr std::int64_t payment_ceiling_sun = 1'500'000;
+constexpr const char* btt_token = "1002000";
 constexpr std::int64_t usual_memo_fee = 1'000'000, usual_bandwidth_price = 1'000, usual_energy_price = 100;
 
 // The memo, or what the contract is called with in the same form.
@@ -32,9 +38,11 @@ void Storm::Figures::add(const Figures& other) {
   anchors += other.anchors;
   landed += other.landed;
   deposits += other.deposits;
+  withdrawals += other.withdrawals;
   crashes += other.crashes;
   blocks += other.blocks;
   for (const auto& [name, count] : other.outcomes) outcomes[name] += count;
+  for (const auto& [name, count] : other.payments) payments[name] += count;
   for (const auto& [name, count] : other.faults) faults[name] += count;
 }
 
@@ -58,9 +66,12 @@ Storm::Storm(std::uint64_t seed)
   world_.chain.fate = [this](const Hash& txid, std::int64_t at_ms) { return fate(txid, at_ms); };
   if (random_.one_in(2)) deploy();
   if (random_.one_in(2)) world_.worker_options.max_fee_sun = ceiling_sun;
+  if (random_.one_in(2)) world_.payer_options.max_fee_sun = random_.one_in(2) ? payment_ceiling_sun : 0;
   connect();
   world_.start();
   world_.tick();  // the scanner knows where it begins
+  world_.pays = random_.one_in(2);
+  if (world_.pays) fund();
   check_fees();
   lasts_ = random_.one_in(5) ? 40 : 6;
   add_faults();
@@ -82,6 +93,16 @@ void Storm::deploy() {
   if (left_sun < plenty)
     world_.pay(key, payer, world_.chain.account(address)->balance_sun - left_sun - fee_of_paying_back);
   block();
+}
+
+// Owners have something to withdraw, and the gateway something to bear fees with.
+void Storm::fund() {
+  poor_gateway_ = random_.one_in(4);
+  world_.deposit(poor_gateway_ ? 3'000'000 : 1'000'000'000, "",
+                 to_hex(world_.ledger.gateway_key.public_key()));
+  for (const auto& owner : owners_)
+    for (const char* token : {btt_token, ""}) world_.deposit(10'000'000, token, to_hex(owner.public_key()));
+  while (world_.ledger.available(owners_.back().public_key(), trx) == 0) world_.tick();
 }
 
 // One node, or several of which a majority must agree.
@@ -160,6 +181,9 @@ void Storm::add_chain_faults() {
     chain.parameters().set(devchain::parameter::energy_price, random_.one_in(2) ? 420 : 2'000);
   });
   add_fault("refill", 20, [this] { refill(); });
+  if (!world_.pays) return;
+  add_fault(
+      "empty_custody", 12, [this] { empty_custody(); }, [this] { fill_custody(); });
 }
 
 void Storm::add_node_faults(TestChain& node, bool may_lie) {
@@ -248,6 +272,19 @@ void Storm::add_process_faults() {
       "ceiling_set", 12, [&controls] { controls.fee_ceiling_sun = 400'000; },
       [&controls] { controls.fee_ceiling_sun.reset(); });
   add_fault("rival", 12, [this] { take_over(); });
+  if (!world_.pays) return;
+  add_fault(
+      "paused_withdrawals", 12, [&controls] { controls.withdrawals_paused = true; },
+      [&controls] { controls.withdrawals_paused = false; });
+  add_fault(
+      "old_queue", 5,
+      [&ledger] {
+        if (auto queue = ledger.open_withdrawals(ledger.gateway_key, {})) ledger.old_queue = *queue;
+      },
+      [&ledger] { ledger.old_queue.reset(); });
+  add_fault("many_withdrawals", 200, [this] {
+    for (std::size_t i = 0; i < anchoring::payments_under_way + 10; ++i) withdraw();
+  });
 }
 
 tron::BroadcastAnswer Storm::some_answer() {
@@ -292,6 +329,9 @@ void Storm::heal() {
   world_.network.refused.clear();
   for (auto& node : more_nodes_) node->refused.clear();
   if (world_.options.anchor_balance_sun < plenty) refill();
+  if (!taken_.empty()) fill_custody();
+  if (poor_gateway_) world_.deposit(1'000'000'000, "", to_hex(world_.ledger.gateway_key.public_key()));
+  healed_at_ = world_.chain.head().ref.number;
 }
 
 // Of every node: only blocks show them.
@@ -314,12 +354,47 @@ void Storm::deposit() {
     world_.deposit(static_cast<std::int64_t>(amount), random_.one_in(2) ? "1002000" : "", memo);
 }
 
+// Mostly to an address of the owner's, known to the chain or new to it. To custody itself TRON transfers
+// nothing.
+void Storm::withdraw() {
+  const auto& owner = owners_[random_.below(owners_.size())];
+  auto to = random_.one_in(2) ? owner.public_key() : key_from(world_.options.entropy).public_key();
+  auto destination = random_.one_in(40) ? world_.custody : tron::address_of(to);
+  // No two amounts are the same.
+  auto amount = static_cast<core::Amount>(1'000 * (1 + random_.below(100)) + withdrawals_.size());
+  auto fee = static_cast<core::Amount>(random_.below(3));
+  core::AssetId asset{random_.one_in(2) ? btt : trx};
+  auto asked = world_.ledger.submit(owner, core::Withdraw{asset, amount, fee, destination.bytes});
+  if (asked) withdrawals_[{asked->value}] = owner.public_key();
+}
+
+// Somebody else has custody's key, and leaves no more than fees of what custody has of one asset.
+void Storm::empty_custody() {
+  auto account = *world_.chain.account(world_.custody);
+  constexpr std::int64_t left_sun = 2'000'000;
+  bool takes_btt = random_.one_in(2);
+  auto amount = takes_btt ? account.tokens[btt_token] : account.balance_sun - left_sun;
+  if (amount <= 0 || account.balance_sun < left_sun) return;
+  taken_.insert(world_
+                    .pay(world_.custody_key, tron::address_of(world_.payer.public_key()), amount,
+                         takes_btt ? btt_token : "")
+                    .txid);
+}
+
+// More than was ever taken; it is the payer's on the ledger.
+void Storm::fill_custody() {
+  world_.deposit(2'000'000'000, "");
+  world_.deposit(2'000'000'000, btt_token);
+}
+
 // A second process starts while the first still believes that it is alone: it may have been stopped in the
 // middle of a step, and goes on with it only now.
 void Storm::take_over() {
   rival_store_ = std::move(world_.store);
   rival_worker_ = std::move(world_.worker);
   rival_scanner_ = std::move(world_.scanner);
+  rival_gateway_ = std::move(world_.gateway);
+  rival_scanner_->also([this](const tron::Block& block) { return rival_gateway_->meet(block); });
   rival_connection_ = std::move(world_.connection);
   rival_sleeps_ = random_.below(20);
   dynamic_cast<StaleStore&>(*rival_store_).freeze(world_.tables);
@@ -335,6 +410,7 @@ void Storm::step_rival() {
   try {
     static_cast<void>(rival_worker_->step());
     static_cast<void>(rival_scanner_->step());
+    if (world_.pays) static_cast<void>(rival_gateway_->step());
     dynamic_cast<StaleStore&>(*rival_store_).thaw();
   } catch (const anchoring::Fenced&) {
     rival_worker_.reset();
@@ -350,6 +426,7 @@ void Storm::run() {
   for (std::uint64_t i = 0; i < blocks && !::testing::Test::HasFailure(); ++i) {
     if (random_.one_in(3)) world_.ledger.add_entry();
     if (random_.one_in(5)) deposit();
+    if (world_.pays && random_.one_in(4)) withdraw();
     disturb();
     tick(next_step_ms());
   }
@@ -363,9 +440,7 @@ void Storm::tick(std::int64_t after_ms) {
   if (rival_first) step_rival();
   world_.tick(after_ms);
   if (!rival_first) step_rival();
-  check_deposits();
-  check_fees();
-  ++figures_.blocks;
+  check_block();
 }
 
 // Mostly some missed slots; never past the last moment of a transaction that waits for it, nor past its last
@@ -381,19 +456,19 @@ std::int64_t Storm::next_step_ms() {
 }
 
 void Storm::settle() {
-  for (std::int64_t i = 0; i < max_calm_blocks && !::testing::Test::HasFailure(); ++i) {
+  std::int64_t blocks = max_calm_blocks + (world_.pays ? max_blocks_of_payments : 0);
+  for (std::int64_t i = 0; i < blocks && !::testing::Test::HasFailure(); ++i) {
     if (is_settled()) return;
     // After failures the worker waits by design, and longer each time. (What is in the pool lands first.)
     const auto anchor = world_.newest_anchor();
     bool failed = world_.chain.pool_size() == 0 && anchor.state == AnchorState::expired && anchor.block != 0;
     world_.tick(failed ? 10 * minute_ms : calm_step_ms);
-    check_deposits();
-    check_fees();
-    ++figures_.blocks;
+    check_block();
   }
   if (!is_settled())
     ADD_FAILURE() << "not settled: anchor " << world_.newest_anchor().id << " is "
-                  << name(world_.newest_anchor().state) << "; " << world_.last_problem();
+                  << name(world_.newest_anchor().state) << "; withdrawals are "
+                  << (is_paid_out() ? "settled; " : "open; ") << world_.last_problem();
 }
 
 bool Storm::is_settled() {
@@ -403,9 +478,15 @@ bool Storm::is_settled() {
   std::int64_t last_deposit = 0;
   for (const auto& [place, deposit] : world_.tables.deposits)
     last_deposit = std::max(last_deposit, static_cast<std::int64_t>(deposit.at.block));
-  return anchored && world_.tables.cursor && world_.tables.cursor->number == world_.chain.solidified() &&
-         world_.chain.pool_size() == 0 &&
-         world_.chain.solidified() > last_deposit + world_.options.solid_after;
+  return anchored && is_paid_out() && world_.tables.cursor &&
+         world_.tables.cursor->number == world_.chain.solidified() && world_.chain.pool_size() == 0 &&
+         world_.chain.solidified() > std::max(last_deposit + world_.options.solid_after, healed_at_ + 1);
+}
+
+bool Storm::is_paid_out() {
+  const auto& channels = world_.ledger.state().channels;
+  return std::none_of(withdrawals_.begin(), withdrawals_.end(),
+                      [&](const auto& asked) { return channels.find(asked.first)->open; });
 }
 
 // --- what may never be
@@ -417,19 +498,46 @@ bool Storm::is_over(const Hash& txid, std::int64_t expiration_ms) const {
   return place ? place->block <= solid.number : solid.timestamp_ms >= expiration_ms;
 }
 
-// Two transactions that could both land must never be out at the same time, and what is anchored is this log.
+// What the chain says of it now; nothing where it is in no block.
+std::optional<bool> Storm::succeeded(const Hash& txid) const {
+  auto place = world_.chain.find(txid);
+  if (!place) return std::nullopt;
+  return world_.chain.block(place->block)->receipts[place->index].result == tron::contract_success;
+}
+
+bool Storm::is_payment(const tron::ChainTransaction& transaction) const {
+  const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract);
+  return transfer && transfer->owner == world_.custody;
+}
+
 void Storm::check_send(ByteView transaction) {
   auto parsed = *tron::parse_transaction(transaction);
-  bool harmless = is_over(parsed.txid, parsed.expiration_ms);
-  for (const auto& [txid, expiration_ms] : sent_) {
-    bool other = !harmless && txid != parsed.txid;
-    EXPECT_TRUE(!other || is_over(txid, expiration_ms)) << to_hex(txid) << " may still land";
-  }
-  if (sent_.emplace(parsed.txid, parsed.expiration_ms).second && last_moments_ && random_.one_in(2)) {
+  Sent sent{.withdrawal = {}, .expiration_ms = parsed.expiration_ms};
+  if (is_payment(parsed))
+    sent.withdrawal = check_payment(transaction, parsed);
+  else
+    check_anchor(transaction, parsed);
+  check_alone(parsed, sent);
+  if (sent_.emplace(parsed.txid, sent).second && last_moments_ && random_.one_in(2)) {
     last_moment_[parsed.txid] = parsed.expiration_ms;
     if (hidden_last_moments_) hide_transactions(true);
   }
-  // What is sent was saved before.
+}
+
+// Two transactions that could both land must never be out at the same time: two anchors, or two payments of
+// one withdrawal, of which none follows one that landed either.
+void Storm::check_alone(const tron::ChainTransaction& sent, const Sent& of) {
+  if (is_over(sent.txid, of.expiration_ms)) return;
+  for (const auto& [txid, other] : sent_) {
+    if (txid == sent.txid || other.withdrawal != of.withdrawal) continue;
+    EXPECT_TRUE(is_over(txid, other.expiration_ms)) << to_hex(txid) << " may still land";
+    bool pays_again = of.withdrawal != core::ChannelId{} && succeeded(txid) == true;
+    EXPECT_FALSE(pays_again) << to_hex(txid) << " has paid withdrawal " << of.withdrawal.value;
+  }
+}
+
+// What is sent was saved before, and what is anchored is this log.
+void Storm::check_anchor(ByteView transaction, const tron::ChainTransaction& parsed) {
   bool saved = false;
   for (const auto& [id, anchor] : world_.tables.anchors) saved = saved || anchor.transaction == transaction;
   EXPECT_TRUE(saved) << to_hex(parsed.txid) << " was sent unsaved";
@@ -439,6 +547,45 @@ void Storm::check_send(ByteView transaction) {
   auto size = memo.be<std::uint64_t>();
   ASSERT_LE(size, world_.ledger.size());
   EXPECT_EQ(to_hex(anchoring::anchor_memo(size, world_.ledger.root(size))), to_hex(anchored));
+}
+
+// What is sent was saved before, and pays a withdrawal that is open. Which one?
+core::ChannelId Storm::check_payment(ByteView transaction, const tron::ChainTransaction& parsed) {
+  const auto& payments = world_.tables.payments;
+  auto saved = std::find_if(payments.begin(), payments.end(),
+                            [&](const auto& entry) { return entry.second.transaction == transaction; });
+  EXPECT_TRUE(saved != payments.end()) << to_hex(parsed.txid) << " was sent unsaved";
+  if (saved == payments.end()) return {};
+  auto id = saved->second.withdrawal;
+  const auto& transfer = std::get<tron::TransferContract>(parsed.contract);
+  const auto& withdrawal = *world_.ledger.state().channels.find(id);
+  EXPECT_EQ(transfer.amount, withdrawal.deposit - withdrawal.fee) << id.value;
+  EXPECT_EQ(to_hex(view(transfer.to.bytes)), to_hex(withdrawal.content)) << id.value;
+  EXPECT_EQ(transfer.token_id, withdrawal.asset.value == trx ? "" : btt_token) << id.value;
+  EXPECT_TRUE(withdrawal.open || is_over(parsed.txid, parsed.expiration_ms)) << id.value << " is settled";
+  return id;
+}
+
+void Storm::check_block() {
+  check_deposits();
+  check_payments();
+  check_fees();
+  ++figures_.blocks;
+}
+
+// What is said of a payment is final on the chain, and nothing is settled that is not.
+void Storm::check_payments() {
+  for (const auto& [key, payment] : world_.tables.payments) {
+    const auto& txid = payment.transaction_id;
+    bool is_open = world_.ledger.state().channels.find(payment.withdrawal)->open;
+    if ((is_open && !is_final(payment.state)) || !checked_payments_.insert(txid).second) continue;
+    EXPECT_TRUE(is_over(txid, payment.expiration_ms)) << to_hex(txid) << " may still land";
+    auto landed = succeeded(txid);
+    EXPECT_EQ(name(payment.state), name(!landed   ? PaymentState::expired
+                                        : *landed ? PaymentState::landed
+                                                  : PaymentState::failed))
+        << to_hex(txid);
+  }
 }
 
 // Prices change only between blocks: what was signed at this one was signed by the present ones.
@@ -454,6 +601,18 @@ void Storm::check_fees() {
     if (!transaction.memo.empty()) sun += parameters[devchain::parameter::memo_fee] + 1;
     EXPECT_LE(sun, ceiling) << id;
   }
+  for (const auto& [key, payment] : world_.tables.payments)
+    if (checked_fees_.insert(payment.transaction_id).second) check_fee(payment);
+}
+
+void Storm::check_fee(const anchoring::Payment& payment) const {
+  const auto& parameters = world_.chain.parameters();
+  auto sun = tron::bandwidth_of(payment.transaction) * parameters[devchain::parameter::bandwidth_price];
+  if (!world_.chain.account(payment.destination))
+    sun += parameters[devchain::parameter::new_account_fee] +
+           parameters[devchain::parameter::create_account_fee];
+  auto ceiling = world_.payer_options.max_fee_sun;
+  EXPECT_TRUE(ceiling == 0 || sun <= ceiling) << sun << " for withdrawal " << payment.withdrawal.value;
 }
 
 // What is credited stands in a solidified block.
@@ -469,6 +628,15 @@ void Storm::check_deposits() {
 }
 
 void Storm::check_end() {
+  check_anchors();
+  check_balances();
+  if (world_.pays) check_custody();
+  for (const auto& outcome : world_.outcomes) ++figures_.outcomes[outcome];
+  for (const auto& outcome : world_.payment_outcomes) ++figures_.payments[outcome];
+  figures_.withdrawals = withdrawals_.size();
+}
+
+void Storm::check_anchors() {
   // Every anchor that is said to have landed did, no other did, and none twice.
   auto memos = world_.landed_memos();
   if (world_.worker_options.contract) {
@@ -483,18 +651,68 @@ void Storm::check_end() {
     EXPECT_EQ(landed.contains(anchoring::anchor_memo(anchor.size, anchor.root)),
               anchor.state == AnchorState::solidified)
         << id;
-  // Every deposit on the chain was credited, once, to its owner.
+  figures_.anchors = world_.tables.anchors.size();
+  figures_.landed = memos.size();
+}
+
+// Every deposit on the chain was credited, once, to its owner, who has it still or withdrew it.
+void Storm::check_balances() {
   auto expected = deposits_on_chain();
   EXPECT_EQ(world_.ledger.count(core::Kind::credit), expected.size());
   EXPECT_EQ(world_.tables.deposits.size(), expected.size());
   std::map<std::pair<PublicKey, std::uint32_t>, core::Amount> owed;
   for (const auto& deposit : expected) owed[{deposit.owner, deposit.asset}] += deposit.amount;
+  auto gateway = world_.ledger.gateway_key.public_key();
+  for (const auto& [id, owner] : withdrawals_) {
+    const auto& withdrawal = *world_.ledger.state().channels.find(id);
+    if (withdrawal.claimed == 0) continue;
+    owed[{owner, withdrawal.asset.value}] -= withdrawal.deposit;
+    owed[{gateway, withdrawal.asset.value}] += withdrawal.fee;
+  }
+  for (const auto& [key, payment] : world_.tables.payments) owed[{gateway, trx}] -= payment.fee_sun;
   for (const auto& [of, amount] : owed) EXPECT_EQ(world_.ledger.available(of.first, of.second), amount);
-
-  figures_.anchors = world_.tables.anchors.size();
-  figures_.landed = memos.size();
   figures_.deposits = expected.size();
-  for (const auto& outcome : world_.outcomes) ++figures_.outcomes[outcome];
+}
+
+// What left custody paid each withdrawal that is paid, once, and no other; the rest is there, to the sun.
+void Storm::check_custody() {
+  std::map<Hash, const anchoring::Payment*> payments;
+  for (const auto& [key, payment] : world_.tables.payments) payments[payment.transaction_id] = &payment;
+  std::map<core::ChannelId, int> paid;
+  core::Amount more_btt = 0, more_sun = 1'000'000;  // beside deposits and payments; in its genesis
+  devchain::DevChainClient client(world_.chain);
+  for (std::int64_t number = 1; number <= world_.chain.solidified(); ++number) {
+    auto block = client.block(number);
+    for (std::size_t i = 0; i < (*block)->transactions.size(); ++i) {
+      const auto& transaction = (*block)->transactions[i];
+      const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract);
+      auto fee_sun = world_.chain.block(number)->receipts[i].fee_sun;
+      if (!transfer) continue;
+      if (taken_.contains(transaction.txid)) {
+        more_sun -= fee_sun;
+        if (transaction.succeeded) (transfer->token_id.empty() ? more_sun : more_btt) -= transfer->amount;
+      } else if (transfer->owner == world_.custody) {
+        ASSERT_TRUE(payments.contains(transaction.txid)) << to_hex(transaction.txid) << " pays nothing";
+        const auto& payment = *payments[transaction.txid];
+        EXPECT_EQ(payment.fee_sun, fee_sun);
+        paid[payment.withdrawal] += transaction.succeeded ? 1 : 0;
+      } else if (transfer->to == world_.custody && transfer->owner == world_.worker->address()) {
+        more_sun += transaction.succeeded ? transfer->amount : 0;
+      }
+    }
+  }
+  for (const auto& [id, owner] : withdrawals_) {
+    const auto& withdrawal = *world_.ledger.state().channels.find(id);
+    EXPECT_EQ(paid[id], withdrawal.claimed == withdrawal.deposit ? 1 : 0) << id.value;
+  }
+  auto account = *world_.chain.account(world_.custody);
+  auto there = [&](std::uint32_t asset) {
+    const auto& totals = world_.ledger.totals_of(asset);
+    EXPECT_EQ(totals.held, 0);
+    return static_cast<core::Amount>(totals.credited - totals.paid);
+  };
+  EXPECT_EQ(account.balance_sun, there(trx) + more_sun);
+  EXPECT_EQ(account.tokens[btt_token], there(btt) + more_btt);
 }
 
 std::vector<Storm::OnChain> Storm::deposits_on_chain() {
@@ -534,8 +752,11 @@ Hash Storm::trace() {
   for (const auto& node : more_nodes_)
     for (const auto& transaction : node->sent) all += transaction;
   for (const auto& outcome : world_.outcomes) all += outcome;
+  for (const auto& outcome : world_.payment_outcomes) all += outcome;
   for (const auto& problem : world_.problems) all += problem;
   for (const auto& [id, anchor] : world_.tables.anchors) all += view(anchor.transaction_id);
+  for (const auto& [key, payment] : world_.tables.payments)
+    all.append(view(payment.transaction_id)).append(name(payment.state));
   return sha256(all);
 }
 

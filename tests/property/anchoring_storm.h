@@ -1,7 +1,7 @@
 // The anchoring process through everything that goes wrong at random, in virtual time: forks, transactions
 // that vanish, move or fail, pools that drop, nodes that lag, lie or are gone, answers that are lost, prices
-// that change, an empty wallet, a ledger that answers late, crashes, rivals. A seed decides it all: the same
-// seed is the same story.
+// that change, an empty wallet, an empty custody, a ledger that answers late, crashes, rivals; all the while
+// it anchors, credits deposits and pays withdrawals. A seed decides it all: the same seed is the same story.
 #pragma once
 
 #include "anchoring/tron/endpoints.h"
@@ -68,8 +68,9 @@ class Storm {
   Hash trace();
 
   struct Figures {
-    std::uint64_t anchors = 0, landed = 0, deposits = 0, crashes = 0, blocks = 0;
+    std::uint64_t anchors = 0, landed = 0, deposits = 0, withdrawals = 0, crashes = 0, blocks = 0;
     std::map<std::string, std::uint64_t> outcomes;  // of the worker's steps
+    std::map<std::string, std::uint64_t> payments;  // of the payer's
     std::map<std::string, std::uint64_t> faults;    // by name: how often they began
     void add(const Figures& other);
   };
@@ -90,8 +91,15 @@ class Storm {
     core::Amount amount;
   };
 
+  // What left for a node. Of one purpose, only one may land.
+  struct Sent {
+    core::ChannelId withdrawal;  // that it pays; of an anchor 0
+    std::int64_t expiration_ms;
+  };
+
   static WorldOptions world_options(Seeded& random);
   void deploy();
+  void fund();
   void connect();
   void add_faults();
   void add_chain_faults();
@@ -105,7 +113,10 @@ class Storm {
   std::int64_t next_step_ms();
 
   void deposit();
+  void withdraw();
   void refill();
+  void empty_custody();
+  void fill_custody();
   tron::BroadcastAnswer some_answer();
   devchain::DevChain::Fate fate(const Hash& txid, std::int64_t at_ms);
   bool is_over(const Hash& txid, std::int64_t expiration_ms) const;
@@ -114,11 +125,23 @@ class Storm {
   void step_rival();
 
   void check_send(ByteView transaction);
+  void check_alone(const tron::ChainTransaction& sent, const Sent& of);
+  void check_anchor(ByteView transaction, const tron::ChainTransaction& parsed);
+  core::ChannelId check_payment(ByteView transaction, const tron::ChainTransaction& parsed);
+  bool is_payment(const tron::ChainTransaction& transaction) const;
+  std::optional<bool> succeeded(const Hash& txid) const;
+  void check_block();
   void check_deposits();
+  void check_payments();
   void check_fees();
+  void check_fee(const anchoring::Payment& payment) const;
   void settle();
   void check_end();
+  void check_anchors();
+  void check_balances();
+  void check_custody();
   bool is_settled();
+  bool is_paid_out();
   std::vector<OnChain> deposits_on_chain();
   std::optional<std::pair<std::uint32_t, core::Amount>> moved_to_custody(
       const tron::ChainTransaction& transaction) const;
@@ -131,15 +154,20 @@ class Storm {
   bool permanent_liar_ = false;
   bool uncertain_fates_ = false;
   bool last_moments_ = false, hidden_last_moments_ = false;
-  std::map<Hash, std::int64_t> sent_;         // anchors' txid, expiration
+  std::map<Hash, Sent> sent_;
   std::map<Hash, std::int64_t> last_moment_;  // those that land at their expiration, if at all
-  std::set<Hash> checked_deposits_, checked_fees_;
+  std::set<Hash> checked_deposits_, checked_payments_, checked_fees_;
+  bool poor_gateway_ = false;                         // it can bear the fees of one or two payments at a time
+  std::map<core::ChannelId, PublicKey> withdrawals_;  // and who asked for them
+  std::set<Hash> taken_;                              // transfers by which somebody else empties custody
+  std::int64_t healed_at_ = 0;                        // block
   std::vector<SecretKey> owners_;
   std::unique_ptr<anchoring::Store> rival_store_;
   std::uint64_t rival_sleeps_ = 0;  // blocks
   std::unique_ptr<tron::Chain> rival_connection_;
   std::unique_ptr<anchoring::Worker> rival_worker_;
   std::unique_ptr<anchoring::Scanner> rival_scanner_;
+  std::unique_ptr<anchoring::Payer> rival_gateway_;
   Figures figures_;
 };
 
