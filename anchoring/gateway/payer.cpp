@@ -26,6 +26,10 @@ bool is_in_block(PaymentState state) {
 bool may_land(PaymentState state) {
   return is_sent(state) || is_in_block(state);
 }
+// It can never land, and is not the last attempt.
+bool is_to_be_paid_anew(const Payment& payment) {
+  return payment.state == PaymentState::expired && payment.attempt < payment_attempts;
+}
 
 core::ChainAmount held_by(const tron::AccountState& account, const core::Asset& asset) {
   if (asset.token.empty()) return static_cast<core::ChainAmount>(account.balance_sun);
@@ -164,8 +168,7 @@ tl::expected<void, std::string> Payer::settle_all(Step& step) {
   std::size_t settled = 0;
   for (auto at = payments_.begin(); at != payments_.end() && settled < payments_per_step;) {
     auto& payment = at->second;
-    bool again = payment.state == PaymentState::expired && payment.attempt < payment_attempts;
-    if (!is_final(payment.state) || again) {
+    if (!is_final(payment.state) || is_to_be_paid_anew(payment)) {
       ++at;
       continue;
     }
@@ -307,19 +310,20 @@ tl::expected<Payer::Budget, std::string> Payer::make_budget(const std::vector<co
 }
 
 tl::expected<void, std::string> Payer::pay_next(Step& step) {
-  if (options_.offers.empty() || payments_.size() >= payments_under_way) return {};
+  if (options_.offers.empty()) return {};
   auto listed = assets();
   if (!listed) return unexpected(listed.error());
   auto budget = make_budget(*listed);
   if (!budget) return unexpected(budget.error());
+  // However many are under way: these are among them, and make room for others only when they are settled.
   if (auto done = pay_again(*budget, step); !done) return done;
-  return pay_queue(*budget, step);
+  return budget->is_used_up(payments_.size()) ? Result<void>() : pay_queue(*budget, step);
 }
 
 // Withdrawals whose last payment can never land.
 tl::expected<void, std::string> Payer::pay_again(Budget& budget, Step& step) {
   for (auto& [id, payment] : payments_) {
-    if (payment.state != PaymentState::expired || budget.signed_now >= payments_per_step) continue;
+    if (!is_to_be_paid_anew(payment) || budget.signed_now >= payments_per_step) continue;
     Payment next{.withdrawal = id,
                  .attempt = payment.attempt + 1,
                  .asset = payment.asset,

@@ -60,10 +60,12 @@ class WithdrawalPayer : public ::testing::Test {
   std::size_t transfers_out() const {
     std::size_t count = 0;
     devchain::DevChainClient client(const_cast<devchain::DevChain&>(world.chain));
-    for (std::int64_t number = 1; number <= world.chain.head().ref.number; ++number)
-      for (const auto& transaction : (*client.block(number))->transactions)
+    for (std::int64_t number = 1; number <= world.chain.head().ref.number; ++number) {
+      auto block = client.block(number);
+      for (const auto& transaction : (*block)->transactions)
         if (const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract))
           count += transfer->owner == world.custody && transaction.succeeded ? 1 : 0;
+    }
     return count;
   }
   ::testing::AssertionResult tick_until_settled(ChannelId id) {
@@ -147,6 +149,35 @@ TEST_F(WithdrawalPayer, SignsAnotherOnlyWhenTheFirstCanNeverLand) {
   ASSERT_TRUE(tick_until_settled(id));
   EXPECT_TRUE(is_paid(id));
   EXPECT_EQ(transfers_out(), 1u);
+}
+
+// None of them makes room for the others before it is paid anew.
+TEST_F(WithdrawalPayer, PaysAnewWhenAllThatAreUnderWayNeverLanded) {
+  world.network.swallow = tron::BroadcastAnswer{true, 0, ""};
+  std::vector<ChannelId> all;
+  for (std::size_t i = 0; i <= anchoring::payments_under_way; ++i) all.push_back(withdraw(100));
+  auto is_expired = [&](ChannelId id) {
+    return !payments(id).empty() && payments(id)[0].state == PaymentState::expired;
+  };
+  ASSERT_TRUE(world.tick_until([&] { return is_expired(all.front()); }));
+  world.network.swallow.reset();
+  for (auto id : all) {
+    ASSERT_TRUE(tick_until_settled(id));
+    EXPECT_TRUE(is_paid(id));
+  }
+  EXPECT_EQ(transfers_out(), all.size());
+}
+
+// More are expired for good than are settled in one step.
+TEST_F(WithdrawalPayer, SignsNoFourthPaymentHoweverManyNeverLanded) {
+  world.network.swallow = tron::BroadcastAnswer{true, 0, ""};
+  std::vector<ChannelId> all;
+  for (std::size_t i = 0; i < anchoring::payments_under_way; ++i) all.push_back(withdraw(100));
+  for (auto id : all) {
+    ASSERT_TRUE(world.tick_until([&] { return !is_open(id); }, 2'000));
+    EXPECT_EQ(payments(id).size(), 3u);
+  }
+  EXPECT_EQ(available(btt), 1'000'000);
 }
 
 TEST_F(WithdrawalPayer, GivesBackAfterThreePaymentsThatNeverLanded) {
