@@ -64,7 +64,11 @@ StoredBlock stored(const protocol::Block& block, std::vector<Receipt> receipts) 
 
 DevChain::DevChain(const Clock& clock, Options options, const std::vector<GenesisAccount>& genesis,
                    SecretKey witness)
-    : clock_(clock), options_(std::move(options)), witness_(std::move(witness)), pool_view_(&accounts_) {
+    : clock_(clock),
+      options_(std::move(options)),
+      witness_(std::move(witness)),
+      witness_address_(tron::address_of(witness_.public_key())),
+      pool_view_(&accounts_) {
   make_genesis(genesis);
 }
 
@@ -127,7 +131,7 @@ const StoredBlock& DevChain::produce_block() {
   header.set_txtrieroot(root_of(block));
   header.set_parenthash(std::string(view(head().ref.id)));
   header.set_number(head().ref.number + 1);
-  header.set_witness_address(std::string(view(tron::address_of(witness_.public_key()).bytes)));
+  header.set_witness_address(std::string(view(witness_address_.bytes)));
   header.set_version(block_version);
   auto signature = witness_.sign_recoverable(sha256(header.SerializeAsString()));
   block.mutable_block_header()->set_witness_signature(std::string(view(signature)));

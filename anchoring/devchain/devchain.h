@@ -115,6 +115,7 @@ class DevChain {
   const Clock& clock_;
   Options options_;
   SecretKey witness_;
+  const tron::Address witness_address_;
   std::set<std::string, std::less<>> tokens_;
   std::vector<StoredBlock> blocks_;  // by number
   std::int64_t solidified_ = 0;

@@ -70,7 +70,7 @@ Storm::Storm(std::uint64_t seed)
   connect();
   world_.start();
   world_.tick();  // the scanner knows where it begins
-  world_.pays = random_.one_in(2);
+  world_.pays = random_.one_in(3);
   if (world_.pays) fund();
   check_fees();
   lasts_ = random_.one_in(5) ? 40 : 6;
@@ -485,7 +485,8 @@ bool Storm::is_settled() {
 
 bool Storm::is_paid_out() {
   const auto& channels = world_.ledger.state().channels;
-  return std::none_of(withdrawals_.begin(), withdrawals_.end(),
+  return world_.store->open_payments().empty() &&
+         std::none_of(withdrawals_.begin(), withdrawals_.end(),
                       [&](const auto& asked) { return channels.find(asked.first)->open; });
 }
 
