@@ -1,4 +1,5 @@
 // Withdrawals on a devchain in virtual time: each is paid once or given back, whatever happens in between.
+#include "anchoring/gateway/custody.h"
 #include "tests/unit/anchoring_world.h"
 
 namespace windlass::test {
@@ -60,10 +61,12 @@ class WithdrawalPayer : public ::testing::Test {
   std::size_t transfers_out() const {
     std::size_t count = 0;
     devchain::DevChainClient client(const_cast<devchain::DevChain&>(world.chain));
-    for (std::int64_t number = 1; number <= world.chain.head().ref.number; ++number)
-      for (const auto& transaction : (*client.block(number))->transactions)
+    for (std::int64_t number = 1; number <= world.chain.head().ref.number; ++number) {
+      auto block = client.block(number);
+      for (const auto& transaction : (*block)->transactions)
         if (const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract))
           count += transfer->owner == world.custody && transaction.succeeded ? 1 : 0;
+    }
     return count;
   }
   ::testing::AssertionResult tick_until_settled(ChannelId id) {
@@ -87,8 +90,9 @@ TEST_F(WithdrawalPayer, PaysTheAmountAndKeepsTheFee) {
   EXPECT_EQ(totals().paid, 300u);
   // What the chain took stands on the ledger, to the sun.
   auto custody = world.chain.account(world.custody);
+  // An anchor by memo sends it a sun.
   EXPECT_EQ(static_cast<core::ChainAmount>(custody->balance_sun) + totals(trx).paid,
-            totals(trx).credited + 1'000'000);
+            totals(trx).credited + 1'000'000 + world.landed_memos().size());
   EXPECT_GT(totals(trx).paid, 0u);
   EXPECT_EQ(static_cast<core::ChainAmount>(on_chain(world.custody)), totals().credited - totals().paid);
 }
@@ -246,7 +250,7 @@ TEST_F(WithdrawalPayer, PaysNothingWhileAPaymentIsTooDear) {
 class PublishedTerms : public WithdrawalPayer {
  protected:
   core::WithdrawalTerms terms() {
-    EXPECT_TRUE(world.gateway->publish(false));
+    EXPECT_TRUE(world.gateway->publish());
     return world.tables.terms.at(0).terms;
   }
 };
@@ -274,10 +278,49 @@ TEST_F(PublishedTerms, EndAtTheDaysCap) {
   EXPECT_EQ(terms().payable, 100);
 }
 
-TEST_F(PublishedTerms, RefuseEverythingWhereCustodyLacksSomething) {
-  EXPECT_TRUE(world.gateway->publish(true));
-  for (const auto& published : world.tables.terms)
-    EXPECT_EQ(published.terms.refuses, core::Error::withdrawals_paused);
+TEST_F(PublishedTerms, RefuseEverythingWhileSuspended) {
+  world.gateway->suspend("custody lacks something");
+  EXPECT_EQ(terms().refuses, core::Error::withdrawals_paused);
+  auto id = withdraw(100);
+  world.tick_blocks(10);
+  EXPECT_TRUE(payments(id).empty());
+  world.gateway->resume();
+  EXPECT_EQ(terms().refuses, core::Error::none);
+  ASSERT_TRUE(tick_until_settled(id));
+}
+
+class Reconciliation : public WithdrawalPayer {
+ protected:
+  // Of an asset in the chain's units; anchors by memo leave a sun each in custody.
+  core::Int128 difference(std::uint32_t asset) {
+    auto found = anchoring::reconcile(world.network, world.ledger, *world.store, world.custody);
+    EXPECT_TRUE(found) << found.error();
+    EXPECT_TRUE(*found) << "the scan is behind";
+    return (**found).at(asset - 1).chain_units;
+  }
+};
+
+TEST_F(Reconciliation, IsExactAtEveryBlockWhateverIsUnderWay) {
+  for (int i = 0; i < 60; ++i) {
+    if (i % 3 == 0) withdraw(10 + i, 1);
+    if (i % 5 == 0) world.deposit(1'000, "1002000", to_hex(owner.public_key()));
+    world.tick();
+    EXPECT_EQ(difference(btt), 0) << i;
+  }
+}
+
+TEST_F(Reconciliation, SeesOneUnitThatIsMissingOrTooMuch) {
+  world.pay(world.custody_key, address, 1, "1002000");
+  world.tick_blocks(test::solid_after + 2);
+  EXPECT_EQ(difference(btt), -1);
+}
+
+TEST_F(Reconciliation, SaysNothingWhileTheScanIsBehind) {
+  world.tables.controls.deposits_paused = true;
+  world.tick_blocks(3);
+  auto found = anchoring::reconcile(world.network, world.ledger, *world.store, world.custody);
+  ASSERT_TRUE(found);
+  EXPECT_FALSE(*found);
 }
 
 }  // namespace
