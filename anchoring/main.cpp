@@ -290,6 +290,7 @@ class Session {
     if (!complaints_.check("deposits", step)) return false;
     for (const auto& deposit : step->deposits) {
       metrics_.deposits(deposit.asset, deposit.outcome).Increment();
+      refreshed_ms_ = 0;  // there is more to pay out
       ops::log_info("deposit",
                     {{"asset", deposit.asset}, {"outcome", deposit.outcome}, {"through_block", step->block}});
     }
