@@ -95,6 +95,7 @@ constexpr ops::Option options[] = {
 constexpr std::int64_t repeat_complaint_ms = 60'000;
 // Balances and ages change slowly, and each look costs several calls.
 constexpr std::int64_t refresh_interval_ms = 5'000;
+constexpr std::string_view not_reconciled_yet = "custody has not been held against the ledger yet";
 // Before the database is tried again, or the lease.
 constexpr milliseconds session_retry{2'000};
 
@@ -253,6 +254,7 @@ class Session {
       payer_.emplace(settings_.payer, *settings_.custody_key, *settings_.gateway_key, clock_, chain_, ledger_,
                      store_);
       scanner_->also([this](const tron::Block& block) { return payer_->meet(block); });
+      payer_->suspend(std::string(not_reconciled_yet));
     }
     return true;
   }
@@ -288,6 +290,7 @@ class Session {
     if (!complaints_.check("deposits", step)) return false;
     for (const auto& deposit : step->deposits) {
       metrics_.deposits(deposit.asset, deposit.outcome).Increment();
+      refreshed_ms_ = 0;  // there is more to pay out
       ops::log_info("deposit",
                     {{"asset", deposit.asset}, {"outcome", deposit.outcome}, {"through_block", step->block}});
     }
@@ -322,13 +325,34 @@ class Session {
       metrics_.anchor_cost_sun.Set(static_cast<double>(status.anchor_cost_sun));
       metrics_.anchor_stopped.Set(status.stopped.empty() ? 0 : 1);
     }
-    if (payer_) complaints_.check("withdrawal terms", payer_->publish(false));
-    if (scanner_) {
-      auto differences = custody_differences(chain_, ledger_, settings_.scanner.parties.custody);
-      if (!complaints_.check("custody", differences)) return;
-      for (const auto& difference : *differences)
-        metrics_.custody_difference(difference.symbol).Set(difference.ledger_units);
+    if (scanner_) compare_custody();
+    if (payer_) complaints_.check("withdrawal terms", payer_->publish());
+  }
+
+  // Where custody lacks something nothing more leaves it. What is there and owed to nobody stops nothing: or
+  // anybody could, with a unit.
+  void compare_custody() {
+    auto differences = reconcile(chain_, ledger_, store_, settings_.scanner.parties.custody);
+    if (!complaints_.check("custody", differences)) return;
+    if (!*differences) {
+      refreshed_ms_ = 0;  // the chain moved on meanwhile: at the next step
+      return;
     }
+    std::string missing;
+    for (const auto& difference : **differences) {
+      metrics_.custody_difference(difference.symbol).Set(difference.ledger_units);
+      if (difference.chain_units < 0) missing += (missing.empty() ? "" : ", ") + difference.symbol;
+    }
+    using Whole = tl::expected<void, std::string>;
+    complaints_.check(
+        "reconciliation",
+        missing.empty()
+            ? Whole()
+            : Whole(tl::unexpected(fmt::format(
+                  "custody holds less than the ledger owes: {}; nothing is paid out until it is there",
+                  missing))));
+    if (!payer_) return;
+    missing.empty() ? payer_->resume() : payer_->suspend("custody lacks " + missing);
   }
 
   PostgresStore store_;

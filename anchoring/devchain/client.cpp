@@ -1,6 +1,7 @@
 #include "anchoring/devchain/client.h"
 
 #include "anchoring/tron/block.h"
+#include "anchoring/tron/trc20.h"
 
 namespace windlass::devchain {
 
@@ -18,6 +19,15 @@ tron::Execution execution_of(const StoredBlock& block, const Receipt& receipt) {
           .message = receipt.message,
           .contract = receipt.contract,
           .logs = receipt.logs};
+}
+
+protocol::TriggerSmartContract to_message(const tron::ContractCall& call) {
+  protocol::TriggerSmartContract message;
+  message.set_owner_address(std::string(view(call.owner.bytes)));
+  if (call.contract != tron::Address{}) message.set_contract_address(std::string(view(call.contract.bytes)));
+  message.set_data(call.data);
+  message.set_call_value(call.value_sun);
+  return message;
 }
 
 }  // namespace
@@ -72,6 +82,23 @@ ChainResult<tron::AccountState> DevChainClient::account(const tron::Address& add
   return state;
 }
 
+ChainResult<tron::abi::Uint128> DevChainClient::solidified_balance(const tron::Address& holder,
+                                                                   const std::string& token) {
+  if (auto contract = tron::address_from_base58(token)) {
+    auto told =
+        chain_.constant_call(to_message({holder, *contract, tron::trc20::balance_call(holder)}), true);
+    auto balance = told && !told->reverted ? tron::abi::read_amount(told->returned) : std::nullopt;
+    if (balance) return *balance;
+    return tl::unexpected(
+        ChainError{ChainError::Kind::bad_answer, "devchain: " + token + " tells no balance"});
+  }
+  auto account = chain_.account(holder, true);
+  if (!account) return tron::abi::Uint128{0};
+  if (token.empty()) return static_cast<tron::abi::Uint128>(account->balance_sun);
+  auto held = account->tokens.find(token);
+  return held == account->tokens.end() ? 0 : static_cast<tron::abi::Uint128>(held->second);
+}
+
 ChainResult<tron::ChainParameters> DevChainClient::parameters() {
   return chain_.parameters().all();
 }
@@ -92,12 +119,7 @@ ChainResult<std::vector<tron::Execution>> DevChainClient::executions(std::int64_
 }
 
 ChainResult<tron::ConstantCall> DevChainClient::call_constant(const tron::ContractCall& call) {
-  protocol::TriggerSmartContract request;
-  request.set_owner_address(std::string(view(call.owner.bytes)));
-  if (call.contract != tron::Address{}) request.set_contract_address(std::string(view(call.contract.bytes)));
-  request.set_data(call.data);
-  request.set_call_value(call.value_sun);
-  auto outcome = chain_.constant_call(request);
+  auto outcome = chain_.constant_call(to_message(call));
   if (!outcome) return tron::ConstantCall{.message = "Contract validate error : " + outcome.error()};
   return tron::ConstantCall{!outcome->reverted, outcome->energy, outcome->returned,
                             outcome->reverted ? std::string(revert_message) : "", outcome->logs};

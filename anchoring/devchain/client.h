@@ -16,6 +16,8 @@ class DevChainClient final : public tron::Chain {
   tron::ChainResult<std::optional<std::int64_t>> inclusion(const Hash& txid, bool solid) override;
   tron::ChainResult<tron::BroadcastAnswer> broadcast(ByteView transaction) override;
   tron::ChainResult<tron::AccountState> account(const tron::Address& address) override;
+  tron::ChainResult<tron::abi::Uint128> solidified_balance(const tron::Address& holder,
+                                                           const std::string& token) override;
   tron::ChainResult<tron::ChainParameters> parameters() override;
   tron::ChainResult<std::optional<tron::Execution>> execution(const Hash& txid, bool solid) override;
   tron::ChainResult<std::vector<tron::Execution>> executions(std::int64_t number) override;

@@ -1,56 +1,58 @@
 #include "anchoring/gateway/custody.h"
 
 #include "anchoring/gateway/deposit.h"
-#include "anchoring/tron/trc20.h"
 
 namespace windlass::anchoring {
 namespace {
 
-using Held = tl::expected<core::Int128, std::string>;
+using tl::unexpected;
 
-core::Int128 held_by_account(const tron::AccountState& account, const core::Asset& asset) {
-  if (asset.token.empty()) return account.balance_sun;
-  for (const auto& [token, amount] : account.tokens)
-    if (token == asset.token) return amount;
-  return 0;
+// What has left custody and the ledger has not booked yet: payments in solidified blocks, and the fees of
+// those that failed there too.
+core::Int128 on_its_way(const std::vector<Payment>& payments, const core::Asset& asset) {
+  core::Int128 sum = 0;
+  for (const auto& payment : payments) {
+    if (payment.asset == asset.number && payment.state == PaymentState::landed)
+      sum += static_cast<core::Int128>(payment.amount);
+    if (asset.token.empty()) sum += payment.fee_sun;
+  }
+  return sum;
 }
 
-// What a TRC-20's contract says.
-Held held_by_contract(tron::Chain& chain, const tron::Address& contract, const tron::Address& custody) {
-  auto told = chain.call_constant({custody, contract, tron::trc20::balance_call(custody)});
-  if (!told) return tl::unexpected(told.error().message);
-  auto balance = told->succeeded ? tron::abi::read_amount(told->returned) : std::nullopt;
-  constexpr auto most = ~tron::abi::Uint128{0} >> 1;
-  if (balance && *balance <= most) return static_cast<core::Int128>(*balance);
-  return tl::unexpected("contract " + to_base58(contract) + " tells no balance of custody: " +
-                        (told->succeeded ? "it returned " + to_hex(told->returned) : told->message));
+tl::expected<bool, std::string> scan_has_reached_solid(tron::Chain& chain, Store& store) {
+  auto solid = chain.solidified_head();
+  if (!solid) return unexpected(solid.error().message);
+  auto cursor = store.cursor();
+  return cursor && cursor->number == solid->number;
 }
 
 }  // namespace
 
-tl::expected<std::vector<CustodyDifference>, std::string> custody_differences(tron::Chain& chain,
-                                                                              LedgerClient& ledger,
-                                                                              const tron::Address& custody) {
+tl::expected<std::optional<std::vector<CustodyDifference>>, std::string> reconcile(
+    tron::Chain& chain, LedgerClient& ledger, Store& store, const tron::Address& custody) {
+  auto level = scan_has_reached_solid(chain, store);
+  if (!level) return unexpected(level.error());
+  if (!*level) return std::nullopt;
   auto assets = ledger.assets();
-  if (!assets) return tl::unexpected(assets.error().message);
+  if (!assets) return unexpected(assets.error().message);
   auto totals = ledger.totals();
-  if (!totals) return tl::unexpected(totals.error().message);
-  auto account = chain.account(custody);
-  if (!account) return tl::unexpected(account.error().message);
-
+  if (!totals) return unexpected(totals.error().message);
+  auto payments = store.open_payments();
   std::vector<CustodyDifference> differences;
   for (const auto& asset : *assets) {
     auto total = std::find_if(totals->begin(), totals->end(),
                               [&](const auto& of) { return of.asset == asset.number; });
     if (asset.chain != tron_chain || total == totals->end()) continue;
-    auto contract = tron::address_from_base58(asset.token);
-    Held held = contract ? held_by_contract(chain, *contract, custody) : held_by_account(*account, asset);
-    if (!held) return tl::unexpected(asset.symbol + ": " + held.error());
+    auto held = chain.solidified_balance(custody, asset.token);
+    if (!held) return unexpected(asset.symbol + ": " + held.error().message);
     auto owed = static_cast<core::Int128>(total->credited) - static_cast<core::Int128>(total->paid);
-    auto difference = *held - owed;
+    auto difference = static_cast<core::Int128>(*held) + on_its_way(payments, asset) - owed;
     differences.push_back(
         {asset.symbol, difference, static_cast<double>(difference) / static_cast<double>(asset.chain_units)});
   }
+  auto still_level = scan_has_reached_solid(chain, store);
+  if (!still_level) return unexpected(still_level.error());
+  if (!*still_level) return std::nullopt;
   return differences;
 }
 

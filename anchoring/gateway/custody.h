@@ -2,21 +2,21 @@
 #pragma once
 
 #include "anchoring/ledger_client.h"
-#include "anchoring/tron/chain.h"
+#include "anchoring/store.h"
 
 namespace windlass::anchoring {
 
 struct CustodyDifference {
   std::string symbol;
-  // Held on the chain less (credited - paid), in the chain's units: above 0 while deposits wait to be
-  // solidified and credited, or where somebody paid in without making a deposit; below 0 something is
-  // missing.
+  // What custody holds less what it should: above 0 where somebody paid in without making a deposit; below 0
+  // something is missing. In the chain's units, exactly.
   core::Int128 chain_units = 0;
   double ledger_units = 0;  // the same, for a metric: it may be inexact
 };
-// Of every asset on TRON that the ledger lists.
-tl::expected<std::vector<CustodyDifference>, std::string> custody_differences(tron::Chain& chain,
-                                                                              LedgerClient& ledger,
-                                                                              const tron::Address& custody);
+// Of every asset on TRON that the ledger lists, as of one solidified block: the one that the scan has
+// reached, so that every deposit is credited, and of what was paid out it is known whether the ledger has
+// booked it. Nothing where the chain has moved on meanwhile, or the scan is behind: look again.
+tl::expected<std::optional<std::vector<CustodyDifference>>, std::string> reconcile(
+    tron::Chain& chain, LedgerClient& ledger, Store& store, const tron::Address& custody);
 
 }  // namespace windlass::anchoring

@@ -6,6 +6,8 @@
 #include <set>
 #include <sstream>
 
+#include "anchoring/tron/trc20.h"
+
 namespace windlass::anchoring {
 namespace {
 
@@ -23,28 +25,32 @@ bool is_sent(PaymentState state) {
 bool is_in_block(PaymentState state) {
   return state == PaymentState::included || state == PaymentState::landed;
 }
+bool is_undecided(PaymentState state) {
+  return !is_final(state);
+}
+bool has_landed(PaymentState state) {
+  return state == PaymentState::landed;
+}
 bool may_land(PaymentState state) {
-  return is_sent(state) || is_in_block(state);
+  return is_undecided(state) || has_landed(state);
 }
 // It can never land, and is not the last attempt.
 bool is_to_be_paid_anew(const Payment& payment) {
   return payment.state == PaymentState::expired && payment.attempt < payment_attempts;
 }
 
-core::ChainAmount held_by(const tron::AccountState& account, const core::Asset& asset) {
-  if (asset.token.empty()) return static_cast<core::ChainAmount>(account.balance_sun);
-  for (const auto& [token, amount] : account.tokens)
-    if (token == asset.token) return static_cast<core::ChainAmount>(amount);
-  return 0;
-}
-
 core::ChainAmount less(core::ChainAmount from, core::ChainAmount amount) {
   return from - std::min(from, amount);
 }
 
-// How it is paid out on the chain: TRX and TRC-10 by plain transfers.
-bool is_payable(const core::Asset& asset) {
-  return asset.chain == tron_chain && asset.token.find_first_not_of("0123456789") == std::string::npos;
+// A TRC-20's contract; nothing for TRX and TRC-10, which move by plain transfers.
+std::optional<tron::Address> contract_of(const core::Asset& asset) {
+  return tron::address_from_base58(asset.token);
+}
+
+tron::ContractCall token_transfer(const tron::Address& from, const tron::Address& contract,
+                                  const Payment& payment) {
+  return {from, contract, tron::trc20::transfer_call(payment.destination, payment.amount)};
 }
 
 }  // namespace
@@ -94,7 +100,7 @@ tl::expected<Payer::Step, std::string> Payer::step() {
   stopped_.clear();
   if (auto done = settle_all(step); !done) return unexpected(done.error());
   if (auto done = pursue_all(step); !done) return unexpected(done.error());
-  if (store_.controls().withdrawals_paused) return step;
+  if (store_.controls().withdrawals_paused || !suspended_.empty()) return step;
   if (auto done = pay_next(step); !done) {
     stopped_ = done.error();
     return unexpected(done.error());
@@ -156,10 +162,24 @@ tl::expected<void, std::string> Payer::decide(Payment& payment, const tron::Bloc
   if (execution == executions->end())
     return unexpected(fmt::format("the node does not say what became of {} in solidified block {}",
                                   to_hex(found.txid), block.ref.number));
+  auto paid = has_paid(payment, found, *execution);
+  if (!paid) return unexpected(paid.error());
   payment.block = block.ref.number;
   payment.fee_sun = execution->fee_sun;
-  move(payment, found.succeeded ? PaymentState::landed : PaymentState::failed, met_);
+  move(payment, *paid ? PaymentState::landed : PaymentState::failed, met_);
   return {};
+}
+
+// A call of a contract that succeeded has paid where the token logged the transfer: some answer false
+// instead.
+tl::expected<bool, std::string> Payer::has_paid(const Payment& payment, const tron::ChainTransaction& found,
+                                                const tron::Execution& execution) {
+  const auto* call = std::get_if<tron::ContractCall>(&found.contract);
+  if (!found.succeeded || !call) return found.succeeded;
+  tron::trc20::Transfer wanted{options_.custody, payment.destination, payment.amount};
+  for (const auto& log : execution.logs)
+    if (log.address == call->contract && tron::trc20::read_transfer(log) == wanted) return true;
+  return false;
 }
 
 // --- what is decided is settled
@@ -287,9 +307,7 @@ tl::expected<Payer::Budget, std::string> Payer::make_budget(const std::vector<co
     return unexpected(std::string("TRX is no asset of the ledger: payments' fees could not be booked"));
   for (const auto& offer : options_.offers)
     for (const auto& asset : listed)
-      if (asset.symbol == offer.symbol && is_payable(asset)) budget.offers.push_back({offer, asset});
-  auto custody = chain_.account(options_.custody);
-  if (!custody) return unexpected(custody.error().message);
+      if (asset.symbol == offer.symbol && asset.chain == tron_chain) budget.offers.push_back({offer, asset});
   auto own = ledger_.available(gateway_key_.public_key());
   if (!own) return unexpected(own.error().message);
   std::int64_t undecided = 0;
@@ -298,8 +316,11 @@ tl::expected<Payer::Budget, std::string> Payer::make_budget(const std::vector<co
   budget.fees_left_sun = budget.own_trx - undecided * options_.max_fee_sun;
   budget.paid_in_day = store_.paid_since(clock_.now_ms() * 1000 - day_us);
   for (const auto& [offer, asset] : budget.offers) {
-    auto there = budget.custody[asset.number] = held_by(*custody, asset);
-    auto left = less(there, sum(asset.number, is_sent));
+    // As of a solidified block: what is not decided has not left yet, as far as that tells.
+    auto there = chain_.solidified_balance(options_.custody, asset.token);
+    if (!there) return unexpected(there.error().message);
+    budget.custody[asset.number] = *there;
+    auto left = less(*there, sum(asset.number, is_undecided));
     if (offer.daily_cap > 0) {
       auto cap = static_cast<core::ChainAmount>(offer.daily_cap) * asset.chain_units;
       left = std::min(left, less(cap, budget.paid_in_day[asset.number]));
@@ -368,11 +389,10 @@ tl::expected<void, std::string> Payer::pay_queue(Budget& budget, Step& step) {
 
 tl::expected<bool, std::string> Payer::pay(Payment payment, Budget& budget, Step& step) {
   const auto* offered = budget.offer_of(payment.asset);
-  if (!offered || payment.amount > std::numeric_limits<std::int64_t>::max()) return false;
+  if (!offered) return false;
   auto at = frame();
   if (!at) return unexpected(at.error());
-  auto transaction = make_transaction(payment, offered->asset, *at);
-  auto cost_sun = price(transaction, payment.destination);
+  auto cost_sun = price(payment, offered->asset, *at);
   if (!cost_sun) return unexpected(cost_sun.error());
   if (*cost_sun > budget.fees_left_sun)
     return unexpected(
@@ -383,6 +403,7 @@ tl::expected<bool, std::string> Payer::pay(Payment payment, Budget& budget, Step
   auto fee = payment.asset == budget.trx->number ? static_cast<core::ChainAmount>(*cost_sun) : 0;
   if (payment.amount + fee > left) return false;
 
+  auto transaction = make_transaction(payment, offered->asset, *at);
   payment.transaction = std::move(transaction.bytes);
   payment.transaction_id = transaction.txid;
   payment.expiration_ms = transaction.expiration_ms;
@@ -421,25 +442,39 @@ tl::expected<tron::TransactionFrame, std::string> Payer::frame() {
 
 tron::SignedTransaction Payer::make_transaction(const Payment& payment, const core::Asset& asset,
                                                 const tron::TransactionFrame& frame) const {
+  if (auto contract = contract_of(asset))
+    return tron::sign_call(token_transfer(options_.custody, *contract, payment), frame, custody_key_);
   auto amount = static_cast<std::int64_t>(payment.amount);
   return tron::sign_transfer({options_.custody, payment.destination, amount, asset.token}, frame,
                              custody_key_);
 }
 
-// At most, with nothing staked and no free bandwidth left.
-tl::expected<std::int64_t, std::string> Payer::price(const tron::SignedTransaction& transaction,
-                                                     const tron::Address& destination) {
+// At most, with nothing staked and no free bandwidth left. Limits the frame's energy to what the call needs.
+tl::expected<std::int64_t, std::string> Payer::price(const Payment& payment, const core::Asset& asset,
+                                                     tron::TransactionFrame& frame) {
   auto parameters = chain_.parameters();
   if (!parameters) return unexpected(parameters.error().message);
   auto sun_a_byte = tron::parameter(*parameters, "getTransactionFee"),
+       sun_an_energy = tron::parameter(*parameters, "getEnergyFee"),
        account_sun = tron::parameter(*parameters, "getCreateNewAccountFeeInSystemContract"),
        account_bandwidth_sun = tron::parameter(*parameters, "getCreateAccountFee");
-  if (!sun_a_byte || !account_sun || !account_bandwidth_sun)
-    return unexpected(std::string("the node does not say what bandwidth and new accounts cost"));
-  auto recipient = chain_.account(destination);
-  if (!recipient) return unexpected(recipient.error().message);
-  std::int64_t cost_sun = tron::bandwidth_of(transaction.bytes) * *sun_a_byte;
-  if (!recipient->exists) cost_sun += *account_sun + *account_bandwidth_sun;
+  if (!sun_a_byte || !sun_an_energy || !account_sun || !account_bandwidth_sun)
+    return unexpected(std::string("the node does not say what bandwidth, energy and new accounts cost"));
+  std::int64_t cost_sun = 0;
+  if (auto contract = contract_of(asset)) {
+    auto tried = chain_.call_constant(token_transfer(options_.custody, *contract, payment));
+    if (!tried) return unexpected(tried.error().message);
+    if (!tried->succeeded)
+      return unexpected(fmt::format("the contract of {} would refuse a payment from custody: {}",
+                                    asset.symbol, tried->message));
+    frame.fee_limit_sun = tried->energy * *sun_an_energy * (100 + tron::energy_headroom_percent) / 100;
+    cost_sun = frame.fee_limit_sun;
+  } else {
+    auto recipient = chain_.account(payment.destination);
+    if (!recipient) return unexpected(recipient.error().message);
+    if (!recipient->exists) cost_sun = *account_sun + *account_bandwidth_sun;
+  }
+  cost_sun += tron::bandwidth_of(make_transaction(payment, asset, frame).bytes) * *sun_a_byte;
   if (options_.max_fee_sun > 0 && cost_sun > options_.max_fee_sun)
     return unexpected(
         fmt::format("a payment costs {} sun now, more than gateway.max_fee_sun ({}); none is made", cost_sun,
@@ -449,12 +484,12 @@ tl::expected<std::int64_t, std::string> Payer::price(const tron::SignedTransacti
 
 // --- what can be paid now
 
-tl::expected<void, std::string> Payer::publish(bool deficit) {
+tl::expected<void, std::string> Payer::publish() {
   auto listed = assets();
   if (!listed) return unexpected(listed.error());
   auto budget = make_budget(*listed);
   if (!budget) return unexpected(budget.error());
-  bool refuses = deficit || !stopped_.empty() || store_.controls().withdrawals_paused;
+  bool refuses = !suspended_.empty() || !stopped_.empty() || store_.controls().withdrawals_paused;
   std::vector<PublishedTerms> terms;
   for (const auto& offered : budget->offers) {
     auto now = terms_of(offered, *budget);
@@ -469,7 +504,7 @@ core::WithdrawalTerms Payer::terms_of(const Offered& offered, Budget& budget) co
   const auto& [offer, asset] = offered;
   core::WithdrawalTerms terms{.minimum = offer.minimum, .fee = offer.fee};
   // What is held on the ledger for payments that have left custody already is no burden on what is there.
-  auto payable = (budget.custody[asset.number] + sum(asset.number, is_in_block)) / asset.chain_units;
+  auto payable = (budget.custody[asset.number] + sum(asset.number, has_landed)) / asset.chain_units;
   // Fees come out of the gateway's own money, which is there too.
   if (asset.number == budget.trx->number)
     payable = less(payable, static_cast<core::ChainAmount>(budget.own_trx));

@@ -75,13 +75,14 @@ class Payer {
   tl::expected<void, std::string> meet(const tron::Block& block);
   // Settles what is decided, sends what is not, signs what is next. A text says what is wrong.
   tl::expected<Step, std::string> step();
-  // Tells the ledger's server what can be paid now. `deficit`: custody lacks something; nothing is paid then.
-  tl::expected<void, std::string> publish(bool deficit);
+  // Tells the ledger's server what can be paid now.
+  tl::expected<void, std::string> publish();
+  // Signs nothing, and has no withdrawal taken, until it is resumed: because of `why`.
+  void suspend(std::string why) { suspended_ = std::move(why); }
+  void resume() { suspended_.clear(); }
 
   // How many are included and not settled yet, or sent and not in a block.
   std::size_t under_way(PaymentState state) const;
-  // Why nothing more is signed; empty: nothing is in the way.
-  const std::string& stopped() const { return stopped_; }
 
  private:
   template <typename T>
@@ -124,9 +125,11 @@ class Payer {
   // False: not now, for want of funds.
   Result<bool> pay(Payment payment, Budget& budget, Step& step);
   Result<tron::TransactionFrame> frame();
-  Result<std::int64_t> price(const tron::SignedTransaction& transaction, const tron::Address& destination);
+  Result<std::int64_t> price(const Payment& payment, const core::Asset& asset, tron::TransactionFrame& frame);
   tron::SignedTransaction make_transaction(const Payment& payment, const core::Asset& asset,
                                            const tron::TransactionFrame& frame) const;
+  Result<bool> has_paid(const Payment& payment, const tron::ChainTransaction& found,
+                        const tron::Execution& execution);
   void move(Payment& payment, PaymentState state, std::vector<std::string>& outcomes);
   core::ChainAmount sum(core::AssetId asset, bool (*counts)(PaymentState state)) const;
 
@@ -137,7 +140,8 @@ class Payer {
   LedgerClient& ledger_;
   Store& store_;
   Nonces nonces_;
-  std::string stopped_;
+  std::string suspended_;  // from outside
+  std::string stopped_;    // by what the last step ran into
 
   // Those that are not settled, by withdrawal: what the store has, of which this process is the only writer.
   std::map<core::ChannelId, Payment> payments_;

@@ -13,7 +13,8 @@ Pool pool_after(const BroadcastAnswer& answer) {
   if (answer.result) return Pool::holding;
   if (answer.code == dup_transaction_error) return Pool::known;
   // "P2P broadcast failed." is said of what was taken, "Effective connection: ..." of what was not.
-  bool taken = answer.code == not_enough_effective_connection && answer.message.find("P2P") != std::string::npos;
+  bool taken =
+      answer.code == not_enough_effective_connection && answer.message.find("P2P") != std::string::npos;
   return taken ? Pool::unsent : Pool::without;
 }
 

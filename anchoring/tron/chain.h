@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-#include "anchoring/tron/address.h"
+#include "anchoring/tron/abi.h"
 
 namespace windlass::tron {
 
@@ -98,6 +98,10 @@ struct Execution {
   std::vector<ContractLog> logs;
 };
 
+// A transaction's energy is limited to what it was found to need and so much more: the network raises the
+// price of a contract that is called very often, by a fifth at a time.
+constexpr std::int64_t energy_headroom_percent = 30;
+
 // What a call would do, tried on a node's state without a transaction.
 struct ConstantCall {
   bool succeeded = false;
@@ -145,6 +149,9 @@ class Chain {
   // `transaction` is a serialized protocol.Transaction.
   virtual ChainResult<BroadcastAnswer> broadcast(ByteView transaction) = 0;
   virtual ChainResult<AccountState> account(const Address& address) = 0;
+  // What an address holds as of the newest solidified block, in the chain's units. `token`: nothing for TRX,
+  // a TRC-10 id, or the address of a TRC-20 contract.
+  virtual ChainResult<abi::Uint128> solidified_balance(const Address& holder, const std::string& token) = 0;
   virtual ChainResult<ChainParameters> parameters() = 0;
   // What became of an included transaction, by the full node or the solidified view. Nothing when that view
   // does not know it as included.

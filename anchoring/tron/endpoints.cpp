@@ -371,6 +371,10 @@ ChainResult<ConstantCall> Endpoints::call_constant(const ContractCall& call) {
 ChainResult<std::optional<Block>> Endpoints::block(std::int64_t number) {
   return ask_one([&](Chain& chain) { return chain.block(number); });
 }
+ChainResult<abi::Uint128> Endpoints::solidified_balance(const Address& holder, const std::string& token) {
+  return ask_one([&](Chain& chain) { return chain.solidified_balance(holder, token); });
+}
+
 ChainResult<AccountState> Endpoints::account(const Address& address) {
   return ask_one([&](Chain& chain) { return chain.account(address); });
 }

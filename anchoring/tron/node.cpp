@@ -7,6 +7,7 @@
 #include <future>
 
 #include "anchoring/tron/block.h"
+#include "anchoring/tron/trc20.h"
 #include "tron/api.pb.h"
 #include "tron/exact.pb.h"
 
@@ -148,8 +149,9 @@ class Node::Impl {
     return out;
   }
 
-  ChainResult<ConstantCall> call_constant(const ContractCall& wanted) {
+  ChainResult<ConstantCall> call_constant(bool solid, const ContractCall& wanted) {
     constexpr std::string_view method = "TriggerConstantContract";
+    const View& view_asked = view_of(solid);
     protocol::TriggerSmartContract request;
     request.set_owner_address(std::string(view(wanted.owner.bytes)));
     if (wanted.contract != Address{}) request.set_contract_address(std::string(view(wanted.contract.bytes)));
@@ -157,10 +159,10 @@ class Node::Impl {
     request.set_data(wanted.data);
     request.set_call_token_value(wanted.token_value);
     request.set_token_id(wanted.token_id);
-    auto answer = call<protocol::TransactionExtention>(full_, method, request);
+    auto answer = call<protocol::TransactionExtention>(view_asked, method, request);
     if (!answer) return tl::unexpected(answer.error());
     auto logs = read_logs(answer->logs());
-    if (!logs) return bad_answer(full_, method, "a malformed log");
+    if (!logs) return bad_answer(view_asked, method, "a malformed log");
     ConstantCall out{.energy = answer->energy_used(),
                      .returned = answer->constant_result_size() > 0 ? answer->constant_result(0) : "",
                      .message = answer->result().message(),
@@ -201,6 +203,21 @@ class Node::Impl {
     return state;
   }
 
+  ChainResult<abi::Uint128> solidified_balance(const Address& holder, const std::string& token) {
+    if (auto contract = address_from_base58(token)) return token_balance(holder, *contract);
+    protocol::Account request;
+    request.set_address(std::string(view(holder.bytes)));
+    auto account = call<protocol::Account>(solidity_, "GetAccount", request);
+    if (!account) return tl::unexpected(account.error());
+    std::int64_t held = account->balance();
+    if (!token.empty()) {
+      auto found = account->assetv2().find(token);
+      held = found == account->assetv2().end() ? 0 : found->second;
+    }
+    if (held < 0) return bad_answer(solidity_, "GetAccount", "a negative balance");
+    return static_cast<abi::Uint128>(held);
+  }
+
   ChainResult<ChainParameters> parameters() {
     auto answer = call<protocol::ChainParameters>(full_, "GetChainParameters", protocol::EmptyMessage());
     if (!answer) return tl::unexpected(answer.error());
@@ -211,6 +228,16 @@ class Node::Impl {
   }
 
  private:
+  ChainResult<abi::Uint128> token_balance(const Address& holder, const Address& contract) {
+    auto told = call_constant(true, {holder, contract, trc20::balance_call(holder)});
+    if (!told) return tl::unexpected(told.error());
+    auto balance = told->succeeded ? abi::read_amount(told->returned) : std::nullopt;
+    if (balance) return *balance;
+    return bad_answer(solidity_, "TriggerConstantContract",
+                      "contract " + to_base58(contract) + " tells no balance: " +
+                          (told->succeeded ? "it returned " + to_hex(told->returned) : told->message));
+  }
+
   struct View {
     std::string endpoint;
     std::string service;
@@ -296,6 +323,9 @@ ChainResult<BroadcastAnswer> Node::broadcast(ByteView transaction) {
 ChainResult<AccountState> Node::account(const Address& address) {
   return impl_->account(address);
 }
+ChainResult<abi::Uint128> Node::solidified_balance(const Address& holder, const std::string& token) {
+  return impl_->solidified_balance(holder, token);
+}
 ChainResult<ChainParameters> Node::parameters() {
   return impl_->parameters();
 }
@@ -306,7 +336,7 @@ ChainResult<std::vector<Execution>> Node::executions(std::int64_t number) {
   return impl_->executions(number);
 }
 ChainResult<ConstantCall> Node::call_constant(const ContractCall& call) {
-  return impl_->call_constant(call);
+  return impl_->call_constant(false, call);
 }
 
 }  // namespace windlass::tron

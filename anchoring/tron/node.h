@@ -34,6 +34,7 @@ class Node final : public Chain {
   ChainResult<std::optional<std::int64_t>> inclusion(const Hash& txid, bool solid) override;
   ChainResult<BroadcastAnswer> broadcast(ByteView transaction) override;
   ChainResult<AccountState> account(const Address& address) override;
+  ChainResult<abi::Uint128> solidified_balance(const Address& holder, const std::string& token) override;
   ChainResult<ChainParameters> parameters() override;
   ChainResult<std::optional<Execution>> execution(const Hash& txid, bool solid) override;
   ChainResult<std::vector<Execution>> executions(std::int64_t number) override;

@@ -1,5 +1,6 @@
-// Building and signing TRON transactions. The node hashes its own re-serialization, so the bytes are canonical proto3:
-// fields ascending, no defaults. Checked byte for byte against tests/vectors/tron-transactions.json.
+// Building and signing TRON transactions. The node hashes its own re-serialization, so the bytes are
+// canonical proto3: fields ascending, no defaults. Checked byte for byte against
+// tests/vectors/tron-transactions.json.
 #pragma once
 
 #include "anchoring/tron/chain.h"
@@ -7,12 +8,12 @@
 namespace windlass::tron {
 
 struct TransactionFrame {
-  BlockRef reference;               // a solidified block (TAPOS)
-  std::int64_t timestamp_ms = 0;    // not validated by the chain; makes the txid unique
-  std::int64_t expiration_ms = 0;   // last block timestamp in which it may land, inclusive
-  std::string memo;                 // raw_data.data; costs getMemoFee when not empty
-  std::int64_t fee_limit_sun = 0;   // of the energy that a contract may use; bandwidth and memo come on top
-  int permission_id = 0;            // 0: signed as the account's owner; from 2: under that active permission
+  BlockRef reference;              // a solidified block (TAPOS)
+  std::int64_t timestamp_ms = 0;   // not validated by the chain; makes the txid unique
+  std::int64_t expiration_ms = 0;  // last block timestamp in which it may land, inclusive
+  std::string memo;                // raw_data.data; costs getMemoFee when not empty
+  std::int64_t fee_limit_sun = 0;  // of the energy that a contract may use; bandwidth and memo come on top
+  int permission_id = 0;           // 0: signed as the account's owner; from 2: under that active permission
 };
 
 // Creates a smart contract (CreateSmartContract); whoever calls it pays for the call.
@@ -24,7 +25,8 @@ struct ContractCreation {
   std::int64_t origin_energy_limit = 10'000'000;
 };
 
-// Replaces an account's permissions (AccountPermissionUpdateContract): its owner's key, and one active permission.
+// Replaces an account's permissions (AccountPermissionUpdateContract): its owner's key, and one active
+// permission.
 struct PermissionUpdate {
   struct Key {
     Address address;
@@ -39,7 +41,6 @@ struct PermissionUpdate {
 };
 constexpr int trigger_contract_type = 31, create_contract_type = 30, permission_update_type = 46;
 
-
 struct SignedTransaction {
   std::string bytes;  // serialized protocol.Transaction: what is saved, then broadcast
   Hash txid{};
@@ -47,18 +48,20 @@ struct SignedTransaction {
 };
 
 // TRX (token_id empty) or TRC-10.
-SignedTransaction sign_transfer(const TransferContract& transfer, const TransactionFrame& frame, const SecretKey& key);
+SignedTransaction sign_transfer(const TransferContract& transfer, const TransactionFrame& frame,
+                                const SecretKey& key);
 
 SignedTransaction sign_call(const ContractCall& call, const TransactionFrame& frame, const SecretKey& key);
-SignedTransaction sign_creation(const ContractCreation& creation, const TransactionFrame& frame, const SecretKey& key);
+SignedTransaction sign_creation(const ContractCreation& creation, const TransactionFrame& frame,
+                                const SecretKey& key);
 SignedTransaction sign_permission_update(const PermissionUpdate& update, const TransactionFrame& frame,
                                          const SecretKey& key);
 
 // Where the contract that a transaction creates comes to stand.
 Address created_address(const Hash& txid, const Address& owner);
 
-// Parses a serialized protocol.Transaction as it stands in a block; nothing when it is malformed or does not hold
-// exactly one contract.
+// Parses a serialized protocol.Transaction as it stands in a block; nothing when it is malformed or does not
+// hold exactly one contract.
 std::optional<ChainTransaction> parse_transaction(ByteView transaction);
 
 // Bandwidth points: serialized size without `ret`, plus 64.

@@ -241,7 +241,7 @@ tl::expected<AnchorCost, std::string> Worker::price_at(const tron::ChainParamete
                               tron::anchor_contract::revert_reason(tried->returned)));
     cost.energy = tried->energy;
     cost.energy_sun = tried->energy * *sun_an_energy;
-    cost.fee_limit_sun = cost.energy_sun + cost.energy_sun * energy_headroom_percent / 100;
+    cost.fee_limit_sun = cost.energy_sun + cost.energy_sun * tron::energy_headroom_percent / 100;
   }
   std::int64_t now_ms = clock_.now_ms();
   tron::TransactionFrame frame{{}, now_ms, now_ms + expiration_ahead_ms, {}, cost.fee_limit_sun};

@@ -49,9 +49,6 @@ constexpr std::uint64_t max_new_seals = 64;
 // Blocks read in one step of an absence scan: it takes no longer than one call may.
 constexpr int scan_blocks_per_step = 50;
 
-// A transaction's energy is limited to what it was found to need and so much more: the network raises the
-// price of a contract that is called very often, by a fifth at a time.
-constexpr std::int64_t energy_headroom_percent = 30;
 // After the first anchor that failed in its block; doubled for each further one.
 constexpr std::int64_t failure_pause_ms = 60'000, longest_failure_pause_ms = 6LL * 60 * 60 * 1000;
 // Anchors looked at for failures in a row; the pause does not grow any more long before.

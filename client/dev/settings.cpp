@@ -210,7 +210,7 @@ key_file = "{6}"
 custody = "{7}"
 start_block = 1
 custody_key_file = "{10}"
-withdrawals = ["BTT minimum=1000000 fee=100000", "TRX minimum=1000000 fee=100000"]
+withdrawals = ["BTT minimum=1000000 fee=100000", "TRX minimum=1000000 fee=100000", "BTT20 minimum=1000 fee=100"]
 
 [metrics]
 listen = "127.0.0.1:{8}"

@@ -90,6 +90,9 @@ class Process:
 
         return wait_until(checked, f"{self.name}: {what}")
 
+    def send_signal(self, number):
+        self._process.send_signal(number)
+
     def stop(self):
         """-> the exit code"""
         if self._process.poll() is None:

@@ -23,6 +23,9 @@ class Devchain(Node):
         self.address = found[1]
         super().__init__(self.address)
 
+    def send_signal(self, number):
+        self._process.send_signal(number)
+
     def stop(self):
         self.close()
         return self._process.stop()

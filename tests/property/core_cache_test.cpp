@@ -89,8 +89,8 @@ class CachedRun {
     evict();
     for (const auto& [command, now_us] : batch) {
       source_.observe(command, model_.apply(command, now_us));
-      Outcome expected = apply(whole_, command, now_us);
-      Outcome got = apply(cache_, command, now_us);
+      Outcome expected = apply(whole_, command, now_us, terms_at(whole_));
+      Outcome got = apply(cache_, command, now_us, terms_at(cache_));
       if (auto fault = compare(expected, got)) return fmt::format("{}: {}", name(command.kind()), *fault);
       if (got.accepted()) unflushed_.push_back({command, now_us});
       if (random_.one_in(8)) evict();

@@ -32,6 +32,17 @@ bool by_an_account(Kind kind) {
 
 }  // namespace
 
+std::optional<WithdrawalTerms> some_terms(AssetId, Sequence next) {
+  std::uint64_t n = next.value;
+  if (n % 11 == 0) return std::nullopt;
+  WithdrawalTerms terms{.minimum = static_cast<Amount>(n % 5), .fee = static_cast<Amount>(n % 3)};
+  if (n % 13 == 0) terms.refuses = Error::withdrawals_paused;
+  if (n % 17 == 0) terms.refuses = Error::gateway_away;
+  terms.payable = n % 4 == 0 ? 2'000 : std::numeric_limits<Amount>::max();
+  terms.beyond = n % 8 == 0 ? Error::daily_cap_reached : Error::gateway_out_of_funds;
+  return terms;
+}
+
 Outcome Model::apply(const Command& command, TimeUs now_us) {
   now_us_ = now_us;
   if (const auto* receipt = std::get_if<Receipt>(&command.body)) {
@@ -172,7 +183,8 @@ Model::Faults Model::faults(const Credit& credit, const Key&) const {
   auto today = credited_on_.find({now_us_ / day_us, credit.asset});
   auto so_far = today == credited_on_.end() ? 0 : static_cast<ChainAmount>(today->second);
   ChainAmount more = credit.amount / units;
-  if (most > 0 && more > 0 && so_far + more > most) faults.insert(Error::daily_credit_reached);
+  if (most > 0 && more > 0 && (more > most || so_far + more > most))
+    faults.insert(Error::daily_credit_reached);
   // Nothing else makes money: what there is, is what was credited and not paid.
   ChainAmount supply = (of(credited_) - of(paid_) - of(dust_)) / units;
   if (credit.amount / units > static_cast<ChainAmount>(max_amount) - supply) faults.insert(Error::overflow);
@@ -204,8 +216,17 @@ Model::Faults Model::faults(const Withdraw& withdraw, const Key& signer) const {
   if (!exists(withdraw.asset)) faults.insert(Error::unknown_asset);
   if (account.paying_for.size() + account.withdrawing.size() >= max_open_channels)
     faults.insert(Error::too_many_channels);
-  if (Int128{withdraw.amount} + withdraw.fee > available(*owner(signer), withdraw.asset))
-    faults.insert(Error::insufficient_funds);
+  Int128 wanted = Int128{withdraw.amount} + withdraw.fee;
+  if (wanted > available(*owner(signer), withdraw.asset)) faults.insert(Error::insufficient_funds);
+  auto terms = some_terms(withdraw.asset, Sequence{size_});
+  if (!terms) faults.insert(Error::withdrawals_not_offered);
+  if (!terms || !exists(withdraw.asset)) return faults;
+  if (terms->refuses != Error::none) faults.insert(terms->refuses);
+  if (withdraw.amount < terms->minimum) faults.insert(Error::below_minimum_withdrawal);
+  if (withdraw.fee < terms->fee) faults.insert(Error::fee_too_low);
+  Int128 all_held = 0;
+  for (std::uint64_t n = 0; n < accounts_.size(); ++n) all_held += held(n, withdraw.asset);
+  if (all_held + wanted > terms->payable) faults.insert(terms->beyond);
   return faults;
 }
 

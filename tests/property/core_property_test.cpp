@@ -71,7 +71,7 @@ class Run {
   Fault step(Coverage& coverage) {
     Command command = source_.next();
     Outcome expected = model_.apply(command, source_.now_us());
-    Outcome got = apply(state_, command, source_.now_us());
+    Outcome got = apply(state_, command, source_.now_us(), terms_at(state_));
     if (!same(expected, got))
       return fmt::format("{}: expected {}\n  got {}", name(command.kind()), describe(expected),
                          describe(got));
@@ -137,7 +137,7 @@ void expect_everything_reached(const Coverage& coverage) {
   for (const auto* outcome :
        {"covered", "open_channel OVERFLOW", "top_up_channel OVERFLOW", "credit OVERFLOW"})
     EXPECT_TRUE(coverage.contains(outcome)) << outcome << " never happened";
-  for (int i = 0; i <= static_cast<int>(Kind::set_asset); ++i) {
+  for (int i = 0; i <= static_cast<int>(last_kind); ++i) {
     auto kind = static_cast<Kind>(i);
     EXPECT_TRUE(coverage.contains(fmt::format("{} accepted", name(kind)))) << name(kind);
     bool has_nonce = kind != Kind::genesis && kind != Kind::seal && kind != Kind::receipt;

@@ -71,7 +71,7 @@ TEST_F(AnchorByContract, StoredTransactionTellsWhichFormItHas) {
 TEST_F(AnchorByContract, LimitsTheFeeToTheEstimateAndItsHeadroom) {
   ASSERT_TRUE(world.tick_until(in_state(AnchorState::solidified)));
   std::int64_t energy_sun = contract::energy("anchor") * energy_price;
-  EXPECT_EQ(stored(1).fee_limit_sun, energy_sun + energy_sun * anchoring::energy_headroom_percent / 100);
+  EXPECT_EQ(stored(1).fee_limit_sun, energy_sun + energy_sun * tron::energy_headroom_percent / 100);
 }
 
 TEST_F(AnchorByContract, NeverLimitsTheFeeAboveTheCeiling) {
@@ -122,7 +122,7 @@ TEST_F(AnchorByContract, StopsWhenThePriceRisesBetweenSealAndSignature) {
 
 TEST_F(AnchorByContract, StopsForTheDayWhereTheDayIsTooDear) {
   std::int64_t most =
-      cost() + contract::energy("anchor") * energy_price * anchoring::energy_headroom_percent / 100;
+      cost() + contract::energy("anchor") * energy_price * tron::energy_headroom_percent / 100;
   world.worker_options.max_fee_sun_per_day = 2 * most + cost() - 1;
   world.start();
   for (int i = 0; i < 4; ++i) {

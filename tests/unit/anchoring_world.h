@@ -126,6 +126,12 @@ class TestChain final : public tron::Chain {
   tron::ChainResult<tron::AccountState> account(const tron::Address& address) override {
     return reach([&] { return client_.account(address); });
   }
+  tron::ChainResult<tron::abi::Uint128> solidified_balance(const tron::Address& holder,
+                                                           const std::string& token) override {
+    if (hides_balances)
+      return tl::unexpected(tron::ChainError{tron::ChainError::Kind::bad_answer, "the node tells no balance"});
+    return reach([&] { return client_.solidified_balance(holder, token); });
+  }
   tron::ChainResult<tron::ChainParameters> parameters() override { return client_.parameters(); }
   tron::ChainResult<std::optional<tron::Execution>> execution(const Hash& txid, bool solid) override;
   tron::ChainResult<std::vector<tron::Execution>> executions(std::int64_t number) override;
@@ -147,6 +153,7 @@ class TestChain final : public tron::Chain {
   bool flaps = false;  // forges in every second answer only, like several nodes behind one address
   std::int64_t solid_ahead_ms = 0;  // what its solidified head's time is ahead of the truth
   bool hides_logs = false;          // of what contracts did
+  bool hides_balances = false;
   bool hides_infos = false;         // has a block before what its transactions did
   bool invents_inclusions = false;  // says that its head holds every transaction it is asked for
   bool malleates = false;           // changes a transaction's bytes, not its id

@@ -154,6 +154,10 @@ class OneBlock final : public tron::Chain {
   tron::ChainResult<tron::AccountState> account(const tron::Address&) override {
     return tron::AccountState{};
   }
+  tron::ChainResult<tron::abi::Uint128> solidified_balance(const tron::Address&,
+                                                           const std::string&) override {
+    return tron::abi::Uint128{0};
+  }
   tron::ChainResult<tron::ChainParameters> parameters() override { return tron::ChainParameters{}; }
   tron::ChainResult<std::optional<tron::Execution>> execution(const Hash&, bool) override {
     if (down) return tl::unexpected(tron::ChainError{tron::ChainError::Kind::unreachable, "node: down"});

@@ -55,6 +55,9 @@ class FakeNode final : public Chain {
   ChainResult<AccountState> account(const Address&) override {
     return answer(AccountState{true, balance, {}, 0});
   }
+  ChainResult<abi::Uint128> solidified_balance(const Address&, const std::string&) override {
+    return answer(static_cast<abi::Uint128>(balance));
+  }
   ChainResult<ChainParameters> parameters() override { return answer(ChainParameters{}); }
   ChainResult<std::optional<Execution>> execution(const Hash&, bool) override {
     return answer(std::optional<Execution>());

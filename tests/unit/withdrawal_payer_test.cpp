@@ -1,4 +1,5 @@
 // Withdrawals on a devchain in virtual time: each is paid once or given back, whatever happens in between.
+#include "anchoring/gateway/custody.h"
 #include "tests/unit/anchoring_world.h"
 
 namespace windlass::test {
@@ -89,6 +90,7 @@ TEST_F(WithdrawalPayer, PaysTheAmountAndKeepsTheFee) {
   EXPECT_EQ(totals().paid, 300u);
   // What the chain took stands on the ledger, to the sun; each anchor brought one.
   auto custody = world.chain.account(world.custody);
+  // An anchor by memo sends it a sun.
   EXPECT_EQ(static_cast<core::ChainAmount>(custody->balance_sun) + totals(trx).paid,
             totals(trx).credited + 1'000'000 + world.landed_memos().size());
   EXPECT_GT(totals(trx).paid, 0u);
@@ -277,7 +279,7 @@ TEST_F(WithdrawalPayer, PaysNothingWhileAPaymentIsTooDear) {
 class PublishedTerms : public WithdrawalPayer {
  protected:
   core::WithdrawalTerms terms() {
-    EXPECT_TRUE(world.gateway->publish(false));
+    EXPECT_TRUE(world.gateway->publish());
     return world.tables.terms.at(0).terms;
   }
 };
@@ -305,10 +307,49 @@ TEST_F(PublishedTerms, EndAtTheDaysCap) {
   EXPECT_EQ(terms().payable, 100);
 }
 
-TEST_F(PublishedTerms, RefuseEverythingWhereCustodyLacksSomething) {
-  EXPECT_TRUE(world.gateway->publish(true));
-  for (const auto& published : world.tables.terms)
-    EXPECT_EQ(published.terms.refuses, core::Error::withdrawals_paused);
+TEST_F(PublishedTerms, RefuseEverythingWhileSuspended) {
+  world.gateway->suspend("custody lacks something");
+  EXPECT_EQ(terms().refuses, core::Error::withdrawals_paused);
+  auto id = withdraw(100);
+  world.tick_blocks(10);
+  EXPECT_TRUE(payments(id).empty());
+  world.gateway->resume();
+  EXPECT_EQ(terms().refuses, core::Error::none);
+  ASSERT_TRUE(tick_until_settled(id));
+}
+
+class Reconciliation : public WithdrawalPayer {
+ protected:
+  // Of an asset in the chain's units; anchors by memo leave a sun each in custody.
+  core::Int128 difference(std::uint32_t asset) {
+    auto found = anchoring::reconcile(world.network, world.ledger, *world.store, world.custody);
+    EXPECT_TRUE(found) << found.error();
+    EXPECT_TRUE(*found) << "the scan is behind";
+    return (**found).at(asset - 1).chain_units;
+  }
+};
+
+TEST_F(Reconciliation, IsExactAtEveryBlockWhateverIsUnderWay) {
+  for (int i = 0; i < 60; ++i) {
+    if (i % 3 == 0) withdraw(10 + i, 1);
+    if (i % 5 == 0) world.deposit(1'000, "1002000", to_hex(owner.public_key()));
+    world.tick();
+    EXPECT_EQ(difference(btt), 0) << i;
+  }
+}
+
+TEST_F(Reconciliation, SeesOneUnitThatIsMissingOrTooMuch) {
+  world.pay(world.custody_key, address, 1, "1002000");
+  world.tick_blocks(test::solid_after + 2);
+  EXPECT_EQ(difference(btt), -1);
+}
+
+TEST_F(Reconciliation, SaysNothingWhileTheScanIsBehind) {
+  world.tables.controls.deposits_paused = true;
+  world.tick_blocks(3);
+  auto found = anchoring::reconcile(world.network, world.ledger, *world.store, world.custody);
+  ASSERT_TRUE(found);
+  EXPECT_FALSE(*found);
 }
 
 }  // namespace
