@@ -88,7 +88,7 @@ TEST_F(WithdrawalPayer, PaysTheAmountAndKeepsTheFee) {
   EXPECT_EQ(world.ledger.available(world.ledger.gateway_key.public_key(), btt), 7);
   EXPECT_EQ(totals().held, 0);
   EXPECT_EQ(totals().paid, 300u);
-  // What the chain took stands on the ledger, to the sun; each anchor brought one.
+  // What the chain took stands on the ledger, to the sun.
   auto custody = world.chain.account(world.custody);
   // An anchor by memo sends it a sun.
   EXPECT_EQ(static_cast<core::ChainAmount>(custody->balance_sun) + totals(trx).paid,
