@@ -1,5 +1,7 @@
 #include "tests/property/anchoring_storm.h"
 
+#include "anchoring/tron/trc20.h"
+
 namespace windlass::test {
 namespace {
 
@@ -98,8 +100,16 @@ void Storm::deploy() {
 // Owners have something to withdraw, and the gateway something to bear fees with.
 void Storm::fund() {
   poor_gateway_ = random_.one_in(4);
+  // The lower ceiling is below what a call of the token costs.
+  pays_tokens_ = world_.payer_options.max_fee_sun != payment_ceiling_sun && random_.one_in(2);
   world_.deposit(poor_gateway_ ? 3'000'000 : 1'000'000'000, "",
                  to_hex(world_.ledger.gateway_key.public_key()));
+  if (pays_tokens_) {
+    for (const auto& owner : owners_)
+      world_.deposit_token(10'000'000 * btt20_unit, to_hex(owner.public_key()));
+    world_.payer_options.offers.push_back({.symbol = "BTT20"});
+    world_.start();
+  }
   for (const auto& owner : owners_)
     for (const char* token : {btt_token, ""}) world_.deposit(10'000'000, token, to_hex(owner.public_key()));
   while (world_.ledger.available(owners_.back().public_key(), trx) == 0) world_.tick();
@@ -359,11 +369,12 @@ void Storm::deposit() {
 void Storm::withdraw() {
   const auto& owner = owners_[random_.below(owners_.size())];
   auto to = random_.one_in(2) ? owner.public_key() : key_from(world_.options.entropy).public_key();
-  auto destination = random_.one_in(40) ? world_.custody : tron::address_of(to);
+  core::AssetId asset{1 + static_cast<std::uint32_t>(random_.below(pays_tokens_ ? btt20 : trx))};
+  bool in_vain = asset.value != btt20 && random_.one_in(40);
+  auto destination = in_vain ? world_.custody : tron::address_of(to);
   // No two amounts are the same.
   auto amount = static_cast<core::Amount>(1'000 * (1 + random_.below(100)) + withdrawals_.size());
   auto fee = static_cast<core::Amount>(random_.below(3));
-  core::AssetId asset{random_.one_in(2) ? btt : trx};
   auto asked = world_.ledger.submit(owner, core::Withdraw{asset, amount, fee, destination.bytes});
   if (asked) withdrawals_[{asked->value}] = owner.public_key();
 }
@@ -508,7 +519,8 @@ std::optional<bool> Storm::succeeded(const Hash& txid) const {
 
 bool Storm::is_payment(const tron::ChainTransaction& transaction) const {
   const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract);
-  return transfer && transfer->owner == world_.custody;
+  const auto* call = std::get_if<tron::ContractCall>(&transaction.contract);
+  return (transfer && transfer->owner == world_.custody) || (call && call->owner == world_.custody);
 }
 
 void Storm::check_send(ByteView transaction) {
@@ -558,13 +570,26 @@ core::ChannelId Storm::check_payment(ByteView transaction, const tron::ChainTran
   EXPECT_TRUE(saved != payments.end()) << to_hex(parsed.txid) << " was sent unsaved";
   if (saved == payments.end()) return {};
   auto id = saved->second.withdrawal;
-  const auto& transfer = std::get<tron::TransferContract>(parsed.contract);
   const auto& withdrawal = *world_.ledger.state().channels.find(id);
-  EXPECT_EQ(transfer.amount, withdrawal.deposit - withdrawal.fee) << id.value;
-  EXPECT_EQ(to_hex(view(transfer.to.bytes)), to_hex(withdrawal.content)) << id.value;
-  EXPECT_EQ(transfer.token_id, withdrawal.asset.value == trx ? "" : btt_token) << id.value;
+  check_paid(parsed, withdrawal);
   EXPECT_TRUE(withdrawal.open || is_over(parsed.txid, parsed.expiration_ms)) << id.value << " is settled";
   return id;
+}
+
+// It pays the withdrawal's amount to its destination.
+void Storm::check_paid(const tron::ChainTransaction& parsed, const core::Channel& withdrawal) const {
+  auto amount = withdrawal.deposit - withdrawal.fee;
+  if (const auto* call = std::get_if<tron::ContractCall>(&parsed.contract)) {
+    auto wanted = tron::trc20::transfer_call(*tron::address_from_bytes(withdrawal.content),
+                                             static_cast<core::ChainAmount>(amount) * btt20_unit);
+    EXPECT_EQ(to_hex(call->data), to_hex(wanted)) << withdrawal.id.value;
+    EXPECT_TRUE(call->contract == btt20_token && withdrawal.asset.value == btt20) << withdrawal.id.value;
+    return;
+  }
+  const auto& transfer = std::get<tron::TransferContract>(parsed.contract);
+  EXPECT_EQ(transfer.amount, amount) << withdrawal.id.value;
+  EXPECT_EQ(to_hex(view(transfer.to.bytes)), to_hex(withdrawal.content)) << withdrawal.id.value;
+  EXPECT_EQ(transfer.token_id, withdrawal.asset.value == trx ? "" : btt_token) << withdrawal.id.value;
 }
 
 void Storm::check_block() {
@@ -609,7 +634,8 @@ void Storm::check_fees() {
 void Storm::check_fee(const anchoring::Payment& payment) const {
   const auto& parameters = world_.chain.parameters();
   auto sun = tron::bandwidth_of(payment.transaction) * parameters[devchain::parameter::bandwidth_price];
-  if (!world_.chain.account(payment.destination))
+  sun += tron::parse_transaction(payment.transaction)->fee_limit_sun;
+  if (payment.asset.value != btt20 && !world_.chain.account(payment.destination))
     sun += parameters[devchain::parameter::new_account_fee] +
            parameters[devchain::parameter::create_account_fee];
   auto ceiling = world_.payer_options.max_fee_sun;
@@ -688,16 +714,15 @@ void Storm::check_custody() {
       const auto& transaction = (*block)->transactions[i];
       const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract);
       auto fee_sun = world_.chain.block(number)->receipts[i].fee_sun;
-      if (!transfer) continue;
       if (taken_.contains(transaction.txid)) {
         more_sun -= fee_sun;
         if (transaction.succeeded) (transfer->token_id.empty() ? more_sun : more_btt) -= transfer->amount;
-      } else if (transfer->owner == world_.custody) {
+      } else if (is_payment(transaction)) {
         ASSERT_TRUE(payments.contains(transaction.txid)) << to_hex(transaction.txid) << " pays nothing";
         const auto& payment = *payments[transaction.txid];
         EXPECT_EQ(payment.fee_sun, fee_sun);
         paid[payment.withdrawal] += transaction.succeeded ? 1 : 0;
-      } else if (transfer->to == world_.custody && transfer->owner == world_.worker->address()) {
+      } else if (transfer && transfer->to == world_.custody && transfer->owner == world_.worker->address()) {
         more_sun += transaction.succeeded ? transfer->amount : 0;
       }
     }
@@ -714,6 +739,10 @@ void Storm::check_custody() {
   };
   EXPECT_EQ(account.balance_sun, there(trx) + more_sun);
   EXPECT_EQ(account.tokens[btt_token], there(btt) + more_btt);
+  const auto& tokens = world_.ledger.totals_of(btt20);
+  EXPECT_EQ(tokens.held, 0);
+  EXPECT_TRUE(*client.solidified_balance(world_.custody, tron::to_base58(btt20_token)) ==
+              tokens.credited - tokens.paid);
 }
 
 std::vector<Storm::OnChain> Storm::deposits_on_chain() {
@@ -740,7 +769,7 @@ std::optional<std::pair<std::uint32_t, core::Amount>> Storm::moved_to_custody(
     return std::pair(transfer->token_id.empty() ? trx : btt, transfer->amount);
   }
   const auto* call = std::get_if<tron::ContractCall>(&transaction.contract);
-  if (!call || call->contract != btt20_token) return std::nullopt;
+  if (!call || call->contract != btt20_token || call->owner == world_.custody) return std::nullopt;
   auto amount = tron::abi::read_amount(ByteView(call->data).substr(call->data.size() - 32));
   return std::pair(btt20, static_cast<core::Amount>(*amount / btt20_unit));
 }

@@ -129,6 +129,7 @@ class Storm {
   void check_anchor(ByteView transaction, const tron::ChainTransaction& parsed);
   core::ChannelId check_payment(ByteView transaction, const tron::ChainTransaction& parsed);
   bool is_payment(const tron::ChainTransaction& transaction) const;
+  void check_paid(const tron::ChainTransaction& parsed, const core::Channel& withdrawal) const;
   std::optional<bool> succeeded(const Hash& txid) const;
   void check_block();
   void check_deposits();
@@ -157,6 +158,7 @@ class Storm {
   std::map<Hash, Sent> sent_;
   std::map<Hash, std::int64_t> last_moment_;  // those that land at their expiration, if at all
   std::set<Hash> checked_deposits_, checked_payments_, checked_fees_;
+  bool pays_tokens_ = false;                          // TRC-20 too
   bool poor_gateway_ = false;                         // it can bear the fees of one or two payments at a time
   std::map<core::ChannelId, PublicKey> withdrawals_;  // and who asked for them
   std::set<Hash> taken_;                              // transfers by which somebody else empties custody
