@@ -97,6 +97,13 @@ class Storm {
     std::int64_t expiration_ms;
   };
 
+  // Of custody on the chain, at the end.
+  struct Moves {
+    std::map<core::ChannelId, int> paid;  // how often
+    // Beside deposits and payments: its genesis, what anchors bring, what somebody else took.
+    core::Amount more_btt = 0, more_sun = 1'000'000;
+  };
+
   static WorldOptions world_options(Seeded& random);
   void deploy();
   void fund();
@@ -141,6 +148,7 @@ class Storm {
   void check_anchors();
   void check_balances();
   void check_custody();
+  Moves moves_of_custody();
   bool is_settled();
   bool is_paid_out();
   std::vector<OnChain> deposits_on_chain();
