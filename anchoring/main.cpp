@@ -95,6 +95,8 @@ constexpr ops::Option options[] = {
 constexpr std::int64_t repeat_complaint_ms = 60'000;
 // Balances and ages change slowly, and each look costs several calls.
 constexpr std::int64_t refresh_interval_ms = 5'000;
+// Where the chain moved on while custody was being held against the ledger.
+constexpr std::int64_t custody_retry_ms = 1'000;
 constexpr std::string_view not_reconciled_yet = "custody has not been held against the ledger yet";
 // Before the database is tried again, or the lease.
 constexpr milliseconds session_retry{2'000};
@@ -335,7 +337,7 @@ class Session {
     auto differences = reconcile(chain_, ledger_, store_, settings_.scanner.parties.custody);
     if (!complaints_.check("custody", differences)) return;
     if (!*differences) {
-      refreshed_ms_ = 0;  // the chain moved on meanwhile: at the next step
+      refreshed_ms_ = clock_.now_ms() - refresh_interval_ms + custody_retry_ms;
       return;
     }
     std::string missing;

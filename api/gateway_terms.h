@@ -15,7 +15,7 @@ core::TimeUs now_us();
 
 // A gateway that has said nothing for so long is away: nobody's money is held for it.
 constexpr core::TimeUs terms_life_us = 60 * core::second_us;
-constexpr std::chrono::milliseconds terms_interval{500};
+constexpr std::chrono::milliseconds terms_interval{200};
 
 class GatewayTerms {
  public:

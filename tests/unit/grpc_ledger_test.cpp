@@ -182,7 +182,7 @@ TEST_F(GrpcLedgerTest, NoticesThatTheLedgerBecameAnother) {
 
 TEST_F(GrpcLedgerTest, RefusesMalformedAnswers) {
   script.node = "short";
-  script.kind = 12;
+  script.kind = static_cast<std::uint32_t>(core::last_kind) + 1;
   script.amount = std::string(17, '\1');
   script.ledger.set_log_vkey("no key");
   EXPECT_FALSE(ledger->consistency_proof(1, 2));
