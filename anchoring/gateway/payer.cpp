@@ -98,8 +98,10 @@ tl::expected<Payer::Step, std::string> Payer::step() {
   Step step;
   step.outcomes.swap(met_);
   stopped_.clear();
-  if (auto done = settle_all(step); !done) return unexpected(done.error());
-  if (auto done = pursue_all(step); !done) return unexpected(done.error());
+  // What is sent goes its way also where the ledger takes no settlement.
+  auto settled = settle_all(step), pursued = pursue_all(step);
+  if (!settled) return unexpected(settled.error());
+  if (!pursued) return unexpected(pursued.error());
   if (store_.controls().withdrawals_paused || !suspended_.empty()) return step;
   if (auto done = pay_next(step); !done) {
     stopped_ = done.error();
@@ -268,6 +270,8 @@ tl::expected<void, std::string> Payer::pursue_all(Step& step) {
 }
 
 tl::expected<void, std::string> Payer::pursue(Payment& payment, Step& step) {
+  // To custody itself nothing is sent: it expires, and in the end is given back.
+  if (payment.destination == options_.custody) return {};
   auto block = chain_.inclusion(payment.transaction_id, false);
   if (!block) return unexpected(block.error().message);
   if (*block) {
@@ -310,10 +314,11 @@ tl::expected<Payer::Budget, std::string> Payer::make_budget(const std::vector<co
       if (asset.symbol == offer.symbol && asset.chain == tron_chain) budget.offers.push_back({offer, asset});
   auto own = ledger_.available(gateway_key_.public_key());
   if (!own) return unexpected(own.error().message);
-  std::int64_t undecided = 0;
-  for (const auto& [id, payment] : payments_) undecided += is_final(payment.state) ? 0 : 1;
+  std::int64_t unbooked_sun = 0;
+  for (const auto& [id, payment] : payments_)
+    unbooked_sun += is_final(payment.state) ? payment.fee_sun : options_.max_fee_sun;
   budget.own_trx = (*own)[budget.trx->number];
-  budget.fees_left_sun = budget.own_trx - undecided * options_.max_fee_sun;
+  budget.fees_left_sun = budget.own_trx - unbooked_sun;
   budget.paid_in_day = store_.paid_since(clock_.now_ms() * 1000 - day_us);
   for (const auto& [offer, asset] : budget.offers) {
     // As of a solidified block: what is not decided has not left yet, as far as that tells.

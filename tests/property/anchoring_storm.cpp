@@ -364,13 +364,12 @@ void Storm::deposit() {
     world_.deposit(static_cast<std::int64_t>(amount), random_.one_in(2) ? "1002000" : "", memo);
 }
 
-// Mostly to an address of the owner's, known to the chain or new to it. To custody itself TRON transfers
-// nothing.
+// Mostly to an address of the owner's, known to the chain or new to it. To custody itself nothing is sent.
 void Storm::withdraw() {
   const auto& owner = owners_[random_.below(owners_.size())];
   auto to = random_.one_in(2) ? owner.public_key() : key_from(world_.options.entropy).public_key();
   core::AssetId asset{1 + static_cast<std::uint32_t>(random_.below(pays_tokens_ ? btt20 : trx))};
-  bool in_vain = asset.value != btt20 && random_.one_in(40);
+  bool in_vain = random_.one_in(40);
   auto destination = in_vain ? world_.custody : tron::address_of(to);
   // No two amounts are the same.
   auto amount = static_cast<core::Amount>(1'000 * (1 + random_.below(100)) + withdrawals_.size());

@@ -193,6 +193,17 @@ TEST_F(WithdrawalPayer, GivesBackAfterThreePaymentsThatNeverLanded) {
   EXPECT_EQ(transfers_out(), 0u);
 }
 
+TEST_F(WithdrawalPayer, SendsNothingToCustodyItselfAndGivesItBack) {
+  address = world.custody;
+  auto before = world.network.sent.size();
+  auto id = withdraw(100, 5);
+  ASSERT_TRUE(world.tick_until([&] { return !is_open(id); }, 2'000));
+  EXPECT_FALSE(is_paid(id));
+  EXPECT_EQ(available(btt), 1'000'000);
+  for (std::size_t i = before; i < world.network.sent.size(); ++i)
+    EXPECT_NE(tron::parse_transaction(world.network.sent[i])->txid, payments(id)[0].transaction_id);
+}
+
 TEST_F(WithdrawalPayer, GivesBackWhatFailedInItsBlock) {
   auto id = withdraw(100);
   ASSERT_TRUE(world.tick_until([&] { return !payments(id).empty(); }));
