@@ -13,8 +13,6 @@ namespace {
 
 using tl::unexpected;
 
-constexpr std::int64_t day_us = 24LL * 3600 * core::second_us;
-
 std::string describe(const Payment& payment) {
   return fmt::format("payment {} of withdrawal {}", payment.attempt, payment.withdrawal.value);
 }
@@ -141,11 +139,12 @@ tl::expected<void, std::string> Payer::meet(const tron::Block& block) {
   if (payments_.empty()) return {};
   std::map<Hash, const tron::ChainTransaction*> by_id;
   for (const auto& transaction : block.transactions) by_id[transaction.txid] = &transaction;
+  Executions executions;  // asked for once a block, where a payment is in it
   for (auto& [id, payment] : payments_) {
     if (is_final(payment.state)) continue;
     auto found = by_id.find(payment.transaction_id);
     if (found != by_id.end()) {
-      if (auto decided = decide(payment, block, *found->second); !decided) return decided;
+      if (auto decided = decide(payment, block, *found->second, executions); !decided) return decided;
     } else if (block.ref.timestamp_ms >= payment.expiration_ms) {
       // The walk has met every block that it could have landed in.
       payment.block = 0;
@@ -156,26 +155,28 @@ tl::expected<void, std::string> Payer::meet(const tron::Block& block) {
 }
 
 tl::expected<void, std::string> Payer::decide(Payment& payment, const tron::Block& block,
-                                              const tron::ChainTransaction& found) {
-  auto executions = chain_.executions(block.ref.number);
-  if (!executions) return unexpected(executions.error().message);
+                                              const tron::ChainTransaction& found, Executions& executions) {
+  if (!executions) {
+    auto told = chain_.executions(block.ref.number);
+    if (!told) return unexpected(told.error().message);
+    executions = *std::move(told);
+  }
   auto execution = std::find_if(executions->begin(), executions->end(),
                                 [&](const auto& one) { return one.txid == found.txid; });
   if (execution == executions->end())
     return unexpected(fmt::format("the node does not say what became of {} in solidified block {}",
                                   to_hex(found.txid), block.ref.number));
-  auto paid = has_paid(payment, found, *execution);
-  if (!paid) return unexpected(paid.error());
+  bool paid = has_paid(payment, found, *execution);
   payment.block = block.ref.number;
   payment.fee_sun = execution->fee_sun;
-  move(payment, *paid ? PaymentState::landed : PaymentState::failed, met_);
+  move(payment, paid ? PaymentState::landed : PaymentState::failed, met_);
   return {};
 }
 
 // A call of a contract that succeeded has paid where the token logged the transfer: some answer false
 // instead.
-tl::expected<bool, std::string> Payer::has_paid(const Payment& payment, const tron::ChainTransaction& found,
-                                                const tron::Execution& execution) {
+bool Payer::has_paid(const Payment& payment, const tron::ChainTransaction& found,
+                     const tron::Execution& execution) const {
   const auto* call = std::get_if<tron::ContractCall>(&found.contract);
   if (!found.succeeded || !call) return found.succeeded;
   tron::trc20::Transfer wanted{options_.custody, payment.destination, payment.amount};
@@ -319,7 +320,7 @@ tl::expected<Payer::Budget, std::string> Payer::make_budget(const std::vector<co
     unbooked_sun += is_final(payment.state) ? payment.fee_sun : options_.max_fee_sun;
   budget.own_trx = (*own)[budget.trx->number];
   budget.fees_left_sun = budget.own_trx - unbooked_sun;
-  budget.paid_in_day = store_.paid_since(clock_.now_ms() * 1000 - day_us);
+  budget.paid_in_day = store_.paid_since(clock_.now_ms() * 1000 - core::day_us);
   for (const auto& [offer, asset] : budget.offers) {
     // As of a solidified block: what is not decided has not left yet, as far as that tells.
     auto there = chain_.solidified_balance(options_.custody, asset.token);

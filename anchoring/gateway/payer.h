@@ -109,7 +109,11 @@ class Payer {
 
   Result<std::vector<core::Asset>> assets();
   // --- what is decided
-  Result<void> decide(Payment& payment, const tron::Block& block, const tron::ChainTransaction& found);
+  using Executions = std::optional<std::vector<tron::Execution>>;  // of a block
+  Result<void> decide(Payment& payment, const tron::Block& block, const tron::ChainTransaction& found,
+                      Executions& executions);
+  bool has_paid(const Payment& payment, const tron::ChainTransaction& found,
+                const tron::Execution& execution) const;
   Result<void> settle_all(Step& step);
   Result<void> settle(Payment& payment);
   Result<void> sign_settlement(Payment& payment);
@@ -128,8 +132,6 @@ class Payer {
   Result<std::int64_t> price(const Payment& payment, const core::Asset& asset, tron::TransactionFrame& frame);
   tron::SignedTransaction make_transaction(const Payment& payment, const core::Asset& asset,
                                            const tron::TransactionFrame& frame) const;
-  Result<bool> has_paid(const Payment& payment, const tron::ChainTransaction& found,
-                        const tron::Execution& execution);
   void move(Payment& payment, PaymentState state, std::vector<std::string>& outcomes);
   core::ChainAmount sum(core::AssetId asset, bool (*counts)(PaymentState state)) const;
 

@@ -77,7 +77,8 @@ namespace windlass::core {
     "the recipient is new and the amount is below the asset's minimum first "                                \
     "credit; ListAssets shows it")                                                                           \
   X(too_many_channels, false, 8, "the payer has 65536 channels open and withdrawals under way; close some")  \
-  X(withdrawals_not_offered, false, 9, "the gateway pays out nothing of this asset; ListAssets shows what")  \
+  X(withdrawals_not_offered, false, 9,                                                                       \
+    "the gateway pays out nothing of this asset; GetWithdrawalTerms shows what")                             \
   X(withdrawals_paused, true, 9,                                                                             \
     "the operator has paused withdrawals; nothing is held, send the same bytes again later")                 \
   X(gateway_away, true, 14,                                                                                  \

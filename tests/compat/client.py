@@ -27,15 +27,6 @@ def now_us():
     return time.time_ns() // 1000
 
 
-def wait_until(condition, deadline_s=DEADLINE_S):
-    """What the condition gives, once it gives something."""
-    end = time.monotonic() + deadline_s
-    while not (found := condition()):
-        assert time.monotonic() < end, "not in time"
-        time.sleep(0.05)
-    return found
-
-
 def altered(signed, **changes):
     """A copy of a signed command whose first signature has these fields instead."""
     copy = ledger_pb2.SignedCommand()

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import grpc
 import pytest
 
-from client import DEADLINE_S, HOUR_US, Ledger, now_us, query_pb2, wait_until
+from client import DEADLINE_S, HOUR_US, Ledger, now_us, query_pb2
 from formats import Signer, sha256, signer_key, verifier_key_of_seed
 from gotools import build_go_programs
-from processes import Postgres, Server
+from processes import Postgres, Server, wait_until
 
 ORIGIN = "compat.windlass.test/log"
 LOG_SEED = sha256(b"log")
@@ -84,7 +84,7 @@ def offer(postgres, server, ledger):
         )
         held = ledger.query.GetTotals(query_pb2.GetTotalsRequest(), timeout=DEADLINE_S).totals[ledger.btt - 1].held
         payable_now = 0 if refuses else max(0, payable - held)
-        wait_until(lambda: ledger.terms(ledger.btt) == (minimum, fee, payable_now, refuses))
+        wait_until(lambda: ledger.terms(ledger.btt) == (minimum, fee, payable_now, refuses), "the server to hear the terms")
 
     return say
 

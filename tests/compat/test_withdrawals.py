@@ -3,8 +3,9 @@
 import grpc
 import pytest
 
-from client import DEADLINE_S, HOUR_US, command_pb2, ledger_pb2, now_us, query_pb2, wait_until
+from client import DEADLINE_S, HOUR_US, command_pb2, ledger_pb2, now_us, query_pb2
 from formats import Signer, sha256
+from processes import wait_until
 from test_refusals import assert_refused
 from windlass.v1 import admin_pb2
 
@@ -70,7 +71,7 @@ def test_the_owner_sees_it_at_once_with_its_place_in_the_queue(ledger, owner):
     assert (row.id, row.amount, row.fee, row.destination) == (first, 1_000, 10, TRON_ADDRESS)
     assert row.state == State.STATE_HELD
     second = ledger.submit(owner, withdraw=withdrawal(ledger, 1_000, 10)).sequence
-    place = wait_until(lambda: listed(ledger, owner.key, page_size=1).withdrawals[0].queue_place)
+    place = wait_until(lambda: listed(ledger, owner.key, page_size=1).withdrawals[0].queue_place, "its place in the queue")
     assert place >= 1
     pages = listed(ledger, owner.key, page_size=1)
     assert [row.id for row in pages.withdrawals] == [second]
@@ -141,10 +142,10 @@ def test_only_roles_settle_approve_assign_and_read_the_queue(ledger, roles, owne
     other = {"method": "ListUnassignedDeposits"}
     assert_refused(lambda: queue(ledger, roles.gateway, **other), Code.INVALID_ARGUMENT, "BAD_FIELD")
     assert_refused(lambda: queue(ledger, roles.gateway, life_us=-1), Code.FAILED_PRECONDITION, "EXPIRED")
-    row = wait_until(lambda: [row for row in queue(ledger, roles.gateway, after=id - 1) if row.id == id])[0]
+    row = wait_until(lambda: [row for row in queue(ledger, roles.gateway, after=id - 1) if row.id == id], "the queue")[0]
     assert (row.key, row.amount, row.fee, row.approved) == (owner.key, 1_000, 10, False)
     ledger.execute(roles.operator, approve_withdrawal=approve)
-    wait_until(lambda: [row for row in queue(ledger, roles.gateway, after=id - 1) if row.id == id and row.approved])
+    wait_until(lambda: [row for row in queue(ledger, roles.gateway, after=id - 1) if row.id == id and row.approved], "the approval")
 
 
 def test_a_deposit_of_nobody_is_assigned_once(ledger, roles, owner):
