@@ -188,6 +188,16 @@ std::string describe(const core::Command& command, const Amounts& amounts,
     std::string operator()(const core::AssignDeposit& c) const {
       return fmt::format("of deposit {} to ", c.deposit.value) + key_link(c.owner);
     }
+    std::string operator()(const core::RefuseBtfs&) const { return ""; }
+    std::string operator()(const core::BtfsTransfer& c) const { return "to " + key_link(c.recipient); }
+    std::string operator()(const core::BtfsOpenChannel& c) const { return "to " + key_link(c.recipient); }
+    std::string operator()(const core::BtfsCloseChannel& c) const {
+      return "of channel " + channel_link(c.state.channel);
+    }
+    std::string operator()(const core::BtfsWithdraw& c) const {
+      return "of channel " + channel_link(c.paid.channel);
+    }
+    std::string operator()(const core::BtfsRotateKey& c) const { return "to " + key_link(c.new_key); }
     std::string operator()(const core::Genesis&) const { return ""; }
     std::string operator()(const core::Seal&) const { return ""; }
   };

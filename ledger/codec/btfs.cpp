@@ -195,6 +195,12 @@ Parsed<TransferRequest> parse_transfer_request(ByteView message) {
   return parsed([&] { return transfer_request(message); });
 }
 
+Hash commit_id(const core::Key& payer, std::int64_t payer_id) {
+  std::string number;
+  append_be(number, payer_id);
+  return sha256({"windlass/btfs/commit", view(payer), number});
+}
+
 Error verify(const core::Key& key, ByteView signature, ByteView message) {
   auto compact = signature_from_der(signature);
   if (!compact) return Error::bad_signature_encoding;

@@ -99,6 +99,9 @@ Parsed<TransferRequest> parse_transfer_request(ByteView message);
 inline Hash message_hash(ByteView message) {
   return sha256(message);
 }
+// What a channel's opening is known by: (payer, payer_id) names one channel. No message begins in that way,
+// so it is no message's hash.
+Hash commit_id(const core::Key& payer, std::int64_t payer_id);
 // `signature` is strict DER with any S; Error::none when it is the key's over the message.
 Error verify(const core::Key& key, ByteView signature, ByteView message);
 // DER, RFC 6979, low S.

@@ -3,6 +3,7 @@
 #include <windlass/v1/command.pb.h>
 
 #include "crypto/tron_address.h"
+#include "ledger/codec/btfs.h"
 #include "ledger/core/limits.h"
 
 namespace windlass::codec {
@@ -140,6 +141,93 @@ core::SettleWithdrawal parse(const pb::SettleWithdrawal& in) {
   return {core::ChannelId{in.withdrawal()}, paid, core::AssetId{in.fee_asset()}, *fee};
 }
 
+// --- what historical clients signed, and the ledger wrapped
+
+// Of a message that was well formed when it was taken.
+template <typename T>
+T well_formed(btfs::Parsed<T> parsed) {
+  check(parsed.has_value(), Error::malformed_command);
+  return *std::move(parsed);
+}
+void signed_by(Decoded& decoded, std::size_t place, const core::Key& key, const std::string& message) {
+  const auto& signers = decoded.envelope.signers;
+  check(place < signers.size(), Error::wrong_signer_count);
+  check(signers[place].key == view(key), Error::bad_key);
+  decoded.historical_messages.push_back(message);
+}
+
+core::BtfsTransfer parse_btfs_transfer(const pb::Command& in, Decoded& decoded) {
+  auto transfer = well_formed(btfs::parse_transfer_request(in.btfs_transfer()));
+  check(in.nonce() == transfer.nonce && in.expires_us() == transfer.expires_us, Error::bad_field);
+  signed_by(decoded, 0, transfer.payer, in.btfs_transfer());
+  return {transfer.recipient, transfer.amount, btfs::message_hash(in.btfs_transfer())};
+}
+
+core::BtfsOpenChannel parse_btfs_open_channel(const std::string& message, Decoded& decoded) {
+  auto commit = well_formed(btfs::parse_channel_commit(message));
+  signed_by(decoded, 0, commit.payer, message);
+  return {commit.recipient, commit.amount, btfs::commit_id(commit.payer, commit.payer_id)};
+}
+
+core::BtfsChannelState parse_state(const std::string& message) {
+  auto state = well_formed(btfs::parse_channel_state(message));
+  return {{static_cast<std::uint64_t>(state.id)},
+          state.from.address,
+          state.to.address,
+          state.from.balance,
+          state.to.balance};
+}
+
+core::BtfsCloseChannel parse(const pb::BtfsCloseChannel& in, Decoded& decoded) {
+  fully_known(in);
+  auto signers = in.signers();
+  bool both = signers == pb::BtfsCloseChannel::SIGNERS_BOTH;
+  core::BtfsCloseChannel close{parse_state(in.state()), both || signers == pb::BtfsCloseChannel::SIGNERS_FROM,
+                               both || signers == pb::BtfsCloseChannel::SIGNERS_TO};
+  check(close.from_signed || close.to_signed, Error::bad_field);
+  if (close.from_signed) signed_by(decoded, 0, close.state.from, in.state());
+  if (close.to_signed) signed_by(decoded, close.from_signed ? 1 : 0, close.state.to, in.state());
+  return close;
+}
+
+core::BtfsWithdraw parse(const pb::BtfsWithdraw& in, Decoded& decoded) {
+  fully_known(in);
+  auto paid = parse_state(in.success_state()), given_back = parse_state(in.failure_state());
+  bool reversed = paid.channel == given_back.channel && paid.from == given_back.from &&
+                  paid.to == given_back.to && paid.to_balance == given_back.from_balance &&
+                  paid.from_balance == 0 && given_back.to_balance == 0;
+  check(reversed, Error::state_mismatch);
+  check(in.fee() >= 0 && in.fee() < paid.to_balance, Error::bad_amount);
+  signed_by(decoded, 0, paid.from, in.success_state());
+  signed_by(decoded, 1, paid.from, in.failure_state());
+  signed_by(decoded, 2, paid.to, in.success_state());
+  signed_by(decoded, 3, paid.to, in.failure_state());
+  return {paid, in.fee(), tron_address(paid.from)};
+}
+
+core::BtfsRotateKey parse(const pb::BtfsRotateKey& in, Decoded& decoded) {
+  fully_known(in);
+  auto new_key = well_formed(btfs::parse_public_key(in.new_key()));
+  auto old_key = well_formed(btfs::parse_public_key(in.old_key()));
+  check(new_key != old_key, Error::key_in_use);
+  signed_by(decoded, 0, old_key, in.new_key());
+  signed_by(decoded, 1, new_key, in.old_key());
+  return {new_key};
+}
+
+bool is_historical(const pb::Command& in) {
+  switch (in.body_case()) {
+    case pb::Command::kBtfsTransfer:
+    case pb::Command::kBtfsOpenChannel:
+    case pb::Command::kBtfsCloseChannel:
+    case pb::Command::kBtfsWithdraw:
+    case pb::Command::kBtfsRotateKey:
+      return true;
+    default:
+      return false;
+  }
+}
+
 core::SetRoles parse(const pb::SetRoles& in) {
   fully_known(in);
   check((in.roles() & ~std::uint32_t{core::all_roles}) == 0, Error::bad_field);
@@ -245,6 +333,19 @@ core::Body parse_body(const pb::Command& in, Decoded& decoded) {
       fully_known(in.assign_deposit());
       return core::AssignDeposit{core::ChannelId{in.assign_deposit().deposit()},
                                  key_of(in.assign_deposit().owner())};
+    case pb::Command::kRefuseBtfs:
+      fully_known(in.refuse_btfs());
+      return core::RefuseBtfs{};
+    case pb::Command::kBtfsTransfer:
+      return parse_btfs_transfer(in, decoded);
+    case pb::Command::kBtfsOpenChannel:
+      return parse_btfs_open_channel(in.btfs_open_channel(), decoded);
+    case pb::Command::kBtfsCloseChannel:
+      return parse(in.btfs_close_channel(), decoded);
+    case pb::Command::kBtfsWithdraw:
+      return parse(in.btfs_withdraw(), decoded);
+    case pb::Command::kBtfsRotateKey:
+      return parse(in.btfs_rotate_key(), decoded);
     case pb::Command::kRequestSeal:
       fully_known(in.request_seal());
       decoded.requests_seal = true;
@@ -279,17 +380,18 @@ Decoded decode(Envelope envelope, bool from_client) {
   in.Clear();
   check(in.ParseFromString(envelope.command), Error::malformed_command);
   fully_known(in);
-  bool ours = in.has_genesis() || in.has_seal();
-  check(!(ours && from_client), Error::forbidden_command);
+  bool ours = in.has_genesis() || in.has_seal(), historical = is_historical(in);
+  check(!((ours || historical) && from_client), Error::forbidden_command);
 
   Decoded decoded;
   decoded.envelope = std::move(envelope);
   const auto& signers = decoded.envelope.signers;
   std::size_t expected_signers = ours ? 0 : in.has_rotate_key() ? 2 : 1;
-  check(signers.size() == expected_signers, Error::wrong_signer_count);
+  check(historical ? !signers.empty() : signers.size() == expected_signers, Error::wrong_signer_count);
   for (const auto& signer : signers) {
     key_of(signer.key);
-    check(signer.signature.size() == 64, Error::bad_signature_format);
+    check(historical ? signer.signature.size() <= max_der_signature_bytes : signer.signature.size() == 64,
+          Error::bad_signature_format);
   }
   // Whether it is a point on the curve shows when the signature is verified.
   if (!ours) decoded.command.signer = *to_array<33>(signers[0].key);
@@ -298,6 +400,10 @@ Decoded decode(Envelope envelope, bool from_client) {
   decoded.command.body = parse_body(in, decoded);
   if (const auto* rotate = std::get_if<core::RotateKey>(&decoded.command.body))
     check(signers[1].key == view(rotate->new_key), Error::bad_key);
+  if (historical) {
+    check(decoded.historical_messages.size() == signers.size(), Error::wrong_signer_count);
+    return decoded;
+  }
   check_not_to_self(decoded.command);
   if (!ours && !in.has_receipt()) {
     check(in.nonce() > 0, Error::missing_nonce);
@@ -408,6 +514,13 @@ struct Encoder {
     out.mutable_assign_deposit()->set_deposit(in.deposit.value);
     out.mutable_assign_deposit()->set_owner(bytes_of(in.owner));
   }
+  void operator()(const core::RefuseBtfs&) const { out.mutable_refuse_btfs(); }
+  // make_btfs_...
+  void operator()(const core::BtfsTransfer&) const { core::require(false); }
+  void operator()(const core::BtfsOpenChannel&) const { core::require(false); }
+  void operator()(const core::BtfsCloseChannel&) const { core::require(false); }
+  void operator()(const core::BtfsWithdraw&) const { core::require(false); }
+  void operator()(const core::BtfsRotateKey&) const { core::require(false); }
   void operator()(const core::SetRoles& in) const { fill(*out.mutable_set_roles(), in); }
   void operator()(const core::SetAsset& in) const {
     fill(*out.mutable_set_asset()->mutable_asset(), in.asset);
@@ -422,16 +535,28 @@ pb::Command to_message(const core::Command& command) {
   return out;
 }
 
-Decoded decode_own(const pb::Command& message) {
-  return decode(Envelope{message.SerializeAsString(), {}}, false);
+Decoded decode_own(const pb::Command& message, std::vector<Signed> signers = {}) {
+  return decode(Envelope{message.SerializeAsString(), std::move(signers)}, false);
+}
+
+SignatureCheck check_signature(const SignatureClaim& claim, const SigningTag& tag) {
+  if (!claim.historical) return verify_signature(claim.key, claim.signature, tag.digest(claim.message));
+  auto compact = signature_from_der(claim.signature);
+  if (!compact) return SignatureCheck::malformed;
+  return verify_signature(claim.key, view(*compact), btfs::message_hash(claim.message));
 }
 
 }  // namespace
 
 std::vector<SignatureClaim> Decoded::signatures() const {
   std::vector<SignatureClaim> claims;
-  for (const auto& signer : envelope.signers)
-    claims.push_back({signer.key, signer.signature, envelope.command});
+  for (std::size_t i = 0; i < envelope.signers.size(); ++i) {
+    const auto& [key, signature] = envelope.signers[i];
+    if (historical_messages.empty())
+      claims.push_back({key, signature, envelope.command});
+    else
+      claims.push_back({key, signature, historical_messages[i], true});
+  }
   if (const auto* close = std::get_if<core::CloseChannel>(&command.body); close && close->last_receipt)
     claims.push_back({view(close->last_receipt->signer), last_receipt_signature, last_receipt_command});
   return claims;
@@ -465,7 +590,7 @@ tl::expected<Decoded, std::string> decode_stored(ByteView bytes) {
 
 Error verify_signatures(const Decoded& decoded, const SigningTag& tag) {
   for (const auto& claim : decoded.signatures()) {
-    switch (verify_signature(claim.key, claim.signature, tag.digest(claim.command))) {
+    switch (check_signature(claim, tag)) {
       case SignatureCheck::valid:
         break;
       case SignatureCheck::bad_key:
@@ -528,6 +653,51 @@ Decoded make_seal(const core::Globals& globals, const Hash& block_id, const Seal
   out.set_snapshot_sequence(snapshot.sequence.value);
   out.set_block_id(std::string(view(block_id)));
   return decode_own(message);
+}
+
+Decoded make_btfs_transfer(ByteView message, Signed payer) {
+  pb::Command out;
+  auto transfer = btfs::parse_transfer_request(message);
+  core::require(transfer.has_value());
+  out.set_nonce(transfer->nonce);
+  out.set_expires_us(transfer->expires_us);
+  out.set_btfs_transfer(std::string(message));
+  return decode_own(out, {std::move(payer)});
+}
+
+Decoded make_btfs_open_channel(ByteView message, Signed payer) {
+  pb::Command out;
+  out.set_btfs_open_channel(std::string(message));
+  return decode_own(out, {std::move(payer)});
+}
+
+Decoded make_btfs_close_channel(ByteView state, Signed from, Signed to) {
+  pb::Command out;
+  bool by_from = !from.signature.empty(), by_to = !to.signature.empty();
+  out.mutable_btfs_close_channel()->set_state(std::string(state));
+  out.mutable_btfs_close_channel()->set_signers(by_from && by_to ? pb::BtfsCloseChannel::SIGNERS_BOTH
+                                                : by_from        ? pb::BtfsCloseChannel::SIGNERS_FROM
+                                                                 : pb::BtfsCloseChannel::SIGNERS_TO);
+  std::vector<Signed> signers;
+  if (by_from) signers.push_back(std::move(from));
+  if (by_to) signers.push_back(std::move(to));
+  return decode_own(out, std::move(signers));
+}
+
+Decoded make_btfs_withdraw(const BtfsWithdrawal& in) {
+  pb::Command out;
+  auto& withdraw = *out.mutable_btfs_withdraw();
+  withdraw.set_success_state(in.success_state);
+  withdraw.set_failure_state(in.failure_state);
+  withdraw.set_fee(in.fee);
+  return decode_own(out, {in.success_from, in.failure_from, in.success_to, in.failure_to});
+}
+
+Decoded make_btfs_rotate_key(ByteView new_key, ByteView old_key, Signed by_old, Signed by_new) {
+  pb::Command out;
+  out.mutable_btfs_rotate_key()->set_new_key(std::string(new_key));
+  out.mutable_btfs_rotate_key()->set_old_key(std::string(old_key));
+  return decode_own(out, {std::move(by_old), std::move(by_new)});
 }
 
 std::string encode_command(const core::Command& command, ByteView memo) {

@@ -8,9 +8,11 @@
 
 namespace windlass::codec {
 
-// A signature that must hold: `key` over the tagged digest of `command`.
+// A signature that must hold: `key` over the tagged digest of `message`, or, where it is historical, DER over
+// one SHA-256 of it.
 struct SignatureClaim {
-  std::string_view key, signature, command;
+  std::string_view key, signature, message;
+  bool historical = false;
 };
 
 // The balance snapshot that a seal names; all zero: none was finished yet.
@@ -30,11 +32,15 @@ struct Decoded {
   // Of a close with a last receipt: its bytes, its signer (command.last_receipt) and this signature.
   std::string last_receipt_command, last_receipt_signature;
 
+  // Of what historical clients signed: what each signer did.
+  std::vector<std::string> historical_messages;
+
   // All signatures that must verify before the command may be applied; views into this object.
   std::vector<SignatureClaim> signatures() const;
 };
 
-// From a client. Genesis and seals are refused here.
+// From a client. What the ledger itself writes is refused here: genesis, seals, and what is wrapped around
+// historical messages.
 tl::expected<Decoded, core::Error> decode_submitted(Envelope envelope);
 // From the journal, where everything has been accepted once. A text says what is wrong.
 tl::expected<Decoded, std::string> decode_stored(ByteView envelope);
@@ -56,6 +62,20 @@ struct GenesisParameters {
 Decoded make_genesis(const GenesisParameters& parameters);
 std::optional<GenesisParameters> read_genesis(ByteView command);
 Decoded make_seal(const core::Globals& globals, const Hash& block_id, const SealedSnapshot& snapshot);
+
+// Around what historical clients signed, each message well formed (btfs.h). Signers are in the order that
+// command.proto says. The size of a signature is at most max_der_signature_bytes.
+Decoded make_btfs_transfer(ByteView message, Signed payer);
+Decoded make_btfs_open_channel(ByteView message, Signed payer);
+// One signature may be missing: empty.
+Decoded make_btfs_close_channel(ByteView state, Signed from, Signed to);
+struct BtfsWithdrawal {
+  std::string success_state, failure_state;
+  Signed success_from, failure_from, success_to, failure_to;
+  core::Amount fee = 0;
+};
+Decoded make_btfs_withdraw(const BtfsWithdrawal& withdrawal);
+Decoded make_btfs_rotate_key(ByteView new_key, ByteView old_key, Signed by_old, Signed by_new);
 
 // The bytes to sign for what clients send (the client library and the gateway use it).
 std::string encode_command(const core::Command& command, ByteView memo = {});

@@ -264,7 +264,7 @@ AccountLeaf make_account_leaf(const core::Account& account, std::vector<const co
           .last = account.last,
           .nonces_hash = nonces_hash(account),
           .channels_root = channels_root(std::move(open_channels)),
-          .extra = {},
+          .extra = account.refuses_btfs ? sha256(ByteView("\x01", 1)) : Hash{},
           .history = history};
 }
 

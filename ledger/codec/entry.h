@@ -1,6 +1,7 @@
 // Entries as they are stored and as the log commits to them. docs/formats.md describes every byte.
 #pragma once
 
+#include "ledger/codec/envelope.h"
 #include "ledger/core/apply.h"
 #include "ledger/core/limits.h"
 #include "ledger/log/merkle.h"
@@ -80,7 +81,8 @@ Leaf make_leaf(core::Sequence sequence, core::TimeUs time_us, core::Kind kind, B
 
 // An account's leaf in a balance snapshot; fixed width.
 //   u8 version (1) || 33 key || 21 TRON address || 32 balances root || u64 last sequence || 32 nonces hash ||
-//   32 open channels root || 32 extra (zero) || 32 history hash
+//   32 open channels root || 32 extra || 32 history hash
+// Extra: zero, or SHA256 of the byte 01 where the account refuses what historical clients sign.
 struct AccountLeaf {
   core::Key key{};
   ByteArray<21> address{};
@@ -105,7 +107,8 @@ Hash nonces_hash(const core::Account& account);
 Hash channels_root(std::vector<const core::Channel*> open);
 
 // The worst cases, so that no limit is passed by surprise: a list of 1,024 payments.
-constexpr std::size_t max_envelope_bytes = 4 + core::max_command_bytes + 1 + 2 * (1 + 33 + 1 + 72);
+constexpr std::size_t max_envelope_bytes =
+    4 + core::max_command_bytes + 1 + 4 * (1 + 33 + 1 + max_der_signature_bytes);
 constexpr std::size_t max_postings = core::max_list_payments + 1;
 constexpr std::size_t max_postings_bytes = max_postings * account_posting_bytes;
 static_assert(leaf_bytes <= 65'535, "an entry bundle's lengths are 16 bits");

@@ -9,8 +9,9 @@ namespace windlass::codec {
 
 struct Signed {
   std::string key;        // 33 bytes compressed when well formed; as received otherwise
-  std::string signature;  // 64 bytes r || s likewise
+  std::string signature;  // 64 bytes r || s likewise; of a historical client: DER
 };
+constexpr std::size_t max_der_signature_bytes = 72;
 
 // u32 command length || command || u8 signers || for each: u8 key length || key || u8 signature length ||
 // signature. Genesis and seals have no signers.

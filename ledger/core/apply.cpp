@@ -76,32 +76,36 @@ class Application {
       if (!asset) return refuse(Error::unknown_asset);
       if (open.expires_us <= now_us_ || open.expires_us > now_us_ + max_channel_life_us)
         return refuse(Error::bad_channel_expiry);
-      if (open.amount < asset->minimum_channel)
-        return refuse(Error::below_minimum_channel,
-                      {{{"minimum", asset->minimum_channel}, {"amount", open.amount}}});
-      if (payer.open_channels >= max_open_channels) return refuse(Error::too_many_channels);
-      if (auto short_of = check_funds(payer, open.asset, open.amount)) return *short_of;
-      if (locks_too_much(payer, open.asset, open.amount)) return refuse(Error::overflow);
-
-      AccountNumber to = account_for(open.recipient).number;
-      ChannelId id{sequence().value};
-      state_.channels.insert(id, Channel{.id = id,
-                                         .payer = payer.number,
-                                         .recipient = to,
-                                         .receipt_key = open.receipt_key,
-                                         .asset = open.asset,
-                                         .deposit = open.amount,
-                                         .expires_us = open.expires_us,
-                                         .content = open.content});
-      Account& paying = state_.accounts.change(payer.number);
-      ++paying.open_channels;
-      ++globals_.open_channels;
-      lock(paying, open.asset, open.amount);
-      touch(paying.number, open.asset);
-      touch(to, open.asset);
-      touch(id);
-      return accept();
+      if (auto bad = check_deposit(payer, *asset, open.amount)) return *bad;
+      return open_channel(open.recipient, Channel{.payer = payer.number,
+                                                  .receipt_key = open.receipt_key,
+                                                  .asset = open.asset,
+                                                  .deposit = open.amount,
+                                                  .expires_us = open.expires_us,
+                                                  .content = open.content});
     });
+  }
+
+  // Whether the payer can lock so much for one channel more.
+  std::optional<Outcome> check_deposit(const Account& payer, const Asset& asset, Amount amount) const {
+    if (amount < asset.minimum_channel)
+      return refuse(Error::below_minimum_channel, {{{"minimum", asset.minimum_channel}, {"amount", amount}}});
+    if (payer.open_channels >= max_open_channels) return refuse(Error::too_many_channels);
+    if (auto short_of = check_funds(payer, asset.number, amount)) return short_of;
+    if (locks_too_much(payer, asset.number, amount)) return refuse(Error::overflow);
+    return std::nullopt;
+  }
+
+  Outcome open_channel(const Key& recipient, Channel channel) {
+    channel.recipient = account_for(recipient).number;
+    Account& paying = state_.accounts.change(channel.payer);
+    ++paying.open_channels;
+    ++globals_.open_channels;
+    lock(paying, channel.asset, channel.deposit);
+    touch(channel.payer, channel.asset);
+    touch(channel.recipient, channel.asset);
+    keep(std::move(channel));
+    return accept();
   }
 
   Outcome apply(const TopUpChannel& top_up) {
@@ -146,38 +150,46 @@ class Application {
       Channel& closing = state_.channels.change(close.channel);
       if (close.last_receipt && close.last_receipt->receipt.cumulative > closing.claimed)
         claim(closing, close.last_receipt->receipt.cumulative);
-      closing.open = false;
-      --globals_.open_channels;
-      Account& payer = state_.accounts.change(closing.payer);
-      --payer.open_channels;
-      Balance& balance = payer.change_balance(closing.asset);
-      Amount refund = closing.deposit - closing.claimed;
-      balance.locked -= closing.deposit;
-      balance.available += refund;
-      totals(closing.asset).locked -= refund;
-      totals(closing.asset).available += refund;
-      touch(closing.payer, closing.asset);
-      touch(closing.recipient, closing.asset);
-      touch(closing.id);
-      closed_ = closing.id;
-      return accept();
+      return end(closing);
     });
+  }
+
+  // What nobody claimed goes back to the payer.
+  Outcome end(Channel& channel) {
+    channel.open = false;
+    --globals_.open_channels;
+    Account& payer = state_.accounts.change(channel.payer);
+    --payer.open_channels;
+    Balance& balance = payer.change_balance(channel.asset);
+    Amount refund = channel.deposit - channel.claimed;
+    balance.locked -= channel.deposit;
+    balance.available += refund;
+    totals(channel.asset).locked -= refund;
+    totals(channel.asset).available += refund;
+    touch(channel.payer, channel.asset);
+    touch(channel.recipient, channel.asset);
+    touch(channel.id);
+    closed_ = channel.id;
+    return accept();
   }
 
   // --- payments
 
   Outcome apply(const Transfer& transfer) {
     return as_signer(0, [&](const Account& payer) {
-      const KeyEntry* recipient = state_.key_entry(transfer.recipient);
-      if (recipient && !recipient->current()) return refuse(Error::key_rotated);
-      const Asset* asset = state_.asset(transfer.asset);
-      if (!asset) return refuse(Error::unknown_asset);
-      if (!recipient && transfer.amount < asset->minimum_first_credit)
-        return below_first_credit(*asset, transfer.amount);
-      if (auto short_of = check_funds(payer, transfer.asset, transfer.amount)) return *short_of;
-      pay(payer.number, transfer.asset, transfer.amount, {{transfer.recipient, transfer.amount}});
-      return accept();
+      return pay_one(payer, state_.asset(transfer.asset), {transfer.recipient, transfer.amount});
     });
+  }
+
+  Outcome pay_one(const Account& payer, const Asset* asset, const Payment& payment) {
+    const KeyEntry* recipient = state_.key_entry(payment.recipient);
+    if (recipient && !recipient->current()) return refuse(Error::key_rotated);
+    if (!asset) return refuse(Error::unknown_asset);
+    if (!recipient && payment.amount < asset->minimum_first_credit)
+      return below_first_credit(*asset, payment.amount);
+    if (auto short_of = check_funds(payer, asset->number, payment.amount)) return *short_of;
+    pay(payer.number, asset->number, payment.amount, {payment});
+    return accept();
   }
 
   Outcome apply(const TransferList& list) {
@@ -212,14 +224,16 @@ class Application {
   // --- accounts, roles, assets
 
   Outcome apply(const RotateKey& rotate) {
-    return as_signer(0, [&](const Account& account) {
-      if (state_.key_entry(rotate.new_key)) return refuse(Error::key_in_use);
-      state_.keys.change(account.key).rotated_at = sequence();
-      state_.keys.insert(rotate.new_key, KeyEntry{.key = rotate.new_key, .account = account.number});
-      state_.accounts.change(account.number).key = rotate.new_key;
-      touch(account.number);
-      return accept();
-    });
+    return as_signer(0, [&](const Account& account) { return rotate_key(account, rotate.new_key); });
+  }
+
+  Outcome rotate_key(const Account& account, const Key& new_key) {
+    if (state_.key_entry(new_key)) return refuse(Error::key_in_use);
+    state_.keys.change(account.key).rotated_at = sequence();
+    state_.keys.insert(new_key, KeyEntry{.key = new_key, .account = account.number});
+    state_.accounts.change(account.number).key = new_key;
+    touch(account.number);
+    return accept();
   }
 
   Outcome apply(const SetRoles& set) {
@@ -452,8 +466,121 @@ class Application {
     });
   }
 
-  // Whose the credit is; nobody's where no key is named, the key was rotated away, nothing is left after
-  // dust, or a newcomer's deposit is below the minimum. Such money is kept, as unassigned.
+  // --- what historical clients sign
+
+  Outcome apply(const RefuseBtfs&) {
+    return as_signer(0, [&](const Account& account) {
+      state_.accounts.change(account.number).refuses_btfs = true;
+      touch(account.number);
+      return accept();
+    });
+  }
+
+  Outcome apply(const BtfsTransfer& transfer) {
+    return as_btfs_signer(transfer.id, [&](const Account& payer) {
+      return pay_one(payer, state_.btfs_asset(), {transfer.recipient, transfer.amount});
+    });
+  }
+
+  Outcome apply(const BtfsOpenChannel& open) {
+    return as_btfs_signer(open.id, [&](const Account& payer) {
+      const KeyEntry* recipient = state_.key_entry(open.recipient);
+      if (recipient && !recipient->current()) return refuse(Error::key_rotated);
+      // It could not sign the channel's end any more.
+      if (recipient && state_.account(recipient->account).refuses_btfs) return refuse(Error::btfs_refused);
+      const Asset* asset = state_.btfs_asset();
+      if (!asset) return refuse(Error::unknown_asset);
+      if (auto bad = check_deposit(payer, *asset, open.amount)) return *bad;
+      return open_channel(open.recipient, Channel{.purpose = Purpose::btfs_channel,
+                                                  .payer = payer.number,
+                                                  .receipt_key = command_.signer,
+                                                  .asset = asset->number,
+                                                  .deposit = open.amount});
+    });
+  }
+
+  Outcome apply(const BtfsCloseChannel& close) {
+    const BtfsChannelState& agreed = close.state;
+    if (auto bad = check_state(agreed)) return *bad;
+    bool everything_given = (close.from_signed && agreed.from_balance == 0) ||  //
+                            (close.to_signed && agreed.to_balance == 0);
+    if (!everything_given && !(close.from_signed && close.to_signed)) return refuse(Error::unsigned_state);
+    Channel& closing = state_.channels.change(agreed.channel);
+    if (agreed.to_balance > 0) claim(closing, agreed.to_balance);
+    return end(closing);
+  }
+
+  Outcome apply(const BtfsWithdraw& withdraw) {
+    if (auto bad = check_state(withdraw.paid)) return *bad;
+    const Channel& channel = *state_.channels.find(withdraw.paid.channel);
+    if (withdraw.paid.from_balance != 0) return refuse(Error::state_mismatch);
+    if ((state_.account(channel.recipient).roles & role_gateway) == 0)
+      return refuse(Error::not_to_the_gateway);
+    if (terms_) {
+      auto terms = terms_(channel.asset);
+      Withdraw asked{channel.asset, channel.deposit - withdraw.fee, withdraw.fee, withdraw.destination};
+      if (auto refused = check_offer(asked, terms)) return *refused;
+      if (auto unpayable = check_payable(channel.asset, channel.deposit, *terms)) return *unpayable;
+    }
+
+    Channel& withdrawal = state_.channels.change(channel.id);
+    withdrawal.purpose = Purpose::withdrawal;
+    withdrawal.fee = withdraw.fee;
+    withdrawal.content = std::string(view(withdraw.destination));
+    Balance& balance = state_.accounts.change(withdrawal.payer).change_balance(withdrawal.asset);
+    balance.locked -= withdrawal.deposit;
+    balance.held += withdrawal.deposit;
+    totals(withdrawal.asset).locked -= withdrawal.deposit;
+    totals(withdrawal.asset).held += withdrawal.deposit;
+    touch(withdrawal.payer, withdrawal.asset);
+    touch(withdrawal.id);
+    return accept();
+  }
+
+  Outcome apply(const BtfsRotateKey& rotate) {
+    const KeyEntry* entry = state_.key_entry(command_.signer);
+    if (auto bad = check_btfs_signer(entry)) return *bad;
+    return rotate_key(state_.account(entry->account), rotate.new_key);
+  }
+
+  // A state that could be the end of its channel.
+  std::optional<Outcome> check_state(const BtfsChannelState& agreed) const {
+    const Channel* channel = state_.find(agreed.channel, Purpose::btfs_channel);
+    if (!channel) return refuse(Error::unknown_channel);
+    if (!channel->open) return refuse(Error::channel_closed);
+    const KeyEntry* recipient = state_.key_entry(agreed.to);
+    bool of_its_parties =
+        agreed.from == channel->receipt_key && recipient && recipient->account == channel->recipient;
+    if (!of_its_parties || agreed.from_balance + agreed.to_balance != channel->deposit)
+      return refuse(Error::state_mismatch, {{{"amount", channel->deposit}}});
+    if (!recipient->current()) return refuse(Error::key_rotated);
+    return std::nullopt;
+  }
+
+  // Runs `rule` for a signer that may act, as as_signer does, of a message that was not used before.
+  template <typename Rule>
+  Outcome as_btfs_signer(const Hash& id, Rule rule) {
+    const KeyEntry* entry = state_.key_entry(command_.signer);
+    if (const BtfsUse* use = entry ? state_.btfs_uses.find(id) : nullptr)
+      return {.verdict = Outcome::Verdict::repeated, .sequence = use->sequence};
+    if (auto bad = check_btfs_signer(entry)) return *bad;
+    btfs_id_ = id;
+    return rule(state_.account(entry->account));
+  }
+
+  std::optional<Outcome> check_btfs_signer(const KeyEntry* entry) const {
+    if (!entry) return refuse(Error::unknown_account);
+    if (!entry->current()) return refuse(Error::key_rotated);
+    if (command_.expires_us != 0 && command_.expires_us < now_us_)
+      return refuse(Error::expired, {{{"now_us", now_us_}}});
+    if (state_.account(entry->account).refuses_btfs) return refuse(Error::btfs_refused);
+    return std::nullopt;
+  }
+
+  // --- whose a credit is
+
+  // Nobody's where no key is named, the key was rotated away, nothing is left after dust, or a newcomer's
+  // deposit is below the minimum. Such money is kept, as unassigned.
   const Key* creditable_owner(const Credit& credit, const Asset& asset, Amount amount) const {
     if (!credit.owner || amount == 0) return nullptr;
     const KeyEntry* entry = state_.key_entry(*credit.owner);
@@ -583,6 +710,7 @@ class Application {
 
   Outcome accept() {
     if (signer_) remember_nonce(state_.accounts.change(*signer_));
+    if (btfs_id_) state_.btfs_uses.insert(*btfs_id_, {*btfs_id_, sequence()});
     Outcome outcome{.verdict = Outcome::Verdict::accepted, .sequence = sequence()};
     outcome.postings = make_postings();
     ++globals_.next.value;
@@ -633,6 +761,7 @@ class Application {
   TimeUs now_us_;
   const TermsOf& terms_;
   std::optional<AccountNumber> signer_;  // whose nonce is used up on acceptance
+  std::optional<Hash> btfs_id_;          // likewise
   std::vector<std::pair<AccountNumber, AssetId>> touched_;
   std::optional<ChannelId> channel_;
   std::optional<ChannelId> closed_;
@@ -642,6 +771,12 @@ class Application {
 
 Outcome apply(State& state, const Command& command, TimeUs now_us, const TermsOf& terms) {
   return Application(state, command, now_us, terms).run();
+}
+
+void Needs::add(const Needs& others) {
+  keys.insert(keys.end(), others.keys.begin(), others.keys.end());
+  channels.insert(channels.end(), others.channels.begin(), others.channels.end());
+  btfs_uses.insert(btfs_uses.end(), others.btfs_uses.begin(), others.btfs_uses.end());
 }
 
 void collect_needs(const Command& command, Needs& needs) {
@@ -676,6 +811,22 @@ void collect_needs(const Command& command, Needs& needs) {
       needs.keys.push_back(assign.owner);
       needs.channels.push_back(assign.deposit);
     }
+    void operator()(const RefuseBtfs&) const {}
+    void operator()(const BtfsTransfer& transfer) const {
+      needs.keys.push_back(transfer.recipient);
+      needs.btfs_uses.push_back(transfer.id);
+    }
+    void operator()(const BtfsOpenChannel& open) const {
+      needs.keys.push_back(open.recipient);
+      needs.btfs_uses.push_back(open.id);
+    }
+    void operator()(const BtfsCloseChannel& close) const { (*this)(close.state); }
+    void operator()(const BtfsWithdraw& withdraw) const { (*this)(withdraw.paid); }
+    void operator()(const BtfsChannelState& agreed) const {
+      needs.keys.push_back(agreed.to);
+      needs.channels.push_back(agreed.channel);
+    }
+    void operator()(const BtfsRotateKey& rotate) const { needs.keys.push_back(rotate.new_key); }
   };
   std::visit(Collector{needs}, command.body);
 }

@@ -71,11 +71,14 @@ using TermsOf = std::function<std::optional<WithdrawalTerms>(AssetId)>;
 // once. `terms` may be empty: then withdrawals are bound by nothing but their owner's balance.
 Outcome apply(State& state, const Command& command, TimeUs now_us, const TermsOf& terms = {});
 
-// What apply() will look at, so that a caching state can load it first: keys and channels by name; then, once
-// those are loaded, the accounts behind them.
+// What apply() will look at, so that a caching state can load it first: keys, channels and historical
+// messages by name; then, once those are loaded, the accounts behind them.
 struct Needs {
   std::vector<Key> keys;
   std::vector<ChannelId> channels;
+  std::vector<Hash> btfs_uses;
+  bool empty() const { return keys.empty() && channels.empty() && btfs_uses.empty(); }
+  void add(const Needs& others);
 };
 void collect_needs(const Command& command, Needs& needs);
 

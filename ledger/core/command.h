@@ -29,8 +29,14 @@ enum class Kind : std::uint16_t {
   settle_withdrawal = 13,
   approve_withdrawal = 14,
   assign_deposit = 15,
+  refuse_btfs = 16,
+  btfs_transfer = 17,
+  btfs_open_channel = 18,
+  btfs_close_channel = 19,
+  btfs_withdraw = 20,
+  btfs_rotate_key = 21,
 };
-constexpr Kind last_kind = Kind::assign_deposit;
+constexpr Kind last_kind = Kind::btfs_rotate_key;
 std::string_view name(Kind kind);
 
 enum Role : std::uint32_t {
@@ -124,6 +130,45 @@ struct ApproveWithdrawal {
   ChannelId withdrawal;
 };
 
+// --- what clients of the historical BTFS ledger sign (docs/btfs.md). It names no ledger, no time and no
+// nonce, so each is told from a repetition by an id of its own, and an account may refuse to be bound by any
+// more of it.
+
+// From now on, for good: nothing that is signed in that way takes from the signer's account, or gives it a
+// channel.
+struct RefuseBtfs {};
+struct BtfsTransfer {
+  Key recipient{};
+  Amount amount = 0;
+  Hash id{};  // of the signed message
+};
+// A channel without receipts or expiry, which its two parties close.
+struct BtfsOpenChannel {
+  Key recipient{};
+  Amount amount = 0;
+  Hash id{};  // of payer and payer_id
+};
+// How a channel ends. Both parties sign, or one who leaves everything to the other.
+struct BtfsChannelState {
+  ChannelId channel;
+  Key from{}, to{};  // its payer and recipient
+  Amount from_balance = 0, to_balance = 0;
+};
+struct BtfsCloseChannel {
+  BtfsChannelState state;
+  bool from_signed = false, to_signed = false;
+};
+// Turns a channel to the gateway into a withdrawal of the same id: both parties signed both ends, everything
+// to the gateway where it pays, everything back where it cannot.
+struct BtfsWithdraw {
+  BtfsChannelState paid;       // the other end is the reverse of it
+  Amount fee = 0;              // that the gateway keeps of it
+  ChainAddress destination{};  // the payer's own
+};
+struct BtfsRotateKey {
+  Key new_key{};
+};
+
 struct SetRoles {
   Key key{};
   std::uint32_t roles = 0;
@@ -168,12 +213,13 @@ struct Seal {
 
 using Body = std::variant<Genesis, Seal, Receipt, Transfer, TransferList, OpenChannel, TopUpChannel,
                           CloseChannel, RotateKey, Credit, SetRoles, SetAsset, Withdraw, SettleWithdrawal,
-                          ApproveWithdrawal, AssignDeposit>;
+                          ApproveWithdrawal, AssignDeposit, RefuseBtfs, BtfsTransfer, BtfsOpenChannel,
+                          BtfsCloseChannel, BtfsWithdraw, BtfsRotateKey>;
 
 struct Command {
   Key signer{};  // of a rotation: the old key. Unused by genesis and seals
   std::uint64_t nonce = 0;
-  TimeUs expires_us = 0;
+  TimeUs expires_us = 0;  // of a historical client's: 0 where it never does
   Body body;
   Kind kind() const { return static_cast<Kind>(body.index()); }
 };

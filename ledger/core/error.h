@@ -22,7 +22,8 @@ namespace windlass::core {
   X(too_many_commands, false, 3, "a message carries at most 1024 commands; send several messages")           \
   X(empty_command, false, 3, "the command has no body; set exactly one")                                     \
   X(forbidden_command, false, 7,                                                                             \
-    "only the ledger itself writes genesis and seals; use RequestSeal for a seal")                           \
+    "only the ledger itself writes genesis and seals (use RequestSeal for a seal), and what historical "     \
+    "clients sign goes to their own services")                                                               \
   X(bad_key, false, 3, "a key is 33 bytes: 02 or 03, then a point's X on secp256k1")                         \
   X(bad_signature_format, false, 3, "a signature is 64 bytes, r || s, each below the group's order")         \
   X(high_s, false, 3, "the signature's s is in the upper half of the order; replace s by order - s")         \
@@ -48,6 +49,8 @@ namespace windlass::core {
     "the nonce is below the 16 kept: it may have been applied; look in the history, then "                   \
     "sign with a higher one")                                                                                \
   X(missing_role, false, 7, "the signer does not hold the role that this command needs")                     \
+  X(btfs_refused, false, 9,                                                                                  \
+    "the account takes nothing any more that historical clients sign; sign Windlass' own commands")          \
   /* about what it names */                                                                                  \
   X(unknown_asset, false, 5, "there is no asset of this number; ListAssets shows them")                      \
   X(unknown_channel, false, 5,                                                                               \
@@ -60,6 +63,13 @@ namespace windlass::core {
   X(withdrawal_settled, false, 9, "the withdrawal has been paid or given back already")                      \
   X(deposit_assigned, false, 9, "the deposit has been assigned already")                                     \
   X(not_a_party, false, 7, "only the channel's payer tops it up, and only its payer or recipient closes it") \
+  X(state_mismatch, false, 3,                                                                                \
+    "the state's keys are not those of the channel's parties, or its balances do not make up its amount")    \
+  X(unsigned_state, false, 7,                                                                                \
+    "a state is signed by both parties, or by one who leaves everything to the other; get the other's too")  \
+  X(not_to_the_gateway, false, 9,                                                                            \
+    "the channel's recipient is not the gateway, so nothing can be paid out of it; open one to the address " \
+    "that PrepareWithdraw gave")                                                                             \
   X(receipt_channel_mismatch, false, 3, "the last receipt is for another channel than the one to close")     \
   X(wrong_receipt_key, false, 7,                                                                             \
     "the receipt is not signed by the key that the channel bound when it opened")                            \

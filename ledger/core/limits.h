@@ -33,4 +33,8 @@ constexpr std::size_t max_token_bytes = 64;
 constexpr std::size_t max_origin_bytes = 200;
 constexpr std::size_t max_genesis_roles = 64;
 
+// What amounts of the historical BTFS protocol are of: TRON's TRC-10 of this id (docs/btfs.md).
+constexpr std::uint32_t btfs_chain = 1;
+constexpr std::string_view btfs_token = "1002000";
+
 }  // namespace windlass::core

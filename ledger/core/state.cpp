@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ledger/core/limits.h"
+
 namespace windlass::core {
 namespace {
 
@@ -14,11 +16,12 @@ auto position(Balances& balances, AssetId asset) {
 }  // namespace
 
 std::string_view name(Kind kind) {
-  static constexpr std::array<std::string_view, 16> names = {
-      "genesis",       "seal",           "receipt",       "transfer",          "transfer_list",
-      "open_channel",  "top_up_channel", "close_channel", "rotate_key",        "credit",
-      "set_roles",     "set_asset",      "withdraw",      "settle_withdrawal", "approve_withdrawal",
-      "assign_deposit"};
+  static constexpr std::array<std::string_view, 22> names = {
+      "genesis",        "seal",           "receipt",       "transfer",          "transfer_list",
+      "open_channel",   "top_up_channel", "close_channel", "rotate_key",        "credit",
+      "set_roles",      "set_asset",      "withdraw",      "settle_withdrawal", "approve_withdrawal",
+      "assign_deposit", "refuse_btfs",    "btfs_transfer", "btfs_open_channel", "btfs_close_channel",
+      "btfs_withdraw",  "btfs_rotate_key"};
   static_assert(names.size() == static_cast<std::size_t>(last_kind) + 1);
   auto index = static_cast<std::size_t>(kind);
   return index < names.size() ? names[index] : "unknown";
@@ -38,6 +41,13 @@ Balance& Account::change_balance(AssetId asset) {
 const Asset* State::asset(AssetId number) const {
   if (number == no_asset || number.value > globals.assets.size()) return nullptr;
   return &globals.assets[number.value - 1];
+}
+
+const Asset* State::btfs_asset() const {
+  auto found = std::find_if(globals.assets.begin(), globals.assets.end(), [](const Asset& asset) {
+    return asset.chain == btfs_chain && asset.token == btfs_token;
+  });
+  return found == globals.assets.end() ? nullptr : &*found;
 }
 
 const Channel* State::find(ChannelId id, Purpose purpose) const {

@@ -32,6 +32,7 @@ struct Account {
   Sequence last = no_sequence;               // the newest entry that touched it
   absl::InlinedVector<Balance, 1> balances;  // by asset number
   absl::InlinedVector<NonceUse, 1> nonces;   // by nonce, at most max_kept_nonces
+  bool refuses_btfs = false;                 // RefuseBtfs, for good
   bool operator==(const Account&) const = default;
 
   // Zero where it never had any.
@@ -40,13 +41,14 @@ struct Account {
   Balance& change_balance(AssetId asset);
 };
 
-// What an amount that was set aside by an entry, and stays so until another entry ends it, is for. All three
-// are kept as channels: set aside is `deposit`, what it was used up by is `claimed`.
+// What an amount that was set aside by an entry, and stays so until another entry ends it, is for. All of
+// these are kept as channels: set aside is `deposit`, what it was used up by is `claimed`.
 enum class Purpose : std::uint8_t {
   channel = 0,     // the recipient's, as far as receipts claim it: part of the payer's `locked`
   withdrawal = 1,  // leaves for the chain: part of the payer's `held`; payer and recipient are its owner
   deposit = 2,     // nobody's until it is assigned: part of the asset's `unassigned`; payer and recipient are
                    // the gateway that credited it
+  btfs_channel = 3,  // of the historical protocol: like a channel, but without receipts and expiry
 };
 
 struct Channel {
@@ -78,6 +80,13 @@ struct KeyEntry {
   bool operator==(const KeyEntry&) const = default;
 };
 
+// The entry that a historical client's message became: by its id it is known when it comes again.
+struct BtfsUse {
+  Hash id{};
+  Sequence sequence;
+  bool operator==(const BtfsUse&) const = default;
+};
+
 // What was credited of an asset in one day: the core itself bounds what a gateway gone wrong could make.
 struct DailyCredit {
   std::int64_t day = 0;  // since 1970, by the entries' time
@@ -101,14 +110,18 @@ struct Globals {
 class State {
  public:
   // Complete: holds everything, nothing is ever loaded. Otherwise a cache over storage (table.h).
-  explicit State(bool complete) : keys(complete), accounts(complete), channels(complete) {}
+  explicit State(bool complete)
+      : keys(complete), accounts(complete), channels(complete), btfs_uses(complete) {}
 
   Globals globals;
   Table<Key, KeyEntry> keys;
   Table<AccountNumber, Account> accounts;
   Table<ChannelId, Channel> channels;
+  Table<Hash, BtfsUse> btfs_uses;
 
   const Asset* asset(AssetId number) const;
+  // The one that historical clients mean: TRON's TRC-10 1002000.
+  const Asset* btfs_asset() const;
   // Nothing where there is none of this id, or it is something else.
   const Channel* find(ChannelId id, Purpose purpose) const;
   // The account that `key` belongs or belonged to.

@@ -70,14 +70,19 @@ void add_row(CopyRows& rows, const core::Account& account) {
     append_be(nonces, use.nonce);
     append_be(nonces, use.sequence.value);
   }
-  rows.row(7)
+  rows.row(8)
       .bigint(static_cast<std::int64_t>(account.number.value))
       .bytes(view(account.key))
       .integer(static_cast<std::int32_t>(account.roles))
       .integer(static_cast<std::int32_t>(account.open_channels))
       .bigint(signed_of(account.last))
       .bigints(amounts)
-      .bytes(nonces);
+      .bytes(nonces)
+      .boolean(account.refuses_btfs);
+}
+
+void add_row(CopyRows& rows, const core::BtfsUse& use) {
+  rows.row(2).bytes(view(use.id)).bigint(signed_of(use.sequence));
 }
 
 void add_row(CopyRows& rows, const core::Channel& channel) {
@@ -115,6 +120,7 @@ core::Account read_account(const Result& rows, int row) {
     auto nonce = nonces.be<std::uint64_t>();
     account.nonces.push_back({nonce, {nonces.be<std::uint64_t>()}});
   }
+  account.refuses_btfs = rows.boolean(row, 7);
   return account;
 }
 
@@ -258,6 +264,9 @@ void FlushSession::write(Epoch epoch, const Flush& flush) {
          [](const auto& account) { return account.number.value; });
   upsert({"flush_channels", sql::copy_channels, sql::upsert_channels}, flush.channels,
          [](const auto& channel) { return channel.id.value; });
+  upsert(
+      {"flush_btfs_uses", sql::copy_btfs_uses, sql::upsert_btfs_uses}, flush.btfs_uses,
+      [](const auto& use) -> const auto& { return use.id; });
   write_globals(flush.globals);
   transaction.commit();
 }
@@ -326,6 +335,13 @@ Loaded LoadSession::load(const core::Needs& needs, const std::vector<core::Accou
         behind.push_back(loaded.channels.back().payer);
         behind.push_back(loaded.channels.back().recipient);
       }
+    }
+    if (!needs.btfs_uses.empty()) {
+      std::vector<ByteView> ids;
+      for (const auto& id : needs.btfs_uses) ids.push_back(view(id));
+      auto rows = connection_.run(sql::load_btfs_uses, Parameters().byte_arrays(ids));
+      for (int i = 0; i < rows.rows(); ++i)
+        loaded.btfs_uses.push_back({array<32>(rows.bytes(i, 0)), sequence_of(rows.bigint(i, 1))});
     }
     if (!behind.empty()) {
       auto rows = connection_.run(sql::load_accounts, Parameters().bigints(numbers(behind)));
@@ -533,6 +549,28 @@ std::vector<OpenWithdrawalRow> ReadSession::open_withdrawals(core::Sequence afte
                     std::string(rows.bytes(i, 5)),
                     rows.boolean(i, 6)});
   return open;
+}
+
+std::optional<core::ChannelId> ReadSession::next_closed_btfs_channel(core::AccountNumber payer,
+                                                                     std::int64_t after) {
+  auto rows = connection_.run(sql::next_closed_btfs_channel,
+                              Parameters().bigint(static_cast<std::int64_t>(payer.value)).bigint(after));
+  if (rows.rows() == 0) return std::nullopt;
+  return core::ChannelId{static_cast<std::uint64_t>(rows.bigint(0, 0))};
+}
+
+std::vector<IdleBtfsChannelRow> ReadSession::idle_btfs_channels(core::AccountNumber recipient,
+                                                                core::TimeUs opened_before,
+                                                                std::size_t limit) {
+  auto rows = connection_.run(sql::idle_btfs_channels, Parameters()
+                                                           .bigint(static_cast<std::int64_t>(recipient.value))
+                                                           .bigint(opened_before)
+                                                           .bigint(static_cast<std::int64_t>(limit)));
+  std::vector<IdleBtfsChannelRow> idle;
+  for (int i = 0; i < rows.rows(); ++i)
+    idle.push_back(
+        {{static_cast<std::uint64_t>(rows.bigint(i, 0))}, array<33>(rows.bytes(i, 1)), rows.bigint(i, 2)});
+  return idle;
 }
 
 std::vector<UnassignedRow> ReadSession::unassigned_deposits(core::Sequence after, std::size_t limit) {

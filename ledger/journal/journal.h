@@ -50,6 +50,7 @@ struct Flush {
   std::vector<core::KeyEntry> keys;
   std::vector<core::Account> accounts;
   std::vector<core::Channel> channels;
+  std::vector<core::BtfsUse> btfs_uses;
 };
 class FlushSession {
  public:
@@ -79,11 +80,13 @@ struct Loaded {
   std::vector<core::KeyEntry> keys;
   std::vector<core::Account> accounts;
   std::vector<core::Channel> channels;
+  std::vector<core::BtfsUse> btfs_uses;
 };
 class LoadSession {
  public:
   explicit LoadSession(const std::string& url);
-  // The named keys and channels, the accounts behind both, and the named accounts: in one snapshot.
+  // The named keys, channels and historical messages, the accounts behind those, and the named accounts: in
+  // one snapshot.
   Loaded load(const core::Needs& needs, const std::vector<core::AccountNumber>& accounts);
   // As of the newest flush; globals.next is flushed_through + 1.
   core::Globals globals();
@@ -150,6 +153,12 @@ struct OpenWithdrawalRow {
   std::string destination;
   bool approved = false;
 };
+// A historical channel that is open.
+struct IdleBtfsChannelRow {
+  core::ChannelId id;
+  core::Key payer{};  // the key that opened it
+  core::Amount amount = 0;
+};
 struct UnassignedRow {
   core::Sequence sequence;
   core::AssetId asset;
@@ -187,6 +196,12 @@ class ReadSession {
                                            std::size_t limit);
   std::vector<PaymentRow> payments(const std::vector<core::ChannelId>& withdrawals);
   std::vector<OpenWithdrawalRow> open_withdrawals(core::Sequence after, std::size_t limit);
+  // Of the historical channels that the account pays for, the first that was closed by an entry above
+  // `after`. May be as old as the newest flush.
+  std::optional<core::ChannelId> next_closed_btfs_channel(core::AccountNumber payer, std::int64_t after);
+  // Open historical channels to `recipient`, oldest first; likewise.
+  std::vector<IdleBtfsChannelRow> idle_btfs_channels(core::AccountNumber recipient,
+                                                     core::TimeUs opened_before, std::size_t limit);
   std::vector<UnassignedRow> unassigned_deposits(core::Sequence after, std::size_t limit);
   std::vector<TermsRow> terms();
   std::vector<AnchorRow> anchors(std::int64_t below_id, bool solidified_only, std::size_t limit);

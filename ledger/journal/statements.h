@@ -94,20 +94,24 @@ constexpr Statement write_cursor{
 constexpr const char* create_flush_tables =
     "CREATE TEMPORARY TABLE flush_accounts (LIKE accounts);"
     "CREATE TEMPORARY TABLE flush_keys (LIKE keys);"
-    "CREATE TEMPORARY TABLE flush_channels (LIKE channels)";
-constexpr const char* truncate_flush_tables = "TRUNCATE flush_accounts, flush_keys, flush_channels";
+    "CREATE TEMPORARY TABLE flush_channels (LIKE channels);"
+    "CREATE TEMPORARY TABLE flush_btfs_uses (LIKE btfs_uses)";
+constexpr const char* truncate_flush_tables =
+    "TRUNCATE flush_accounts, flush_keys, flush_channels, flush_btfs_uses";
 constexpr Statement flush_table_pages{
     "flush_table_pages",
     "SELECT pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint"};
 constexpr Statement copy_accounts{"copy_accounts", "COPY flush_accounts FROM STDIN (FORMAT binary)"};
 constexpr Statement copy_keys{"copy_keys", "COPY flush_keys FROM STDIN (FORMAT binary)"};
 constexpr Statement copy_channels{"copy_channels", "COPY flush_channels FROM STDIN (FORMAT binary)"};
+constexpr Statement copy_btfs_uses{"copy_btfs_uses", "COPY flush_btfs_uses FROM STDIN (FORMAT binary)"};
 constexpr Statement upsert_accounts{
     "upsert_accounts",
     "INSERT INTO accounts SELECT * FROM flush_accounts WHERE ctid >= $1::text::tid AND ctid < $2::text::tid "
     "ON CONFLICT (number) DO UPDATE SET "
     "key = excluded.key, roles = excluded.roles, open_channels = excluded.open_channels, "
-    "last_sequence = excluded.last_sequence, amounts = excluded.amounts, nonces = excluded.nonces"};
+    "last_sequence = excluded.last_sequence, amounts = excluded.amounts, nonces = excluded.nonces, "
+    "refuses_btfs = excluded.refuses_btfs"};
 constexpr Statement upsert_keys{
     "upsert_keys",
     "INSERT INTO keys SELECT * FROM flush_keys WHERE ctid >= $1::text::tid AND ctid < $2::text::tid "
@@ -120,18 +124,26 @@ constexpr Statement upsert_channels{
     "deposit = excluded.deposit, claimed = excluded.claimed, expires_us = excluded.expires_us, open = "
     "excluded.open, "
     "last_sequence = excluded.last_sequence, claim_sequence = excluded.claim_sequence, history = "
-    "excluded.history"};
+    "excluded.history, content = excluded.content, purpose = excluded.purpose, fee = excluded.fee"};
+// A use never changes: what is here already was written by a flush whose answer was lost.
+constexpr Statement upsert_btfs_uses{"upsert_btfs_uses",
+                                     "INSERT INTO btfs_uses SELECT * FROM flush_btfs_uses WHERE ctid >= "
+                                     "$1::text::tid AND ctid < $2::text::tid "
+                                     "ON CONFLICT (id) DO NOTHING"};
 
 constexpr Statement load_keys{"load_keys",
                               "SELECT key, account, rotated_at FROM keys WHERE key = ANY($1::bytea[])"};
 constexpr Statement load_accounts{"load_accounts",
-                                  "SELECT number, key, roles, open_channels, last_sequence, amounts, nonces "
+                                  "SELECT number, key, roles, open_channels, last_sequence, amounts, nonces, "
+                                  "refuses_btfs "
                                   "FROM accounts WHERE number = ANY($1::bigint[])"};
 constexpr Statement load_channels{
     "load_channels",
     "SELECT id, payer, recipient, receipt_key, asset, deposit, claimed, expires_us, "
     "content, open, last_sequence, claim_sequence, history, purpose, fee FROM channels "
     "WHERE id = ANY($1::bigint[])"};
+constexpr Statement load_btfs_uses{"load_btfs_uses",
+                                   "SELECT id, sequence FROM btfs_uses WHERE id = ANY($1::bytea[])"};
 
 // --- balance snapshots
 
@@ -196,6 +208,16 @@ constexpr Statement open_withdrawals{
     "SELECT c.id, a.key, c.asset, c.deposit - c.fee, c.fee, c.content, c.claim_sequence >= 0 FROM channels c "
     "JOIN accounts a ON a.number = c.payer WHERE c.open AND c.purpose = 1 AND c.id > $1::bigint "
     "ORDER BY c.id LIMIT $2::bigint"};
+// Of purpose 3, and what was one until it became a withdrawal (1): its recipient is the gateway.
+constexpr Statement next_closed_btfs_channel{
+    "next_closed_btfs_channel",
+    "SELECT id FROM channels WHERE payer = $1::bigint AND purpose IN (1, 3) AND recipient <> payer "
+    "AND NOT open AND last_sequence > $2::bigint ORDER BY last_sequence LIMIT 1"};
+constexpr Statement idle_btfs_channels{
+    "idle_btfs_channels",
+    "SELECT c.id, c.receipt_key, c.deposit FROM channels c JOIN entries e ON e.sequence = c.id "
+    "WHERE c.open AND c.purpose = 3 AND c.recipient = $1::bigint AND e.time_us < $2::bigint "
+    "ORDER BY c.id LIMIT $3::bigint"};
 constexpr Statement unassigned_deposits{
     "unassigned_deposits",
     "SELECT c.id, c.asset, c.deposit, coalesce(d.transaction_id, ''), coalesce(d.source, '') FROM channels c "

@@ -16,8 +16,7 @@ std::optional<core::ChannelId> channel_otherwise_named(const core::Command& comm
 Round::Round(std::vector<Submission> submissions) : submissions_(std::move(submissions)) {
   for (auto& submission : submissions_) {
     if (auto* look = std::get_if<Look>(&submission.what)) {
-      needs.keys.insert(needs.keys.end(), look->needs.keys.begin(), look->needs.keys.end());
-      needs.channels.insert(needs.channels.end(), look->needs.channels.begin(), look->needs.channels.end());
+      needs.add(look->needs);
       accounts.insert(accounts.end(), look->accounts.begin(), look->accounts.end());
       continue;
     }

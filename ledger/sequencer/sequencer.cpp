@@ -212,12 +212,7 @@ void Sequencer::replay(core::Sequence end, journal::ReadSession& reader, journal
     scratch.round->needs = std::move(needs);
     LoadJob missing;
     pin_or_miss(scratch, missing);
-    auto loaded = loader.load(missing.needs, missing.accounts);
-    for (auto& key : loaded.keys) state_->keys.load(key.key, key);
-    for (auto& account : loaded.accounts) state_->accounts.load(account.number, account);
-    for (auto& channel : loaded.channels) state_->channels.load(channel.id, channel);
-    for (const auto& key : missing.needs.keys) state_->keys.load(key, std::nullopt);
-    for (const auto& id : missing.needs.channels) state_->channels.load(id, std::nullopt);
+    take_in(loader.load(missing.needs, missing.accounts), missing.needs);
     for (std::size_t i = 0; i < page.size(); ++i) {
       auto entry = codec::replay(*state_, commands[i], page[i]);
       if (!entry) throw CorruptLedger(entry.error());
@@ -285,7 +280,7 @@ bool Sequencer::start_round() {
   under_way.round = std::make_shared<Round>(intake_.take());
   LoadJob missing;
   pin_or_miss(under_way, missing);
-  if (missing.needs.keys.empty() && missing.needs.channels.empty() && missing.accounts.empty()) {
+  if (missing.empty()) {
     under_way.loaded = true;
   } else {
     loading_ = missing;
@@ -326,7 +321,26 @@ void Sequencer::pin_or_miss(RoundUnderWay& under_way, LoadJob& missing) {
       account(channel->recipient);
     }
   }
+  for (const auto& id : under_way.round->needs.btfs_uses) {
+    if (!state_->btfs_uses.resident(id)) {
+      missing.needs.btfs_uses.push_back(id);
+      continue;
+    }
+    state_->btfs_uses.pin(id);
+    under_way.pinned.btfs_uses.push_back(id);
+  }
   for (auto number : under_way.round->accounts) account(number);
+}
+
+// What was asked for and is not among what was loaded does not exist.
+void Sequencer::take_in(const journal::Loaded& loaded, const core::Needs& asked) {
+  for (const auto& key : loaded.keys) state_->keys.load(key.key, key);
+  for (const auto& account : loaded.accounts) state_->accounts.load(account.number, account);
+  for (const auto& channel : loaded.channels) state_->channels.load(channel.id, channel);
+  for (const auto& use : loaded.btfs_uses) state_->btfs_uses.load(use.id, use);
+  for (const auto& key : asked.keys) state_->keys.load(key, std::nullopt);
+  for (const auto& id : asked.channels) state_->channels.load(id, std::nullopt);
+  for (const auto& id : asked.btfs_uses) state_->btfs_uses.load(id, std::nullopt);
 }
 
 bool Sequencer::advance_loading() {
@@ -338,11 +352,7 @@ bool Sequencer::advance_loading() {
   if (!loaded) return false;
   // Memory is newer than what was read: load() leaves resident records as they are, and nothing can have been
   // written and evicted meanwhile, because eviction waits for the loader (advance_flush).
-  for (auto& key : loaded->keys) state_->keys.load(key.key, key);
-  for (auto& account : loaded->accounts) state_->accounts.load(account.number, account);
-  for (auto& channel : loaded->channels) state_->channels.load(channel.id, channel);
-  for (const auto& key : loading_->needs.keys) state_->keys.load(key, std::nullopt);
-  for (const auto& id : loading_->needs.channels) state_->channels.load(id, std::nullopt);
+  take_in(*loaded, loading_->needs);
   for (const auto& number : loading_->accounts) state_->accounts.load(number, std::nullopt);
   loading_.reset();
   auto& under_way = rounds_.back();
@@ -352,7 +362,7 @@ bool Sequencer::advance_loading() {
   LoadJob missing;
   pin_or_miss(under_way, missing);
   // A key that another round rotated meanwhile may lead to an account that is not here: load once more.
-  if (!missing.accounts.empty() || !missing.needs.keys.empty() || !missing.needs.channels.empty()) {
+  if (!missing.empty()) {
     loading_ = missing;
     loader_.push(std::move(missing));
   } else {
@@ -489,6 +499,7 @@ std::optional<Answer> Sequencer::refuse_seal_request(const codec::Decoded& decod
 void Sequencer::unpin(const RoundUnderWay& under_way) {
   for (const auto& key : under_way.pinned.keys) state_->keys.unpin(key);
   for (const auto& id : under_way.pinned.channels) state_->channels.unpin(id);
+  for (const auto& id : under_way.pinned.btfs_uses) state_->btfs_uses.unpin(id);
   for (auto number : under_way.pinned_accounts) state_->accounts.unpin(number);
 }
 
@@ -587,7 +598,8 @@ bool Sequencer::advance_flush() {
         last_flush_ = SteadyClock::now();
         return false;
       }
-      std::size_t changed = state.accounts.changed() + state.channels.changed() + state.keys.changed();
+      std::size_t changed = state.accounts.changed() + state.channels.changed() + state.keys.changed() +
+                            state.btfs_uses.changed();
       bool due = changed >= options_.limits.flush_records ||
                  SteadyClock::now() - last_flush_ >= options_.limits.flush_interval || !batch_has_room();
       bool last = false;
@@ -601,6 +613,7 @@ bool Sequencer::advance_flush() {
       state.keys.freeze();
       state.accounts.freeze();
       state.channels.freeze();
+      state.btfs_uses.freeze();
       flush_stage_ = FlushStage::draining;
       return true;
     }
@@ -608,6 +621,7 @@ bool Sequencer::advance_flush() {
       bool more = state.keys.drain(drain_step, flush_->keys);
       more |= state.accounts.drain(drain_step, flush_->accounts);
       more |= state.channels.drain(drain_step, flush_->channels);
+      more |= state.btfs_uses.drain(drain_step, flush_->btfs_uses);
       if (!more) flush_stage_ = FlushStage::waiting_for_commit;
       return true;
     }
@@ -627,11 +641,16 @@ bool Sequencer::advance_flush() {
       state.keys.finish();
       state.accounts.finish();
       state.channels.finish();
-      std::size_t third = options_.limits.cache_bytes / 3;
+      state.btfs_uses.finish();
+      // Historical messages are looked up once each: the cache is for the others.
+      std::size_t for_uses = options_.limits.cache_bytes / 32;
+      std::size_t third = (options_.limits.cache_bytes - for_uses) / 3;
       state.keys.evict(third);
       state.accounts.evict(third);
       state.channels.evict(third);
-      cache_bytes_ = state.keys.bytes() + state.accounts.bytes() + state.channels.bytes();
+      state.btfs_uses.evict(for_uses);
+      cache_bytes_ =
+          state.keys.bytes() + state.accounts.bytes() + state.channels.bytes() + state.btfs_uses.bytes();
       flushed_next_ = flush_->globals.next.value;
       last_flush_ = SteadyClock::now();
       flush_.reset();

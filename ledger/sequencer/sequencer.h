@@ -25,8 +25,8 @@ struct Options {
   // During every recovery, with the number of entries that the journal holds: throws where that cannot be
   // (then the sequencer fails with its words).
   std::function<void(core::Sequence end)> journal_found;
-  // What the gateway can pay out now; empty: withdrawals are bound by nothing. On the writer's thread: it must
-  // not block.
+  // What the gateway can pay out now; empty: withdrawals are bound by nothing. On the writer's thread: it
+  // must not block.
   core::TermsOf terms;
   // What the next seal names; none: there are no snapshots. On the writer's thread: it must not block.
   std::function<codec::SealedSnapshot()> snapshot;
@@ -87,6 +87,7 @@ class Sequencer {
   struct LoadJob {
     core::Needs needs;
     std::vector<core::AccountNumber> accounts;
+    bool empty() const { return needs.empty() && accounts.empty(); }
   };
   enum class FlushStage { idle, draining, waiting_for_commit, writing };
 
@@ -110,6 +111,7 @@ class Sequencer {
   bool start_commit();
   bool advance_flush();
   void pin_or_miss(RoundUnderWay& under_way, LoadJob& missing);
+  void take_in(const journal::Loaded& loaded, const core::Needs& asked);
   void unpin(const RoundUnderWay& under_way);
   void abandon();  // drops the state and everything not committed
   void resolve_doubt();

@@ -54,7 +54,7 @@ TEST(CoreErrors, WhatTheServerCouldNotDoMayBeSentAgain) {
 TEST(CoreErrors, KindsHaveNames) {
   EXPECT_EQ(name(Kind::genesis), "genesis");
   EXPECT_EQ(name(Kind::set_asset), "set_asset");
-  EXPECT_EQ(name(last_kind), "assign_deposit");
+  EXPECT_EQ(name(last_kind), "btfs_rotate_key");
   EXPECT_EQ(name(static_cast<Kind>(static_cast<int>(last_kind) + 1)), "unknown");
   EXPECT_EQ(Command{.body = CloseChannel{}}.kind(), Kind::close_channel);
 }
