@@ -178,15 +178,10 @@ core::BtfsChannelState parse_state(const std::string& message) {
           state.to.balance};
 }
 
-core::BtfsCloseChannel parse(const pb::BtfsCloseChannel& in, Decoded& decoded) {
-  fully_known(in);
-  auto signers = in.signers();
-  bool both = signers == pb::BtfsCloseChannel::SIGNERS_BOTH;
-  core::BtfsCloseChannel close{parse_state(in.state()), both || signers == pb::BtfsCloseChannel::SIGNERS_FROM,
-                               both || signers == pb::BtfsCloseChannel::SIGNERS_TO};
-  check(close.from_signed || close.to_signed, Error::bad_field);
-  if (close.from_signed) signed_by(decoded, 0, close.state.from, in.state());
-  if (close.to_signed) signed_by(decoded, close.from_signed ? 1 : 0, close.state.to, in.state());
+core::BtfsCloseChannel parse_btfs_close_channel(const std::string& state, Decoded& decoded) {
+  core::BtfsCloseChannel close{parse_state(state), decoded.envelope.signers.size() > 1};
+  signed_by(decoded, 0, close.state.to, state);
+  if (close.from_signed) signed_by(decoded, 1, close.state.from, state);
   return close;
 }
 
@@ -341,7 +336,7 @@ core::Body parse_body(const pb::Command& in, Decoded& decoded) {
     case pb::Command::kBtfsOpenChannel:
       return parse_btfs_open_channel(in.btfs_open_channel(), decoded);
     case pb::Command::kBtfsCloseChannel:
-      return parse(in.btfs_close_channel(), decoded);
+      return parse_btfs_close_channel(in.btfs_close_channel(), decoded);
     case pb::Command::kBtfsWithdraw:
       return parse(in.btfs_withdraw(), decoded);
     case pb::Command::kBtfsRotateKey:
@@ -671,16 +666,11 @@ Decoded make_btfs_open_channel(ByteView message, Signed payer) {
   return decode_own(out, {std::move(payer)});
 }
 
-Decoded make_btfs_close_channel(ByteView state, Signed from, Signed to) {
+Decoded make_btfs_close_channel(ByteView state, Signed to, std::optional<Signed> from) {
   pb::Command out;
-  bool by_from = !from.signature.empty(), by_to = !to.signature.empty();
-  out.mutable_btfs_close_channel()->set_state(std::string(state));
-  out.mutable_btfs_close_channel()->set_signers(by_from && by_to ? pb::BtfsCloseChannel::SIGNERS_BOTH
-                                                : by_from        ? pb::BtfsCloseChannel::SIGNERS_FROM
-                                                                 : pb::BtfsCloseChannel::SIGNERS_TO);
-  std::vector<Signed> signers;
-  if (by_from) signers.push_back(std::move(from));
-  if (by_to) signers.push_back(std::move(to));
+  out.set_btfs_close_channel(std::string(state));
+  std::vector<Signed> signers = {std::move(to)};
+  if (from) signers.push_back(*std::move(from));
   return decode_own(out, std::move(signers));
 }
 

@@ -67,8 +67,7 @@ Decoded make_seal(const core::Globals& globals, const Hash& block_id, const Seal
 // command.proto says. The size of a signature is at most max_der_signature_bytes.
 Decoded make_btfs_transfer(ByteView message, Signed payer);
 Decoded make_btfs_open_channel(ByteView message, Signed payer);
-// One signature may be missing: empty.
-Decoded make_btfs_close_channel(ByteView state, Signed from, Signed to);
+Decoded make_btfs_close_channel(ByteView state, Signed to, std::optional<Signed> from);
 struct BtfsWithdrawal {
   std::string success_state, failure_state;
   Signed success_from, failure_from, success_to, failure_to;

@@ -502,9 +502,7 @@ class Application {
   Outcome apply(const BtfsCloseChannel& close) {
     const BtfsChannelState& agreed = close.state;
     if (auto bad = check_state(agreed)) return *bad;
-    bool everything_given = (close.from_signed && agreed.from_balance == 0) ||  //
-                            (close.to_signed && agreed.to_balance == 0);
-    if (!everything_given && !(close.from_signed && close.to_signed)) return refuse(Error::unsigned_state);
+    if (!close.from_signed && agreed.to_balance > 0) return refuse(Error::unsigned_state);
     Channel& closing = state_.channels.change(agreed.channel);
     if (agreed.to_balance > 0) claim(closing, agreed.to_balance);
     return end(closing);

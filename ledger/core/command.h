@@ -148,15 +148,18 @@ struct BtfsOpenChannel {
   Amount amount = 0;
   Hash id{};  // of payer and payer_id
 };
-// How a channel ends. Both parties sign, or one who leaves everything to the other.
+// How a channel ends.
 struct BtfsChannelState {
   ChannelId channel;
   Key from{}, to{};  // its payer and recipient
   Amount from_balance = 0, to_balance = 0;
 };
+// Its recipient signs, and its payer too, but where everything goes back. (That a payer who leaves everything
+// to the other might sign alone would be as fair, but a withdrawal begins with just such a state, for whoever
+// sees it to use.)
 struct BtfsCloseChannel {
   BtfsChannelState state;
-  bool from_signed = false, to_signed = false;
+  bool from_signed = false;
 };
 // Turns a channel to the gateway into a withdrawal of the same id: both parties signed both ends, everything
 // to the gateway where it pays, everything back where it cannot.

@@ -66,7 +66,7 @@ namespace windlass::core {
   X(state_mismatch, false, 3,                                                                                \
     "the state's keys are not those of the channel's parties, or its balances do not make up its amount")    \
   X(unsigned_state, false, 7,                                                                                \
-    "a state is signed by both parties, or by one who leaves everything to the other; get the other's too")  \
+    "a channel's end is signed by both parties, but where its recipient gives everything back")              \
   X(not_to_the_gateway, false, 9,                                                                            \
     "the channel's recipient is not the gateway, so nothing can be paid out of it; open one to the address " \
     "that PrepareWithdraw gave")                                                                             \

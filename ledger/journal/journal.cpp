@@ -559,18 +559,19 @@ std::optional<core::ChannelId> ReadSession::next_closed_btfs_channel(core::Accou
   return core::ChannelId{static_cast<std::uint64_t>(rows.bigint(0, 0))};
 }
 
-std::vector<IdleBtfsChannelRow> ReadSession::idle_btfs_channels(core::AccountNumber recipient,
-                                                                core::TimeUs opened_before,
-                                                                std::size_t limit) {
-  auto rows = connection_.run(sql::idle_btfs_channels, Parameters()
+std::vector<OpenBtfsChannelRow> ReadSession::open_btfs_channels(core::AccountNumber recipient,
+                                                                core::Sequence after, std::size_t limit) {
+  auto rows = connection_.run(sql::open_btfs_channels, Parameters()
                                                            .bigint(static_cast<std::int64_t>(recipient.value))
-                                                           .bigint(opened_before)
+                                                           .bigint(signed_of(after))
                                                            .bigint(static_cast<std::int64_t>(limit)));
-  std::vector<IdleBtfsChannelRow> idle;
+  std::vector<OpenBtfsChannelRow> open;
   for (int i = 0; i < rows.rows(); ++i)
-    idle.push_back(
-        {{static_cast<std::uint64_t>(rows.bigint(i, 0))}, array<33>(rows.bytes(i, 1)), rows.bigint(i, 2)});
-  return idle;
+    open.push_back({{static_cast<std::uint64_t>(rows.bigint(i, 0))},
+                    array<33>(rows.bytes(i, 1)),
+                    rows.bigint(i, 2),
+                    rows.bigint(i, 3)});
+  return open;
 }
 
 std::vector<UnassignedRow> ReadSession::unassigned_deposits(core::Sequence after, std::size_t limit) {

@@ -154,10 +154,11 @@ struct OpenWithdrawalRow {
   bool approved = false;
 };
 // A historical channel that is open.
-struct IdleBtfsChannelRow {
+struct OpenBtfsChannelRow {
   core::ChannelId id;
   core::Key payer{};  // the key that opened it
   core::Amount amount = 0;
+  core::TimeUs opened_us = 0;
 };
 struct UnassignedRow {
   core::Sequence sequence;
@@ -199,9 +200,9 @@ class ReadSession {
   // Of the historical channels that the account pays for, the first that was closed by an entry above
   // `after`. May be as old as the newest flush.
   std::optional<core::ChannelId> next_closed_btfs_channel(core::AccountNumber payer, std::int64_t after);
-  // Open historical channels to `recipient`, oldest first; likewise.
-  std::vector<IdleBtfsChannelRow> idle_btfs_channels(core::AccountNumber recipient,
-                                                     core::TimeUs opened_before, std::size_t limit);
+  // Open historical channels to `recipient` with ids above `after`, oldest first; likewise.
+  std::vector<OpenBtfsChannelRow> open_btfs_channels(core::AccountNumber recipient, core::Sequence after,
+                                                     std::size_t limit);
   std::vector<UnassignedRow> unassigned_deposits(core::Sequence after, std::size_t limit);
   std::vector<TermsRow> terms();
   std::vector<AnchorRow> anchors(std::int64_t below_id, bool solidified_only, std::size_t limit);

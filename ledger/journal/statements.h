@@ -213,10 +213,10 @@ constexpr Statement next_closed_btfs_channel{
     "next_closed_btfs_channel",
     "SELECT id FROM channels WHERE payer = $1::bigint AND purpose IN (1, 3) AND recipient <> payer "
     "AND NOT open AND last_sequence > $2::bigint ORDER BY last_sequence LIMIT 1"};
-constexpr Statement idle_btfs_channels{
-    "idle_btfs_channels",
-    "SELECT c.id, c.receipt_key, c.deposit FROM channels c JOIN entries e ON e.sequence = c.id "
-    "WHERE c.open AND c.purpose = 3 AND c.recipient = $1::bigint AND e.time_us < $2::bigint "
+constexpr Statement open_btfs_channels{
+    "open_btfs_channels",
+    "SELECT c.id, c.receipt_key, c.deposit, e.time_us FROM channels c JOIN entries e ON e.sequence = c.id "
+    "WHERE c.open AND c.purpose = 3 AND c.recipient = $1::bigint AND c.id > $2::bigint "
     "ORDER BY c.id LIMIT $3::bigint"};
 constexpr Statement unassigned_deposits{
     "unassigned_deposits",
