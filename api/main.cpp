@@ -38,6 +38,12 @@ constexpr ops::Option options[] = {
     ops::choice("log.level", "info", ops::log_levels, "of the lines on stderr"),
     ops::boolean("server.public_contents", false,
                  "anybody may read the contents of all entries, not only auditors"),
+    ops::boolean("btfs.enabled", false,
+                 "serve the clients of the historical BTFS ledger: ledger.Channels, escrow.EscrowService"),
+    ops::path(
+        "btfs.escrow_key_file", "",
+        "key that signs balances for those clients, who are configured with its address, mode 0600; not "
+        "set: they get none from escrow.EscrowService"),
     ops::integer("sequencer.cache_mib", 512, {16, 1 << 20, "MiB"}, "memory for accounts and channels"),
     ops::integer("sequencer.max_unflushed_entries", 200'000, {1'000, 100'000'000, "entries"},
                  "entries that recovery may have to replay"),
@@ -228,6 +234,15 @@ int serve(const ops::Config& config) {
     ops::log_error("cannot read the log's key", {{"error", signer.error()}});
     return 1;
   }
+  std::optional<SecretKey> escrow_key;
+  if (config.is_set("btfs.escrow_key_file")) {
+    auto key = ops::read_key_file(config.path("btfs.escrow_key_file"));
+    if (!key) {
+      ops::log_error("cannot read the escrow's key", {{"error", key.error()}});
+      return 1;
+    }
+    escrow_key = *std::move(key);
+  }
   ops::StopSignal stop;
   int exit_code = 0;
 
@@ -309,9 +324,10 @@ int serve(const ops::Config& config) {
       config.address("http.listen"),
       api::public_handler({reader, log.tiles(), [&] { return log.checkpoint(); }, why_not_ready,
                            [&] { return log.signed_size(); }, [&] { return witnesses.cosigned(); }}));
-  api::GrpcServer grpc({config.address("grpc.listen"), config.boolean("server.public_contents"),
-                        config.text("grpc.certificate"), config.text("grpc.key")},
-                       sequencer, log, queries);
+  api::GrpcServer grpc(
+      {config.address("grpc.listen"), config.boolean("server.public_contents"),
+       config.text("grpc.certificate"), config.text("grpc.key"), config.boolean("btfs.enabled"), escrow_key},
+      sequencer, log, queries);
   watched = &grpc;
   // A standby waits here for the lease, with everything up but refusing as retryable.
   ops::log_info("listening", {{"grpc", config.address("grpc.listen").text()},

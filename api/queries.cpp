@@ -239,6 +239,67 @@ Answered<ChannelView> Queries::channel(core::ChannelId id) {
   return *std::move(found);
 }
 
+Answered<ChannelView> Queries::btfs_channel(core::ChannelId id) {
+  std::optional<ChannelView> found;
+  auto error = look({{}, {id}, {}}, {}, [&](const core::State& state) {
+    const auto* channel = state.channels.find(id);
+    bool is_one =
+        channel && (channel->purpose == core::Purpose::btfs_channel ||
+                    (channel->purpose == core::Purpose::withdrawal && channel->recipient != channel->payer));
+    if (is_one)
+      found = ChannelView{*channel, state.account(channel->payer).key, state.account(channel->recipient).key};
+  });
+  if (error != Error::none) return failure(error);
+  if (!found) return failure(Error::unknown_channel);
+  return *std::move(found);
+}
+
+Answered<ChannelView> Queries::next_closed_btfs_channel(const core::Key& key, std::int64_t after) {
+  auto payer = account(key);
+  if (!payer) return failure(payer.error() == Error::unknown_key ? Error::no_closed_channel : payer.error());
+  auto id = with_session(
+      [&](auto& session) { return session.next_closed_btfs_channel(payer->account.number, after); });
+  if (!id) return failure(id.error());
+  if (!*id) return failure(Error::no_closed_channel);
+  return btfs_channel(**id);
+}
+
+Answered<std::vector<journal::OpenBtfsChannelRow>> Queries::open_btfs_channels(const core::Key& recipient,
+                                                                               core::Sequence after,
+                                                                               std::size_t asked) {
+  auto page_size = checked_page_size(asked);
+  if (!page_size) return failure(page_size.error());
+  auto owner = account(recipient);
+  if (!owner) return failure(owner.error());
+  return with_session(
+      [&](auto& session) { return session.open_btfs_channels(owner->account.number, after, *page_size); });
+}
+
+Answered<core::Amount> Queries::btfs_balance(const core::Key& key) {
+  std::optional<core::Amount> balance;
+  auto error = look({{key}, {}, {}}, {}, [&](const core::State& state) {
+    const auto* asset = state.btfs_asset();
+    if (!asset) return;
+    const auto* entry = state.key_entry(key);
+    bool is_owner = entry && entry->current();  // a key that was rotated away has nothing any more
+    balance = is_owner ? state.account(entry->account).balance(asset->number).available : 0;
+  });
+  if (error != Error::none) return failure(error);
+  if (!balance) return failure(Error::unknown_asset);
+  return *balance;
+}
+
+Answered<core::Amount> Queries::btfs_withdrawal_fee() {
+  core::AssetId asset = core::no_asset;
+  auto error = look({}, {}, [&](const core::State& state) {
+    if (const auto* found = state.btfs_asset()) asset = found->number;
+  });
+  if (error != Error::none) return failure(error);
+  auto terms = terms_.of(asset);
+  if (!terms) return failure(Error::withdrawals_not_offered);
+  return terms->fee;
+}
+
 Answered<ChannelsView> Queries::channels(const core::Key& key, bool closed_too, std::size_t asked,
                                          const std::string& page_token) {
   auto page_size = checked_page_size(asked);

@@ -123,6 +123,14 @@ class Queries {
   Answered<AccountView> account(const core::Key& key);
   Answered<core::Key> key_of_address(ByteView address);
   Answered<ChannelView> channel(core::ChannelId id);
+  // Of historical clients: their channels, those that became withdrawals too.
+  Answered<ChannelView> btfs_channel(core::ChannelId id);
+  Answered<ChannelView> next_closed_btfs_channel(const core::Key& payer, std::int64_t after);
+  Answered<std::vector<journal::OpenBtfsChannelRow>> open_btfs_channels(const core::Key& recipient,
+                                                                        core::Sequence after,
+                                                                        std::size_t page_size);
+  Answered<core::Amount> btfs_balance(const core::Key& key);  // 0 where the key is not known
+  Answered<core::Amount> btfs_withdrawal_fee();               // now
   Answered<ChannelsView> channels(const core::Key& key, bool closed_too, std::size_t page_size,
                                   const std::string& page_token);
   Answered<WithdrawalsView> withdrawals(const core::Key& key, std::size_t page_size,

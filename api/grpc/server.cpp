@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "api/grpc/admin_service.h"
+#include "api/grpc/btfs_services.h"
 #include "api/grpc/query_service.h"
 
 namespace windlass::api {
@@ -45,7 +46,10 @@ struct GrpcServer::Impl {
         ledger(submitter),
         admin(submitter, queries, pool),
         query(queries, pool, watchers, options.public_contents),
-        log_service(queries, pool, waiting, options.public_contents) {
+        log_service(queries, pool, waiting, options.public_contents),
+        btfs(sequencer, queries, clients, pool, options.escrow_key),
+        channels(btfs),
+        escrow(btfs) {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
@@ -58,6 +62,10 @@ struct GrpcServer::Impl {
     builder.RegisterService(&admin);
     builder.RegisterService(&query);
     builder.RegisterService(&log_service);
+    if (options.btfs) {
+      builder.RegisterService(&channels);
+      builder.RegisterService(&escrow);
+    }
     server = builder.BuildAndStart();
     if (!server || port == 0)
       throw std::runtime_error(
@@ -74,6 +82,9 @@ struct GrpcServer::Impl {
   AdminService admin;
   QueryService query;
   LogService log_service;
+  BtfsLedger btfs;
+  ChannelsService channels;
+  EscrowService escrow;
   std::unique_ptr<grpc::Server> server;
 };
 
@@ -95,6 +106,7 @@ void GrpcServer::committed(const sequencer::CommittedBatch& batch) {
 
 void GrpcServer::set_serving(bool serving) {
   impl_->server->GetHealthCheckService()->SetServingStatus(serving);
+  impl_->server->GetHealthCheckService()->SetServingStatus("escrow", serving);  // what go-btfs asks for
 }
 
 void GrpcServer::stop() {

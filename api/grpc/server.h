@@ -1,4 +1,5 @@
-// The gRPC server: windlass.v1's services, health and reflection on one port.
+// The gRPC server: windlass.v1's services, those of the historical BTFS ledger where they are wanted, health
+// and reflection on one port.
 #pragma once
 
 #include <memory>
@@ -12,6 +13,9 @@ struct GrpcOptions {
   ops::Address listen;
   bool public_contents = false;            // everybody may read the contents of all entries
   std::string certificate_file, key_file;  // TLS where given
+  // The services of the historical BTFS ledger.
+  bool btfs = false;
+  std::optional<SecretKey> escrow_key;
 };
 
 class GrpcServer {

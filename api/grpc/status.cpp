@@ -16,10 +16,7 @@ Metadata metadata_of(const sequencer::Answer& refused) {
   return metadata;
 }
 
-}  // namespace
-
-grpc::Status to_status(core::Error error, const Metadata& metadata) {
-  const auto& info = core::info(error);
+grpc::Status make_status(const core::ErrorInfo& info, const Metadata& metadata) {
   google::rpc::ErrorInfo details;
   details.set_reason(std::string(info.reason));
   details.set_domain(std::string(error_domain));
@@ -34,6 +31,32 @@ grpc::Status to_status(core::Error error, const Metadata& metadata) {
     status.add_details()->PackFrom(retry);
   }
   return {static_cast<grpc::StatusCode>(info.grpc_status), status.message(), status.SerializeAsString()};
+}
+
+}  // namespace
+
+grpc::Status to_status(core::Error error, const Metadata& metadata) {
+  return make_status(core::info(error), metadata);
+}
+
+grpc::Status to_status(codec::btfs::Error error) {
+  // A message that is no message of the protocol is never accepted later.
+  return make_status({codec::btfs::reason(error), codec::btfs::words(error), false,
+                      static_cast<int>(grpc::StatusCode::INVALID_ARGUMENT)},
+                     {});
+}
+
+grpc::Status with_message(const grpc::Status& status, grpc::StatusCode code, std::string_view message) {
+  google::rpc::Status all;
+  google::rpc::ErrorInfo details;
+  if (all.ParseFromString(status.error_details()) && all.details_size() > 0 &&
+      all.details(0).UnpackTo(&details)) {
+    (*details.mutable_metadata())["message"] = status.error_message();
+    all.mutable_details(0)->PackFrom(details);
+  }
+  all.set_code(code);
+  all.set_message(std::string(message));
+  return {code, all.message(), all.SerializeAsString()};
 }
 
 grpc::Status to_status(const sequencer::Answer& refused) {

@@ -22,7 +22,7 @@ constexpr std::string_view btt20_contract = "TAFjULxiVgT4qWk6UZwjqwZXTSaGaqnVp4"
 constexpr std::string_view faucet_btt20 = "900000000000000000000000000000000";  // 9 * 10^14 BTT20
 constexpr std::int64_t anchor_sun = 1'000'000'000'000;                          // some 10^5 anchors' fees
 constexpr std::int64_t operator_sun = 1'000'000;                                // so that the address exists
-constexpr std::string_view keys[] = {"operator", "gateway", "anchor", "custody", "faucet"};
+constexpr std::string_view keys[] = {"operator", "gateway", "anchor", "custody", "faucet", "escrow"};
 
 // One name, one place: reading and writing both go through this table.
 struct Field {
@@ -143,6 +143,9 @@ tl::expected<std::string, std::string> public_key_in(const fs::path& key_file) {
 // The two programs' configuration, written anew at each start: it follows from the settings.
 tl::expected<void, std::string> write_program_confs(const Settings& settings) {
   std::map<std::string_view, std::string> key;
+  // Systems made before there was one have none.
+  if (auto escrow = settings.key_file("escrow"); !fs::exists(escrow))
+    if (auto written = ops::write_key_file(escrow, SecretKey::generate()); !written) return written;
   for (std::string_view name : keys) {
     auto hex = public_key_in(settings.key_file(name));
     if (!hex) return tl::unexpected(hex.error());
@@ -171,6 +174,10 @@ key_file = "{}"
 [server]
 public_contents = true
 
+[btfs]
+enabled = true
+escrow_key_file = "{}"
+
 [genesis]
 operator_key = "{}"
 gateway_key = "{}"
@@ -181,7 +188,8 @@ btt20_contract = "{}"
 )",
       database_url(settings.cluster(), "windlass_server"), settings.grpc_address(), settings.ports.http,
       settings.ports.metrics, (settings.dir / "log").string(), settings.key_file("log").string(),
-      key["operator"], key["gateway"], key["anchor"], tron::to_base58(*anchor),
+      settings.key_file("escrow").string(), key["operator"], key["gateway"], key["anchor"],
+      tron::to_base58(*anchor),
       settings.anchors_by_contract() ? fmt::format("anchor_contract = \"{}\"\n", settings.anchor_contract)
                                      : "",
       settings.custody, btt20_contract);

@@ -1,5 +1,6 @@
 #include "ledger/codec/btfs.h"
 
+#include <cctype>
 #include <limits>
 
 #include "ledger/core/table.h"
@@ -173,6 +174,20 @@ std::string_view words(Error error) {
 #undef WINDLASS_BTFS_ERROR_TEXT
   };
   return texts[static_cast<std::size_t>(error)];
+}
+
+std::string_view reason(Error error) {
+  static const auto reasons = [] {
+    std::vector<std::string> made = {"",
+#define WINDLASS_BTFS_ERROR_REASON(name, text) #name,
+                                     WINDLASS_BTFS_ERRORS(WINDLASS_BTFS_ERROR_REASON)
+#undef WINDLASS_BTFS_ERROR_REASON
+    };
+    for (auto& one : made)
+      for (char& c : one) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    return made;
+  }();
+  return reasons[static_cast<std::size_t>(error)];
 }
 
 Parsed<core::Key> parse_address(ByteView bytes) {

@@ -41,6 +41,7 @@ enum class Error {
 };
 // What was wrong, and what would be right.
 std::string_view words(Error error);
+std::string_view reason(Error error);  // upper case, for machines: BAD_PAYER_ID
 
 template <typename T>
 using Parsed = tl::expected<T, Error>;

@@ -138,6 +138,16 @@ namespace windlass::core {
   X(not_signed_yet, true, 14, "no checkpoint covers that many entries yet; ask again in a second")           \
   X(damaged_entry, false, 15,                                                                                \
     "an entry as the ledger has it stored contradicts itself; `windlass audit --full` says which, and how")  \
+  /* about what a historical client asked */                                                                 \
+  X(paid_before, false, 6,                                                                                   \
+    "this very transfer has been paid and is not paid again; to pay the same once more, set nonce and "      \
+    "expires_us in the TransferRequest")                                                                     \
+  X(payer_id_conflict, false, 6,                                                                             \
+    "another channel of this payer has this payer_id; take a new one, such as the time in nanoseconds")      \
+  X(no_closed_channel, false, 11,                                                                            \
+    "no channel of this payer was closed after this sequence; ask again later")                              \
+  X(no_escrow_key, false, 9,                                                                                 \
+    "this server signs no balances: its operator has set no btfs.escrow_key_file; ask ledger.Channels")      \
   /* about the server: nothing was decided */                                                                \
   X(too_many_bad_signatures, false, 8,                                                                       \
     "this connection sent too many bad signatures; mend the client and connect "                             \
