@@ -14,6 +14,9 @@ constexpr std::string_view not_sufficient_funds = "NSF";
 
 grpc::Status refusal(const sequencer::Answer& answer) {
   bool without_funds = answer.error == Error::insufficient_funds || answer.error == Error::unknown_account;
+  // The ledger's own words for these are of its own commands.
+  if (answer.error == Error::bad_signature) return to_status(btfs::Error::wrong_signature);
+  if (answer.error == Error::bad_signature_format) return to_status(btfs::Error::bad_signature_encoding);
   if (!without_funds) return to_status(answer);
   return with_message(to_status(answer), grpc::StatusCode::RESOURCE_EXHAUSTED, not_sufficient_funds);
 }
