@@ -1,5 +1,6 @@
 #include "anchoring/grpc_ledger.h"
 
+#include <btfs/ledger.grpc.pb.h>
 #include <fmt/format.h>
 #include <google/rpc/error_details.pb.h>
 #include <google/rpc/status.pb.h>
@@ -11,6 +12,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "ledger/codec/btfs.h"
+
 namespace windlass::anchoring {
 namespace {
 
@@ -18,6 +21,7 @@ namespace pb = windlass::v1;
 using tl::unexpected;
 
 constexpr std::uint32_t queue_page = 1'000;
+constexpr std::uint32_t exchange_channels_page = 100;
 constexpr core::TimeUs list_request_life_us = 60 * core::second_us;
 
 std::shared_ptr<grpc::ChannelCredentials> credentials(const GrpcLedgerOptions& options) {
@@ -87,7 +91,8 @@ class GrpcLedger::Impl {
         channel_(grpc::CreateCustomChannel(options_.address, credentials(options_), arguments())),
         query_(pb::Query::NewStub(channel_)),
         log_(pb::Log::NewStub(channel_)),
-        admin_(pb::Admin::NewStub(channel_)) {}
+        admin_(pb::Admin::NewStub(channel_)),
+        channels_(ledger::Channels::NewStub(channel_)) {}
 
   // `method` is a pointer to the stub's blocking call.
   template <typename Response, typename Stub, typename Method, typename Request>
@@ -200,22 +205,29 @@ class GrpcLedger::Impl {
     return proof;
   }
 
-  LedgerResult<std::vector<OpenWithdrawal>> open_withdrawals(const SecretKey& gateway,
-                                                             core::ChannelId after) {
+  LedgerResult<pb::SignedRequest> list_request(const SecretKey& gateway, std::string_view method,
+                                               core::ChannelId after, std::uint32_t page_size) {
     auto ledger = info();
     if (!ledger) return unexpected(ledger.error());
     pb::ListRequest asked;
     asked.set_after(after.value);
-    asked.set_page_size(queue_page);
+    asked.set_page_size(page_size);
     asked.set_expires_us(SystemClock().now_ms() * 1000 + list_request_life_us);
-    asked.set_method("ListOpenWithdrawals");
+    asked.set_method(std::string(method));
     pb::SignedRequest request;
     request.set_request(asked.SerializeAsString());
     request.mutable_signature()->set_key(std::string(view(gateway.public_key())));
     request.mutable_signature()->set_signature(
         std::string(view(gateway.sign(ledger->tag.digest(request.request())))));
+    return request;
+  }
+
+  LedgerResult<std::vector<OpenWithdrawal>> open_withdrawals(const SecretKey& gateway,
+                                                             core::ChannelId after) {
+    auto request = list_request(gateway, "ListOpenWithdrawals", after, queue_page);
+    if (!request) return unexpected(request.error());
     auto answer = call<pb::ListOpenWithdrawalsResponse>("ListOpenWithdrawals", admin_,
-                                                        &pb::Admin::Stub::ListOpenWithdrawals, request);
+                                                        &pb::Admin::Stub::ListOpenWithdrawals, *request);
     if (!answer) return unexpected(answer.error());
     std::vector<OpenWithdrawal> queue;
     for (const auto& open : answer->withdrawals()) {
@@ -239,6 +251,50 @@ class GrpcLedger::Impl {
     return available;
   }
 
+  LedgerResult<std::optional<BtfsChannel>> btfs_channel(core::ChannelId id) {
+    ledger::ChannelID request;
+    request.set_id(static_cast<std::int64_t>(id.value));
+    auto answer = call<ledger::ChannelInfo>("GetChannelInfo", channels_,
+                                            &ledger::Channels::Stub::GetChannelInfo, request);
+    if (!answer && answer.error().reason == core::info(core::Error::unknown_channel).reason)
+      return std::nullopt;
+    if (!answer) return unexpected(answer.error());
+    auto payer = codec::btfs::parse_address(answer->from_account().address().key());
+    auto recipient = codec::btfs::parse_address(answer->to_account().address().key());
+    if (!payer || !recipient) return bad_answer("GetChannelInfo", "an address is malformed");
+    auto amount = answer->from_account().balance() + answer->to_account().balance();
+    return BtfsChannel{id, *payer, *recipient, amount, answer->close_sequence() == 0};
+  }
+
+  LedgerResult<std::vector<BtfsChannel>> idle_exchange_channels(const SecretKey& gateway,
+                                                                core::TimeUs opened_before_us) {
+    auto request = list_request(gateway, "ListExchangeChannels", {}, exchange_channels_page);
+    if (!request) return unexpected(request.error());
+    auto answer = call<pb::ListExchangeChannelsResponse>("ListExchangeChannels", admin_,
+                                                         &pb::Admin::Stub::ListExchangeChannels, *request);
+    if (!answer) return unexpected(answer.error());
+    std::vector<BtfsChannel> idle;
+    for (const auto& channel : answer->channels()) {
+      auto payer = compress_key(channel.key());
+      if (!payer || channel.amount() <= 0)
+        return bad_answer("ListExchangeChannels", "a key or an amount is malformed");
+      if (channel.opened_us() < opened_before_us)
+        idle.push_back(
+            {core::ChannelId{channel.id()}, *payer, gateway.public_key(), channel.amount(), true});
+    }
+    return idle;
+  }
+
+  LedgerResult<void> close_btfs_channel(const std::string& state, const std::string& to_signature) {
+    ledger::SignedChannelState request;
+    request.set_channel(state);
+    request.set_to_signature(to_signature);
+    auto answer = call<ledger::ChannelClosed>("CloseChannel", channels_,
+                                              &ledger::Channels::Stub::CloseChannel, request);
+    if (!answer) return unexpected(answer.error());
+    return {};
+  }
+
  private:
   static grpc::ChannelArguments arguments() {
     grpc::ChannelArguments arguments;
@@ -252,6 +308,7 @@ class GrpcLedger::Impl {
   std::unique_ptr<pb::Query::Stub> query_;
   std::unique_ptr<pb::Log::Stub> log_;
   std::unique_ptr<pb::Admin::Stub> admin_;
+  std::unique_ptr<ledger::Channels::Stub> channels_;
   std::string tag_, log_key_;
 };
 
@@ -285,6 +342,17 @@ LedgerResult<std::vector<OpenWithdrawal>> GrpcLedger::open_withdrawals(const Sec
 }
 LedgerResult<std::map<core::AssetId, core::Amount>> GrpcLedger::available(const PublicKey& key) {
   return impl_->available(key);
+}
+
+LedgerResult<std::optional<BtfsChannel>> GrpcLedger::btfs_channel(core::ChannelId id) {
+  return impl_->btfs_channel(id);
+}
+LedgerResult<std::vector<BtfsChannel>> GrpcLedger::idle_exchange_channels(const SecretKey& gateway,
+                                                                          core::TimeUs opened_before_us) {
+  return impl_->idle_exchange_channels(gateway, opened_before_us);
+}
+LedgerResult<void> GrpcLedger::close_btfs_channel(const std::string& state, const std::string& to_signature) {
+  return impl_->close_btfs_channel(state, to_signature);
 }
 
 }  // namespace windlass::anchoring

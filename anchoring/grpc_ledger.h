@@ -31,6 +31,10 @@ class GrpcLedger final : public LedgerClient {
   LedgerResult<std::vector<OpenWithdrawal>> open_withdrawals(const SecretKey& gateway,
                                                              core::ChannelId after) override;
   LedgerResult<std::map<core::AssetId, core::Amount>> available(const PublicKey& key) override;
+  LedgerResult<std::optional<BtfsChannel>> btfs_channel(core::ChannelId id) override;
+  LedgerResult<std::vector<BtfsChannel>> idle_exchange_channels(const SecretKey& gateway,
+                                                                core::TimeUs opened_before_us) override;
+  LedgerResult<void> close_btfs_channel(const std::string& state, const std::string& to_signature) override;
 
  private:
   class Impl;

@@ -1,6 +1,7 @@
 #include "tests/unit/anchoring_world.h"
 
 #include "anchoring/tron/trc20.h"
+#include "ledger/codec/btfs.h"
 #include "tron/api.pb.h"
 
 namespace windlass::test {
@@ -165,6 +166,42 @@ LedgerResult<std::map<core::AssetId, core::Amount>> TestLedger::available(const 
     for (const auto& balance : state_.account(entry->account).balances)
       amounts[balance.asset] = balance.available;
   return amounts;
+}
+
+LedgerResult<std::optional<anchoring::BtfsChannel>> TestLedger::btfs_channel(core::ChannelId id) {
+  if (!reachable) return tl::unexpected(anchoring::LedgerError{true, "", "GetChannelInfo: unreachable"});
+  auto found = btfs_channels.find(id);
+  if (found == btfs_channels.end()) return std::nullopt;
+  return found->second.channel;
+}
+
+LedgerResult<std::vector<anchoring::BtfsChannel>> TestLedger::idle_exchange_channels(
+    const SecretKey& gateway, core::TimeUs opened_before_us) {
+  if (!reachable)
+    return tl::unexpected(anchoring::LedgerError{true, "", "ListExchangeChannels: unreachable"});
+  std::vector<anchoring::BtfsChannel> idle;
+  for (const auto& [id, opened] : btfs_channels)
+    if (opened.channel.open && opened.channel.recipient == gateway.public_key() &&
+        opened.opened_us < opened_before_us)
+      idle.push_back(opened.channel);
+  return idle;
+}
+
+LedgerResult<void> TestLedger::close_btfs_channel(const std::string& bytes, const std::string& to_signature) {
+  crashes_.pass();
+  if (!reachable) return tl::unexpected(anchoring::LedgerError{true, "", "CloseChannel: unreachable"});
+  auto state = codec::btfs::parse_channel_state(bytes);
+  auto refused = [] { return tl::unexpected(anchoring::LedgerError{false, "", "CloseChannel: refused"}); };
+  if (!state) return refused();
+  auto found = btfs_channels.find(core::ChannelId{static_cast<std::uint64_t>(state->id)});
+  if (found == btfs_channels.end()) return refused();
+  auto& channel = found->second.channel;
+  bool gives_back = state->from == codec::btfs::Account{channel.payer, channel.amount} &&
+                    state->to == codec::btfs::Account{channel.recipient, 0};
+  bool is_signed = codec::btfs::verify(channel.recipient, to_signature, bytes) == codec::btfs::Error::none;
+  if (!channel.open || !gives_back || !is_signed) return refused();
+  channel.open = false;
+  return {};
 }
 
 LedgerResult<anchoring::LedgerInfo> TestLedger::info() {

@@ -62,6 +62,10 @@ class TestLedger final : public anchoring::LedgerClient {
   LedgerResult<std::vector<anchoring::OpenWithdrawal>> open_withdrawals(const SecretKey& gateway,
                                                                         core::ChannelId after) override;
   LedgerResult<std::map<core::AssetId, core::Amount>> available(const PublicKey& key) override;
+  LedgerResult<std::optional<anchoring::BtfsChannel>> btfs_channel(core::ChannelId id) override;
+  LedgerResult<std::vector<anchoring::BtfsChannel>> idle_exchange_channels(
+      const SecretKey& gateway, core::TimeUs opened_before_us) override;
+  LedgerResult<void> close_btfs_channel(const std::string& state, const std::string& to_signature) override;
 
   // A command of anybody's; what it became.
   LedgerResult<Sequence> submit(const SecretKey& by, core::Body body);
@@ -84,6 +88,12 @@ class TestLedger final : public anchoring::LedgerClient {
   bool loses_answers = false;     // applies what it is sent, but the answer never comes
   // Of withdrawals: shows the queue as it was when this was set.
   std::optional<std::vector<anchoring::OpenWithdrawal>> old_queue;
+  // Channels of historical clients, and when each was opened: what the ledger would keep of them.
+  struct OpenedChannel {
+    anchoring::BtfsChannel channel;
+    core::TimeUs opened_us = 0;
+  };
+  std::map<core::ChannelId, OpenedChannel> btfs_channels;
   log::NoteSigner signer;                        // of checkpoints; a test may give it another key
   std::optional<tron::Address> anchor_contract;  // as its genesis names it
   const SecretKey operator_key, anchor_key, gateway_key;
