@@ -262,8 +262,9 @@ class GrpcLedger::Impl {
     auto payer = codec::btfs::parse_address(answer->from_account().address().key());
     auto recipient = codec::btfs::parse_address(answer->to_account().address().key());
     if (!payer || !recipient) return bad_answer("GetChannelInfo", "an address is malformed");
-    auto amount = answer->from_account().balance() + answer->to_account().balance();
-    return BtfsChannel{id, *payer, *recipient, amount, answer->close_sequence() == 0};
+    auto from = answer->from_account().balance(), to = answer->to_account().balance();
+    bool open = answer->close_sequence() == 0;
+    return BtfsChannel{id, *payer, *recipient, from + to, open, open ? 0 : from};
   }
 
   LedgerResult<std::vector<BtfsChannel>> idle_exchange_channels(const SecretKey& gateway,
@@ -280,7 +281,7 @@ class GrpcLedger::Impl {
         return bad_answer("ListExchangeChannels", "a key or an amount is malformed");
       if (channel.opened_us() < opened_before_us)
         idle.push_back(
-            {core::ChannelId{channel.id()}, *payer, gateway.public_key(), channel.amount(), true});
+            {core::ChannelId{channel.id()}, *payer, gateway.public_key(), channel.amount(), true, 0});
     }
     return idle;
   }

@@ -51,6 +51,7 @@ struct BtfsChannel {
   core::Key payer, recipient;
   core::Amount amount = 0;
   bool open = false;
+  core::Amount given_back = 0;  // to the payer, where it is closed
 };
 
 // Every call has a deadline; none retries by itself.
@@ -73,14 +74,14 @@ class LedgerClient {
                                                                      core::ChannelId after) = 0;
   // What the account of a key has available, by asset.
   virtual LedgerResult<std::map<core::AssetId, core::Amount>> available(const PublicKey& key) = 0;
-  // Nothing: there is no such channel (a withdrawal that one was turned into is none).
+  // Also of one that was turned into a withdrawal; nothing: there is none.
   virtual LedgerResult<std::optional<BtfsChannel>> btfs_channel(core::ChannelId id) = 0;
-  // Open BTFS channels to the gateway that were opened before then, oldest first; a page at most. Those that a
-  // Withdraw followed are channels no more, and not among them. `gateway` holds the gateway's role.
+  // Open BTFS channels to the gateway that were opened before then, oldest first; a page at most. Those that
+  // a Withdraw followed are channels no more, and not among them. `gateway` holds the gateway's role.
   virtual LedgerResult<std::vector<BtfsChannel>> idle_exchange_channels(const SecretKey& gateway,
                                                                         core::TimeUs opened_before_us) = 0;
-  // `state`: a serialized ledger.ChannelState that gives all of it back to the payer, which takes no signature
-  // but the recipient's.
+  // `state`: a serialized ledger.ChannelState that gives all of it back to the payer, which takes no
+  // signature but the recipient's.
   virtual LedgerResult<void> close_btfs_channel(const std::string& state,
                                                 const std::string& to_signature) = 0;
 };

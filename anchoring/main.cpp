@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "anchoring/admin.h"
+#include "anchoring/exchange/listener.h"
 #include "anchoring/gateway/custody.h"
 #include "anchoring/gateway/payer.h"
 #include "anchoring/gateway/scanner.h"
@@ -87,6 +88,14 @@ constexpr ops::Option options[] = {
                  "a payment that would cost more is not made"),
     ops::integer("gateway.start_block", 0, {0, 1'000'000'000'000, "blocks"},
                  "the first block that can hold a deposit; only the first start reads it"),
+    ops::address("exchange.listen", "",
+                 "private gRPC for windlassd's btfs.exchange: what historical BTFS clients ask of the "
+                 "gateway; not set: none"),
+    ops::boolean("exchange.plaintext_anywhere", false,
+                 "allow exchange.listen on addresses other than loopback: whoever reaches it has the gateway "
+                 "sign"),
+    ops::integer("exchange.minimum_withdrawal", least_exchange_withdrawal, {1, most_exchanged, "micro-BTT"},
+                 "of historical clients, which print 1,000 BTT"),
     ops::address("metrics.listen", "127.0.0.1:7383", "where Prometheus scrapes"),
     ops::choice("log.level", "info", ops::log_levels, "of the lines on stderr"),
 };
@@ -107,6 +116,7 @@ struct Settings {
   ScannerOptions scanner;
   std::optional<SecretKey> custody_key;
   PayerOptions payer;
+  std::optional<ExchangeOptions> exchange;
 };
 
 // `full` or `full/solidity`, each host:port.
@@ -134,6 +144,13 @@ std::vector<std::string> faults(const ops::Config& config) {
   for (const auto& offer : config.list("gateway.withdrawals"))
     if (auto parsed = parse_offer(offer); !parsed)
       found.push_back(fmt::format("gateway.withdrawals: {}", parsed.error()));
+  if (config.is_set("exchange.listen") && !config.is_set("gateway.key_file"))
+    found.push_back("exchange.listen needs gateway.key_file, which signs for historical clients");
+  if (auto listen = config.optional_address("exchange.listen");
+      listen && !listen->is_loopback() && !config.boolean("exchange.plaintext_anywhere"))
+    found.push_back(
+        "exchange.listen is not a loopback address, and there is no TLS: set exchange.plaintext_anywhere "
+        "where nobody but windlassd can reach it");
   bool where = config.is_set("anchor.contract") || config.is_set("anchor.to");
   if (config.is_set("anchor.key_file") != where)
     found.push_back(
@@ -183,6 +200,8 @@ tl::expected<Settings, std::string> read_settings(const ops::Config& config) {
     settings.scanner.start_block = std::max<std::int64_t>(1, config.integer("gateway.start_block"));
     settings.gateway_key = *std::move(key);
   }
+  if (config.is_set("exchange.listen"))
+    settings.exchange = {settings.scanner.parties.custody, config.integer("exchange.minimum_withdrawal")};
   if (config.is_set("gateway.custody_key_file")) {
     auto key = ops::read_key_file(config.path("gateway.custody_key_file"));
     if (!key) return tl::unexpected(key.error());
@@ -255,9 +274,13 @@ class Session {
       // What is under way is read now: nobody else changes it any more.
       payer_.emplace(settings_.payer, *settings_.custody_key, *settings_.gateway_key, clock_, chain_, ledger_,
                      store_);
-      scanner_->also([this](const tron::Block& block) { return payer_->meet(block); });
       payer_->suspend(std::string(not_reconciled_yet));
     }
+    if (settings_.exchange) {
+      auto terms = [this](core::AssetId asset) { return payer_ ? payer_->published(asset) : std::nullopt; };
+      exchange_.emplace(*settings_.exchange, *settings_.gateway_key, clock_, chain_, ledger_, store_, terms);
+    }
+    if (scanner_) scanner_->also([this](const tron::Block& block) { return meet(block); });
     return true;
   }
 
@@ -273,11 +296,20 @@ class Session {
     bool more = worker_ && anchor();
     more = (scanner_ && scan()) || more;
     more = (payer_ && pay()) || more;
+    if (exchange_) complaints_.check("exchange", exchange_->step());
     if (clock_.now_ms() - refreshed_ms_ >= refresh_interval_ms) refresh();
     return more;
   }
 
+  Exchange* exchange() { return exchange_ ? &*exchange_ : nullptr; }
+
  private:
+  tl::expected<void, std::string> meet(const tron::Block& block) {
+    if (exchange_) exchange_->meet(block);
+    if (payer_) return payer_->meet(block);
+    return {};
+  }
+
   bool anchor() {
     auto step = worker_->step();
     if (!complaints_.check("anchoring", step)) return false;
@@ -367,6 +399,7 @@ class Session {
   std::optional<Worker> worker_;
   std::optional<Scanner> scanner_;
   std::optional<Payer> payer_;
+  std::optional<Exchange> exchange_;
   std::int64_t refreshed_ms_ = 0;
 };
 
@@ -420,6 +453,17 @@ class Nodes {
   std::optional<tron::Endpoints> endpoints_;
 };
 
+// The pause between two steps, in which requests are answered as they come. True: it is time to stop.
+bool rest(ops::StopSignal& stop, milliseconds pause, Desk& desk, Session* session) {
+  auto end = std::chrono::steady_clock::now() + pause;
+  for (;;) {
+    desk.serve(session ? session->exchange() : nullptr);
+    auto left = end - std::chrono::steady_clock::now();
+    if (stop.wait(std::max(milliseconds{0}, std::chrono::ceil<milliseconds>(left)))) return true;
+    if (std::chrono::steady_clock::now() >= end) return false;
+  }
+}
+
 int serve(const ops::Config& config, const Settings& settings) {
   ops::StopSignal stop;
   SystemClock clock;
@@ -429,6 +473,9 @@ int serve(const ops::Config& config, const Settings& settings) {
   Nodes nodes(config, clock, metrics);
   GrpcLedger ledger({config.address("ledger.address").text(), config.text("ledger.ca_file")});
   Complaints complaints(clock);
+  Desk desk([&] { stop.wake(); });
+  std::optional<ExchangeListener> listener;
+  if (settings.exchange) listener.emplace(config.address("exchange.listen").text(), desk);
   ops::log_info("started",
                 {{"ledger", config.address("ledger.address").text()},
                  {"tron", config.address("tron.full_node").text()},
@@ -438,13 +485,15 @@ int serve(const ops::Config& config, const Settings& settings) {
                  {"credits", settings.gateway_key.has_value()},
                  {"custody", config.text("gateway.custody")},
                  {"pays_withdrawals", settings.custody_key.has_value()},
+                 {"exchange", settings.exchange ? config.address("exchange.listen").text() : ""},
                  {"metrics", config.address("metrics.listen").text()}});
 
   std::unique_ptr<Session> session;
   milliseconds pause{0};
   // A step that has begun is finished; every call in it has a deadline.
-  while (!stop.wait(pause)) {
+  for (;;) {
     try {
+      if (rest(stop, pause, desk, session.get())) break;
       if (!session) {
         auto made = std::make_unique<Session>(config.text("database.url"), settings, clock, nodes.chain(),
                                               ledger, metrics, complaints);
@@ -473,6 +522,7 @@ int serve(const ops::Config& config, const Settings& settings) {
       pause = session_retry;
     }
   }
+  listener.reset();
   metrics_http.stop();
   ops::log_info("stopped");
   return 0;

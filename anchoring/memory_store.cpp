@@ -116,6 +116,110 @@ void MemoryStore::publish_terms(const std::vector<PublishedTerms>& terms) {
   write("publish_terms", [&] { tables_.terms = terms; });
 }
 
+std::int64_t MemoryStore::next_exchange_id(std::int64_t now_us) const {
+  auto newest = [](const auto& rows) { return rows.empty() ? 0 : rows.rbegin()->first; };
+  return std::max({now_us, newest(tables_.exchange_deposits) + 1, newest(tables_.exchange_withdrawals) + 1});
+}
+
+namespace {
+
+template <typename Row>
+std::optional<Row> find_row(const std::map<std::int64_t, Row>& rows, std::int64_t id) {
+  auto found = rows.find(id);
+  if (found == rows.end()) return std::nullopt;
+  return found->second;
+}
+
+template <typename Row, typename Matches>
+std::optional<Row> first_row(const std::map<std::int64_t, Row>& rows, Matches matches) {
+  for (const auto& [id, row] : rows)
+    if (matches(row)) return row;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<ExchangeDeposit> MemoryStore::open_exchange_deposits() {
+  std::vector<ExchangeDeposit> open;
+  for (const auto& [id, deposit] : tables_.exchange_deposits)
+    if (!is_final(deposit.state)) open.push_back(deposit);
+  return open;
+}
+
+std::optional<ExchangeDeposit> MemoryStore::exchange_deposit(std::int64_t id) {
+  return find_row(tables_.exchange_deposits, id);
+}
+
+std::optional<ExchangeDeposit> MemoryStore::exchange_deposit(const PublicKey& user, std::int64_t out_tx_id) {
+  return first_row(tables_.exchange_deposits,
+                   [&](const auto& row) { return row.user == user && row.out_tx_id == out_tx_id; });
+}
+
+std::int64_t MemoryStore::add_exchange_deposit(const ExchangeDeposit& deposit) {
+  std::int64_t id = next_exchange_id(deposit.prepared_us);
+  write("add_exchange_deposit", [&] {
+    core::require(!exchange_deposit(deposit.user, deposit.out_tx_id));
+    (tables_.exchange_deposits[id] = deposit).id = id;
+  });
+  return id;
+}
+
+void MemoryStore::save_exchange_deposit(const ExchangeDeposit& deposit) {
+  write("save_exchange_deposit", [&] { tables_.exchange_deposits.at(deposit.id) = deposit; });
+}
+
+void MemoryStore::drop_exchange_deposit(std::int64_t id) {
+  write("drop_exchange_deposit", [&] {
+    core::require(tables_.exchange_deposits.at(id).state == ExchangeDepositState::prepared);
+    tables_.exchange_deposits.erase(id);
+  });
+}
+
+std::vector<ExchangeWithdrawal> MemoryStore::open_exchange_withdrawals() {
+  std::vector<ExchangeWithdrawal> open;
+  for (const auto& [id, withdrawal] : tables_.exchange_withdrawals)
+    if (!withdrawal.channel) open.push_back(withdrawal);
+  return open;
+}
+
+std::optional<ExchangeWithdrawal> MemoryStore::exchange_withdrawal(std::int64_t id) {
+  return find_row(tables_.exchange_withdrawals, id);
+}
+
+std::optional<ExchangeWithdrawal> MemoryStore::exchange_withdrawal(const PublicKey& user,
+                                                                   std::int64_t out_tx_id) {
+  return first_row(tables_.exchange_withdrawals,
+                   [&](const auto& row) { return row.user == user && row.out_tx_id == out_tx_id; });
+}
+
+std::optional<ExchangeWithdrawal> MemoryStore::exchange_withdrawal(core::ChannelId channel) {
+  return first_row(tables_.exchange_withdrawals, [&](const auto& row) { return row.channel == channel; });
+}
+
+std::int64_t MemoryStore::add_exchange_withdrawal(const ExchangeWithdrawal& withdrawal) {
+  std::int64_t id = next_exchange_id(withdrawal.prepared_us);
+  write("add_exchange_withdrawal", [&] {
+    core::require(!exchange_withdrawal(withdrawal.user, withdrawal.out_tx_id));
+    (tables_.exchange_withdrawals[id] = withdrawal).id = id;
+  });
+  return id;
+}
+
+void MemoryStore::save_exchange_withdrawal(const ExchangeWithdrawal& withdrawal) {
+  write("save_exchange_withdrawal", [&] {
+    auto other = withdrawal.channel ? exchange_withdrawal(*withdrawal.channel) : std::nullopt;
+    core::require(!other || other->id == withdrawal.id);
+    tables_.exchange_withdrawals.at(withdrawal.id) = withdrawal;
+  });
+}
+
+void MemoryStore::drop_exchange_withdrawal(std::int64_t id) {
+  write("drop_exchange_withdrawal", [&] {
+    core::require(!tables_.exchange_withdrawals.at(id).channel);
+    tables_.exchange_withdrawals.erase(id);
+  });
+}
+
 void MemoryStore::save_stopped() {
   write("save_stopped", [&] {
     tables_.controls.deposits_paused = true;

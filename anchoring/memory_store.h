@@ -15,6 +15,8 @@ struct MemoryTables {
   std::optional<BlockPlace> cursor;
   std::map<std::pair<core::ChannelId, int>, Payment> payments;  // by withdrawal and attempt
   std::vector<PublishedTerms> terms;
+  std::map<std::int64_t, ExchangeDeposit> exchange_deposits;        // by id
+  std::map<std::int64_t, ExchangeWithdrawal> exchange_withdrawals;  // by id
   Controls controls;
   std::uint64_t epoch = 0;
   // Called before and after each write; what it throws is a process that died there.
@@ -42,12 +44,28 @@ class MemoryStore final : public Store {
   void add_payment(const Payment& payment) override;
   void save_payment(const Payment& payment) override;
   void publish_terms(const std::vector<PublishedTerms>& terms) override;
+  std::vector<ExchangeDeposit> open_exchange_deposits() override;
+  std::optional<ExchangeDeposit> exchange_deposit(std::int64_t id) override;
+  std::optional<ExchangeDeposit> exchange_deposit(const PublicKey& user, std::int64_t out_tx_id) override;
+  std::int64_t add_exchange_deposit(const ExchangeDeposit& deposit) override;
+  void save_exchange_deposit(const ExchangeDeposit& deposit) override;
+  void drop_exchange_deposit(std::int64_t id) override;
+  std::vector<ExchangeWithdrawal> open_exchange_withdrawals() override;
+  std::optional<ExchangeWithdrawal> exchange_withdrawal(std::int64_t id) override;
+  std::optional<ExchangeWithdrawal> exchange_withdrawal(const PublicKey& user,
+                                                        std::int64_t out_tx_id) override;
+  std::optional<ExchangeWithdrawal> exchange_withdrawal(core::ChannelId channel) override;
+  std::int64_t add_exchange_withdrawal(const ExchangeWithdrawal& withdrawal) override;
+  void save_exchange_withdrawal(const ExchangeWithdrawal& withdrawal) override;
+  void drop_exchange_withdrawal(std::int64_t id) override;
   Controls controls() override { return tables_.controls; }
   void save_stopped() override;
 
  private:
   template <typename Change>
   void write(std::string_view what, Change change);
+
+  std::int64_t next_exchange_id(std::int64_t now_us) const;
 
   MemoryTables& tables_;
   std::uint64_t epoch_ = 0;

@@ -106,6 +106,57 @@ constexpr Statement publish_terms_sql{
     "ON CONFLICT (asset) DO UPDATE SET refuses = excluded.refuses, minimum = excluded.minimum, "
     "fee = excluded.fee, payable = excluded.payable, beyond = excluded.beyond, "
     "updated_us = excluded.updated_us, epoch = excluded.epoch"};
+// Ids of both tables rise together, and with the clock: one that was given out before a backup was restored
+// is not given out again.
+#define WINDLASS_NEXT_EXCHANGE_ID                                                            \
+  "greatest($1::bigint, 1 + greatest((SELECT coalesce(max(id), 0) FROM exchange_deposits), " \
+  "(SELECT coalesce(max(id), 0) FROM exchange_withdrawals)))"
+#define WINDLASS_EXCHANGE_DEPOSIT_COLUMNS                                                   \
+  "id, prepared_us, user_key, out_tx_id, amount, raw_data, transaction_id, expiration_ms, " \
+  "reference_block, state, signature, block"
+#define WINDLASS_SELECT_EXCHANGE_DEPOSIT \
+  "SELECT " WINDLASS_EXCHANGE_DEPOSIT_COLUMNS " FROM exchange_deposits "
+constexpr Statement open_exchange_deposits_sql{"open_exchange_deposits", WINDLASS_SELECT_EXCHANGE_DEPOSIT
+                                               "WHERE state IN ('prepared', 'signed') ORDER BY id"};
+constexpr Statement read_exchange_deposit{"read_exchange_deposit",
+                                          WINDLASS_SELECT_EXCHANGE_DEPOSIT "WHERE id = $1::bigint"};
+constexpr Statement find_exchange_deposit{"find_exchange_deposit", WINDLASS_SELECT_EXCHANGE_DEPOSIT
+                                          "WHERE user_key = $1::bytea AND out_tx_id = $2::bigint"};
+constexpr Statement add_exchange_deposit_sql{
+    "add_exchange_deposit", "INSERT INTO exchange_deposits (" WINDLASS_EXCHANGE_DEPOSIT_COLUMNS
+                            ", epoch) VALUES (" WINDLASS_NEXT_EXCHANGE_ID
+                            ", $1::bigint, $2::bytea, $3::bigint, $4::bigint, $5::bytea, $6::bytea, "
+                            "$7::bigint, $8::bigint, $9::text, "
+                            "$10::bytea, $11::bigint, $12::bigint) RETURNING id"};
+constexpr Statement save_exchange_deposit_sql{
+    "save_exchange_deposit",
+    "UPDATE exchange_deposits SET state = $2::text, signature = $3::bytea, block = $4::bigint, "
+    "epoch = $5::bigint WHERE id = $1::bigint"};
+constexpr Statement drop_exchange_deposit_sql{
+    "drop_exchange_deposit", "DELETE FROM exchange_deposits WHERE id = $1::bigint AND state = 'prepared'"};
+
+#define WINDLASS_EXCHANGE_WITHDRAWAL_COLUMNS "id, prepared_us, user_key, out_tx_id, amount, channel"
+#define WINDLASS_SELECT_EXCHANGE_WITHDRAWAL \
+  "SELECT " WINDLASS_EXCHANGE_WITHDRAWAL_COLUMNS " FROM exchange_withdrawals "
+constexpr Statement open_exchange_withdrawals_sql{
+    "open_exchange_withdrawals", WINDLASS_SELECT_EXCHANGE_WITHDRAWAL "WHERE channel IS NULL ORDER BY id"};
+constexpr Statement read_exchange_withdrawal{"read_exchange_withdrawal",
+                                             WINDLASS_SELECT_EXCHANGE_WITHDRAWAL "WHERE id = $1::bigint"};
+constexpr Statement find_exchange_withdrawal{"find_exchange_withdrawal", WINDLASS_SELECT_EXCHANGE_WITHDRAWAL
+                                             "WHERE user_key = $1::bytea AND out_tx_id = $2::bigint"};
+constexpr Statement exchange_withdrawal_of_channel{
+    "exchange_withdrawal_of_channel", WINDLASS_SELECT_EXCHANGE_WITHDRAWAL "WHERE channel = $1::bigint"};
+constexpr Statement add_exchange_withdrawal_sql{
+    "add_exchange_withdrawal",
+    "INSERT INTO exchange_withdrawals (" WINDLASS_EXCHANGE_WITHDRAWAL_COLUMNS
+    ", epoch) VALUES (" WINDLASS_NEXT_EXCHANGE_ID
+    ", $1::bigint, $2::bytea, $3::bigint, $4::bigint, $5::bigint, $6::bigint) RETURNING id"};
+constexpr Statement save_exchange_withdrawal_sql{
+    "save_exchange_withdrawal",
+    "UPDATE exchange_withdrawals SET channel = $2::bigint, epoch = $3::bigint WHERE id = $1::bigint"};
+constexpr Statement drop_exchange_withdrawal_sql{
+    "drop_exchange_withdrawal", "DELETE FROM exchange_withdrawals WHERE id = $1::bigint AND channel IS NULL"};
+
 #define WINDLASS_CONTROL_COLUMNS \
   "anchors_paused, deposits_paused, withdrawals_paused, stop_when_idle, fee_ceiling_sun"
 constexpr Statement read_controls{"read_anchoring_control",
@@ -383,6 +434,144 @@ void PostgresStore::publish_terms(const std::vector<PublishedTerms>& all) {
     row.bigint(updated_us).bigint(epoch_);
     fenced([&] { return connection_.run(publish_terms_sql, row); });
   }
+}
+
+// --- what historical clients have under way
+
+namespace {
+
+ExchangeDeposit read_exchange_deposit_row(const Result& result, int row) {
+  auto state = exchange_deposit_state(result.bytes(row, 9));
+  core::require(state.has_value());
+  ExchangeDeposit deposit;
+  deposit.id = result.bigint(row, 0);
+  deposit.prepared_us = result.bigint(row, 1);
+  deposit.user = array_of<33>(result, 2, row);
+  deposit.out_tx_id = result.bigint(row, 3);
+  deposit.amount = result.bigint(row, 4);
+  deposit.raw_data = bytes_of(result, 5, row);
+  deposit.transaction_id = array_of<32>(result, 6, row);
+  deposit.expiration_ms = result.bigint(row, 7);
+  deposit.reference_block = result.bigint(row, 8);
+  deposit.state = *state;
+  deposit.signature = bytes_of(result, 10, row);
+  deposit.block = bigint_or_zero(result, 11, row);
+  return deposit;
+}
+
+ExchangeWithdrawal read_exchange_withdrawal_row(const Result& result, int row) {
+  ExchangeWithdrawal withdrawal;
+  withdrawal.id = result.bigint(row, 0);
+  withdrawal.prepared_us = result.bigint(row, 1);
+  withdrawal.user = array_of<33>(result, 2, row);
+  withdrawal.out_tx_id = result.bigint(row, 3);
+  withdrawal.amount = result.bigint(row, 4);
+  if (!result.null(row, 5))
+    withdrawal.channel = core::ChannelId{static_cast<std::uint64_t>(result.bigint(row, 5))};
+  return withdrawal;
+}
+
+template <typename Read>
+auto all_rows(const Result& result, Read read) {
+  std::vector<decltype(read(result, 0))> rows;
+  for (int row = 0; row < result.rows(); ++row) rows.push_back(read(result, row));
+  return rows;
+}
+
+template <typename Read>
+auto first_row(const Result& result, Read read) -> std::optional<decltype(read(result, 0))> {
+  if (result.rows() == 0) return std::nullopt;
+  return read(result, 0);
+}
+
+void add_channel(Parameters& row, const std::optional<core::ChannelId>& channel) {
+  channel ? row.bigint(static_cast<std::int64_t>(channel->value)) : row.null();
+}
+
+}  // namespace
+
+std::vector<ExchangeDeposit> PostgresStore::open_exchange_deposits() {
+  return all_rows(connection_.run(open_exchange_deposits_sql), read_exchange_deposit_row);
+}
+
+std::optional<ExchangeDeposit> PostgresStore::exchange_deposit(std::int64_t id) {
+  return first_row(connection_.run(read_exchange_deposit, Parameters().bigint(id)),
+                   read_exchange_deposit_row);
+}
+
+std::optional<ExchangeDeposit> PostgresStore::exchange_deposit(const PublicKey& user,
+                                                               std::int64_t out_tx_id) {
+  return first_row(connection_.run(find_exchange_deposit, Parameters().bytes(view(user)).bigint(out_tx_id)),
+                   read_exchange_deposit_row);
+}
+
+std::int64_t PostgresStore::add_exchange_deposit(const ExchangeDeposit& deposit) {
+  Parameters row;
+  row.bigint(deposit.prepared_us).bytes(view(deposit.user)).bigint(deposit.out_tx_id).bigint(deposit.amount);
+  row.bytes(deposit.raw_data).bytes(view(deposit.transaction_id)).bigint(deposit.expiration_ms);
+  row.bigint(deposit.reference_block).text(name(deposit.state));
+  deposit.signature.empty() ? row.null() : row.bytes(deposit.signature);
+  bigint_unless_zero(row, deposit.block);
+  row.bigint(epoch_);
+  return fenced([&] { return connection_.run(add_exchange_deposit_sql, row); }).bigint(0, 0);
+}
+
+void PostgresStore::save_exchange_deposit(const ExchangeDeposit& deposit) {
+  Parameters row;
+  row.bigint(deposit.id).text(name(deposit.state));
+  deposit.signature.empty() ? row.null() : row.bytes(deposit.signature);
+  bigint_unless_zero(row, deposit.block);
+  row.bigint(epoch_);
+  auto saved = fenced([&] { return connection_.run(save_exchange_deposit_sql, row); });
+  core::require(saved.affected() == 1);
+}
+
+void PostgresStore::drop_exchange_deposit(std::int64_t id) {
+  fenced([&] { return connection_.run(drop_exchange_deposit_sql, Parameters().bigint(id)); });
+}
+
+std::vector<ExchangeWithdrawal> PostgresStore::open_exchange_withdrawals() {
+  return all_rows(connection_.run(open_exchange_withdrawals_sql), read_exchange_withdrawal_row);
+}
+
+std::optional<ExchangeWithdrawal> PostgresStore::exchange_withdrawal(std::int64_t id) {
+  return first_row(connection_.run(read_exchange_withdrawal, Parameters().bigint(id)),
+                   read_exchange_withdrawal_row);
+}
+
+std::optional<ExchangeWithdrawal> PostgresStore::exchange_withdrawal(const PublicKey& user,
+                                                                     std::int64_t out_tx_id) {
+  return first_row(
+      connection_.run(find_exchange_withdrawal, Parameters().bytes(view(user)).bigint(out_tx_id)),
+      read_exchange_withdrawal_row);
+}
+
+std::optional<ExchangeWithdrawal> PostgresStore::exchange_withdrawal(core::ChannelId channel) {
+  return first_row(connection_.run(exchange_withdrawal_of_channel,
+                                   Parameters().bigint(static_cast<std::int64_t>(channel.value))),
+                   read_exchange_withdrawal_row);
+}
+
+std::int64_t PostgresStore::add_exchange_withdrawal(const ExchangeWithdrawal& withdrawal) {
+  Parameters row;
+  row.bigint(withdrawal.prepared_us).bytes(view(withdrawal.user)).bigint(withdrawal.out_tx_id);
+  row.bigint(withdrawal.amount);
+  add_channel(row, withdrawal.channel);
+  row.bigint(epoch_);
+  return fenced([&] { return connection_.run(add_exchange_withdrawal_sql, row); }).bigint(0, 0);
+}
+
+void PostgresStore::save_exchange_withdrawal(const ExchangeWithdrawal& withdrawal) {
+  Parameters row;
+  row.bigint(withdrawal.id);
+  add_channel(row, withdrawal.channel);
+  row.bigint(epoch_);
+  auto saved = fenced([&] { return connection_.run(save_exchange_withdrawal_sql, row); });
+  core::require(saved.affected() == 1);
+}
+
+void PostgresStore::drop_exchange_withdrawal(std::int64_t id) {
+  fenced([&] { return connection_.run(drop_exchange_withdrawal_sql, Parameters().bigint(id)); });
 }
 
 Controls PostgresStore::controls() {

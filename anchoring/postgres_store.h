@@ -29,6 +29,20 @@ class PostgresStore final : public Store {
   void add_payment(const Payment& payment) override;
   void save_payment(const Payment& payment) override;
   void publish_terms(const std::vector<PublishedTerms>& terms) override;
+  std::vector<ExchangeDeposit> open_exchange_deposits() override;
+  std::optional<ExchangeDeposit> exchange_deposit(std::int64_t id) override;
+  std::optional<ExchangeDeposit> exchange_deposit(const PublicKey& user, std::int64_t out_tx_id) override;
+  std::int64_t add_exchange_deposit(const ExchangeDeposit& deposit) override;
+  void save_exchange_deposit(const ExchangeDeposit& deposit) override;
+  void drop_exchange_deposit(std::int64_t id) override;
+  std::vector<ExchangeWithdrawal> open_exchange_withdrawals() override;
+  std::optional<ExchangeWithdrawal> exchange_withdrawal(std::int64_t id) override;
+  std::optional<ExchangeWithdrawal> exchange_withdrawal(const PublicKey& user,
+                                                        std::int64_t out_tx_id) override;
+  std::optional<ExchangeWithdrawal> exchange_withdrawal(core::ChannelId channel) override;
+  std::int64_t add_exchange_withdrawal(const ExchangeWithdrawal& withdrawal) override;
+  void save_exchange_withdrawal(const ExchangeWithdrawal& withdrawal) override;
+  void drop_exchange_withdrawal(std::int64_t id) override;
   Controls controls() override;
   void save_stopped() override;
 

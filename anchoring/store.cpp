@@ -9,6 +9,9 @@ constexpr std::array<std::string_view, 6> state_names = {"sealed",   "signed",  
 constexpr std::array<std::string_view, 6> payment_states = {"signed", "broadcast", "included",
                                                             "landed", "failed",    "expired"};
 
+constexpr std::array<std::string_view, 5> exchange_deposit_states = {"prepared", "signed", "landed", "failed",
+                                                                     "expired"};
+
 }  // namespace
 
 std::string_view name(AnchorState state) {
@@ -29,6 +32,16 @@ std::optional<PaymentState> payment_state(std::string_view text) {
   auto found = std::find(payment_states.begin(), payment_states.end(), text);
   if (found == payment_states.end()) return std::nullopt;
   return static_cast<PaymentState>(found - payment_states.begin());
+}
+
+std::string_view name(ExchangeDepositState state) {
+  return exchange_deposit_states.at(static_cast<std::size_t>(state));
+}
+
+std::optional<ExchangeDepositState> exchange_deposit_state(std::string_view text) {
+  auto found = std::find(exchange_deposit_states.begin(), exchange_deposit_states.end(), text);
+  if (found == exchange_deposit_states.end()) return std::nullopt;
+  return static_cast<ExchangeDepositState>(found - exchange_deposit_states.begin());
 }
 
 std::string_view name(DepositState state) {

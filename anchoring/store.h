@@ -95,6 +95,45 @@ struct Payment {
   bool operator==(const Payment&) const = default;
 };
 
+// The states of a deposit that a historical client makes through protocol.Exchange; exchange/exchange.h.
+enum class ExchangeDepositState : std::uint8_t { prepared, signed_, landed, failed, expired };
+std::string_view name(ExchangeDepositState state);
+std::optional<ExchangeDepositState> exchange_deposit_state(std::string_view name);
+// The scan of solidified blocks has met it, or passed its expiration.
+inline bool is_final(ExchangeDepositState state) {
+  return state >= ExchangeDepositState::landed;
+}
+
+// Of a user, that is of a key, `out_tx_id` names one: the client's own number. So with withdrawals.
+struct ExchangeDeposit {
+  std::int64_t id = 0;  // given by the store: above that of all others, withdrawals too
+  ExchangeDepositState state = ExchangeDepositState::prepared;
+  PublicKey user{};
+  std::int64_t out_tx_id = 0;
+  core::Amount amount = 0;
+
+  // Never changed.
+  std::string raw_data;  // of the transaction that the user is to sign
+  Hash transaction_id{};
+  std::int64_t expiration_ms = 0;
+  std::int64_t reference_block = 0;  // it can land only after this one
+  std::int64_t prepared_us = 0;
+
+  std::string signature;   // the user's, since it was signed
+  std::int64_t block = 0;  // since it landed or failed
+  bool operator==(const ExchangeDeposit&) const = default;
+};
+
+struct ExchangeWithdrawal {
+  std::int64_t id = 0;
+  PublicKey user{};
+  std::int64_t out_tx_id = 0;
+  core::Amount amount = 0;
+  std::int64_t prepared_us = 0;
+  std::optional<core::ChannelId> channel;  // since a Withdraw came; no two have the same
+  bool operator==(const ExchangeWithdrawal&) const = default;
+};
+
 // What the gateway can pay out of an asset: core::WithdrawalTerms, for the server to read.
 struct PublishedTerms {
   core::AssetId asset;
@@ -151,6 +190,24 @@ class Store {
   virtual void save_payment(const Payment& payment) = 0;  // by its withdrawal and attempt
   virtual void publish_terms(
       const std::vector<PublishedTerms>& terms) = 0;  // of every asset that is paid out
+
+  // `prepared` and `signed_` ones.
+  virtual std::vector<ExchangeDeposit> open_exchange_deposits() = 0;
+  virtual std::optional<ExchangeDeposit> exchange_deposit(std::int64_t id) = 0;
+  virtual std::optional<ExchangeDeposit> exchange_deposit(const PublicKey& user, std::int64_t out_tx_id) = 0;
+  virtual std::int64_t add_exchange_deposit(const ExchangeDeposit& deposit) = 0;  // gives it its id
+  virtual void save_exchange_deposit(const ExchangeDeposit& deposit) = 0;         // state, signature, block
+  virtual void drop_exchange_deposit(std::int64_t id) = 0;                        // one that is prepared
+
+  // Those without a channel.
+  virtual std::vector<ExchangeWithdrawal> open_exchange_withdrawals() = 0;
+  virtual std::optional<ExchangeWithdrawal> exchange_withdrawal(std::int64_t id) = 0;
+  virtual std::optional<ExchangeWithdrawal> exchange_withdrawal(const PublicKey& user,
+                                                                std::int64_t out_tx_id) = 0;
+  virtual std::optional<ExchangeWithdrawal> exchange_withdrawal(core::ChannelId channel) = 0;
+  virtual std::int64_t add_exchange_withdrawal(const ExchangeWithdrawal& withdrawal) = 0;  // gives it its id
+  virtual void save_exchange_withdrawal(const ExchangeWithdrawal& withdrawal) = 0;         // its channel
+  virtual void drop_exchange_withdrawal(std::int64_t id) = 0;  // one without a channel
 
   virtual Controls controls() = 0;
   // It has become idle and stops; the next process is not to stop as well, but begins with all paused.

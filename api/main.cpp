@@ -25,6 +25,10 @@ constexpr ops::Option options[] = {
     ops::path("grpc.certificate", "", "TLS certificate chain, PEM; without one the API is plaintext"),
     ops::path("grpc.key", "", "TLS private key, PEM"),
     ops::boolean("grpc.plaintext_anywhere", false, "allow plaintext on addresses other than loopback"),
+    ops::boolean(
+        "btfs.enabled", false,
+        "serve the clients of the historical BTFS ledger: their signatures name neither a ledger nor "
+        "a time (docs/btfs.md)"),
     ops::address("http.listen", "127.0.0.1:7381", "where the explorer and the log's tiles are"),
     ops::address("metrics.listen", "127.0.0.1:7382", "where Prometheus scrapes"),
     ops::path("log.directory", "", "tiles and the newest checkpoint; keep it apart from the database"),
@@ -44,6 +48,9 @@ constexpr ops::Option options[] = {
         "btfs.escrow_key_file", "",
         "key that signs balances for those clients, who are configured with its address, mode 0600; not "
         "set: they get none from escrow.EscrowService"),
+    ops::address("btfs.exchange", "",
+                 "windlass-anchor's exchange.listen, which answers for the gateway; not set: no deposits and "
+                 "withdrawals of those clients"),
     ops::integer("sequencer.cache_mib", 512, {16, 1 << 20, "MiB"}, "memory for accounts and channels"),
     ops::integer("sequencer.max_unflushed_entries", 200'000, {1'000, 100'000'000, "entries"},
                  "entries that recovery may have to replay"),
@@ -95,6 +102,8 @@ std::vector<std::string> faults(const ops::Config& config) {
       found.push_back(fmt::format("{} is not a TRON address: T and 33 more characters", key));
   if (auto witnesses = api::parse_witnesses(config.list("log.witnesses")); !witnesses)
     found.push_back("log.witnesses: " + witnesses.error());
+  if (config.is_set("btfs.exchange") && !config.boolean("btfs.enabled"))
+    found.push_back("btfs.exchange is set, but btfs.enabled is not: set both, or none");
   bool tls = config.is_set("grpc.certificate");
   if (tls != config.is_set("grpc.key"))
     found.push_back("grpc.certificate and grpc.key belong together: set both or none");
@@ -228,6 +237,12 @@ int migrate(const ops::Config& config) {
   }
 }
 
+// Empty: protocol.Exchange is not served.
+std::string exchange_address(const ops::Config& config) {
+  auto address = config.optional_address("btfs.exchange");
+  return address ? address->text() : std::string();
+}
+
 int serve(const ops::Config& config) {
   auto signer = ops::read_note_key_file(config.path("log.key_file"));
   if (!signer) {
@@ -324,10 +339,10 @@ int serve(const ops::Config& config) {
       config.address("http.listen"),
       api::public_handler({reader, log.tiles(), [&] { return log.checkpoint(); }, why_not_ready,
                            [&] { return log.signed_size(); }, [&] { return witnesses.cosigned(); }}));
-  api::GrpcServer grpc(
-      {config.address("grpc.listen"), config.boolean("server.public_contents"),
-       config.text("grpc.certificate"), config.text("grpc.key"), config.boolean("btfs.enabled"), escrow_key},
-      sequencer, log, queries);
+  api::GrpcServer grpc({config.address("grpc.listen"), config.boolean("server.public_contents"),
+                        config.text("grpc.certificate"), config.text("grpc.key"),
+                        config.boolean("btfs.enabled"), escrow_key, exchange_address(config)},
+                       sequencer, log, queries);
   watched = &grpc;
   // A standby waits here for the lease, with everything up but refusing as retryable.
   ops::log_info("listening", {{"grpc", config.address("grpc.listen").text()},

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <iterator>
 #include <system_error>
 
 namespace windlass::ops {
@@ -31,13 +32,15 @@ StopSignal::StopSignal() {
   ::signal(SIGPIPE, SIG_IGN);
   signal_fd_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   request_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (signal_fd_ < 0 || request_fd_ < 0)
+  wake_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (signal_fd_ < 0 || request_fd_ < 0 || wake_fd_ < 0)
     throw std::system_error(errno, std::generic_category(), "cannot wait for signals");
 }
 
 StopSignal::~StopSignal() {
   ::close(signal_fd_);
   ::close(request_fd_);
+  ::close(wake_fd_);
   sigset_t set = stop_signals();
   pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
@@ -51,8 +54,8 @@ bool StopSignal::wait(std::optional<std::chrono::milliseconds> timeout) {
       auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
       left_ms = static_cast<int>(std::clamp<std::int64_t>(left, 0, 1'000'000));
     }
-    pollfd waited[] = {{signal_fd_, POLLIN, 0}, {request_fd_, POLLIN, 0}};
-    int ready = ::poll(waited, 2, left_ms);
+    pollfd waited[] = {{signal_fd_, POLLIN, 0}, {request_fd_, POLLIN, 0}, {wake_fd_, POLLIN, 0}};
+    int ready = ::poll(waited, std::size(waited), left_ms);
     if (ready < 0 && errno != EINTR) throw std::system_error(errno, std::generic_category(), "poll");
     if (ready == 0 && Clock::now() >= deadline) return false;
     if (signalfd_siginfo info;
@@ -61,6 +64,9 @@ bool StopSignal::wait(std::optional<std::chrono::milliseconds> timeout) {
       stopped_ = true;
     }
     stopped_ = stopped_ || (waited[1].revents & POLLIN);
+    std::uint64_t woken = 0;
+    bool is_woken = (waited[2].revents & POLLIN) && ::read(wake_fd_, &woken, sizeof woken) == sizeof woken;
+    if (is_woken && !stopped_) return false;
   }
   return true;
 }
@@ -69,6 +75,11 @@ void StopSignal::request() {
   std::uint64_t one = 1;
   [[maybe_unused]] auto written =
       ::write(request_fd_, &one, sizeof one);  // it fails only when it is set already
+}
+
+void StopSignal::wake() {
+  std::uint64_t one = 1;
+  [[maybe_unused]] auto written = ::write(wake_fd_, &one, sizeof one);
 }
 
 }  // namespace windlass::ops

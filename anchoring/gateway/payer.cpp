@@ -6,6 +6,7 @@
 #include <set>
 #include <sstream>
 
+#include "anchoring/gateway/frame.h"
 #include "anchoring/tron/trc20.h"
 
 namespace windlass::anchoring {
@@ -425,24 +426,12 @@ tl::expected<bool, std::string> Payer::pay(Payment payment, Budget& budget, Step
   return true;
 }
 
-// It refers to the block that the scan has reached: all blocks in which it can land are still to be met.
 tl::expected<tron::TransactionFrame, std::string> Payer::frame() {
-  auto cursor = store_.cursor();
-  auto head = chain_.head(), solid = chain_.solidified_head();
-  if (!head) return unexpected(head.error().message);
-  if (!solid) return unexpected(solid.error().message);
-  if (!cursor || cursor->number + max_scan_lag_blocks < solid->number)
-    return unexpected(std::string("payments wait until the scan of blocks has caught up"));
-  if (head->timestamp_ms < solid->timestamp_ms)
-    return unexpected(fmt::format("the node's head, block {}, is older than the solidified block {}: it lags",
-                                  head->number, solid->number));
+  auto frame = frame_at_scan(chain_, store_, payment_life_ms);
+  if (!frame) return frame;
   last_timestamp_ms_ = std::max(last_timestamp_ms_ + 1, clock_.now_ms());
-  tron::TransactionFrame frame;
-  frame.reference = {cursor->number, cursor->id, 0};
-  frame.timestamp_ms = last_timestamp_ms_;
-  // Expirations are held against the chain's time, not against the clock of this machine.
-  frame.expiration_ms = head->timestamp_ms + payment_life_ms;
-  frame.permission_id = options_.permission_id;
+  frame->timestamp_ms = last_timestamp_ms_;
+  frame->permission_id = options_.permission_id;
   return frame;
 }
 
@@ -503,7 +492,14 @@ tl::expected<void, std::string> Payer::publish() {
     terms.push_back({offered.asset.number, now, clock_.now_ms() * 1000});
   }
   store_.publish_terms(terms);
+  published_ = std::move(terms);
   return {};
+}
+
+std::optional<core::WithdrawalTerms> Payer::published(core::AssetId asset) const {
+  for (const auto& terms : published_)
+    if (terms.asset == asset) return terms.terms;
+  return std::nullopt;
 }
 
 core::WithdrawalTerms Payer::terms_of(const Offered& offered, Budget& budget) const {

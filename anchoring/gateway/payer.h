@@ -37,8 +37,6 @@ constexpr std::int64_t payment_life_ms = 8 * 60 * 1000;
 constexpr int payment_attempts = 3;
 // A settlement not accepted within this is signed anew.
 constexpr core::TimeUs settlement_life_us = core::hour_us;
-// While the scan is that far behind nothing is signed: what happened to it would show late.
-constexpr std::int64_t max_scan_lag_blocks = 1'000;
 // Pages of the queue looked at for one that can be paid: those before it wait for funds or a signature.
 constexpr int queue_pages_per_step = 10;
 
@@ -77,6 +75,8 @@ class Payer {
   tl::expected<Step, std::string> step();
   // Tells the ledger's server what can be paid now.
   tl::expected<void, std::string> publish();
+  // What it told last; nothing: the asset is not paid out.
+  std::optional<core::WithdrawalTerms> published(core::AssetId asset) const;
   // Signs nothing, and has no withdrawal taken, until it is resumed: because of `why`.
   void suspend(std::string why) { suspended_ = std::move(why); }
   void resume() { suspended_.clear(); }
@@ -142,6 +142,7 @@ class Payer {
   LedgerClient& ledger_;
   Store& store_;
   Nonces nonces_;
+  std::vector<PublishedTerms> published_;
   std::string suspended_;  // from outside
   std::string stopped_;    // by what the last step ran into
 

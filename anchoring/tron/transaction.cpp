@@ -8,7 +8,6 @@ namespace windlass::tron {
 namespace {
 
 constexpr std::int64_t result_allowance_bytes = 64;  // java-tron's MAX_RESULT_SIZE_IN_TX
-constexpr std::size_t signature_bytes = 65;          // nodes ignore what follows
 constexpr std::uint8_t v_offset = 27;                // how wallets write the recovery id
 constexpr std::size_t operations_bytes = 32;         // a permission's bit mask of contract types
 
@@ -80,9 +79,8 @@ std::variant<OtherContract, TransferContract, ContractCall> read_contract(
 
 // `set` fills in type and parameter of the one contract.
 template <typename Set>
-SignedTransaction sign_contract(const TransactionFrame& frame, const SecretKey& key, Set set) {
-  protocol::Transaction transaction;
-  auto& raw = *transaction.mutable_raw_data();
+protocol::Transaction::raw raw_data_of(const TransactionFrame& frame, Set set) {
+  protocol::Transaction::raw raw;
   ByteView reference = view(frame.reference.id);
   raw.set_ref_block_bytes(std::string(reference.substr(6, 2)));
   raw.set_ref_block_hash(std::string(reference.substr(8, 8)));
@@ -93,8 +91,14 @@ SignedTransaction sign_contract(const TransactionFrame& frame, const SecretKey& 
   contract.set_permission_id(frame.permission_id);
   raw.set_timestamp(frame.timestamp_ms);
   raw.set_fee_limit(frame.fee_limit_sun);
+  return raw;
+}
 
-  Hash txid = sha256(raw.SerializeAsString());
+template <typename Set>
+SignedTransaction sign_contract(const TransactionFrame& frame, const SecretKey& key, Set set) {
+  protocol::Transaction transaction;
+  *transaction.mutable_raw_data() = raw_data_of(frame, set);
+  Hash txid = sha256(transaction.raw_data().SerializeAsString());
   RecoverableSignature signature = key.sign_recoverable(txid);
   if (signature[64] < v_offset) signature[64] = static_cast<std::uint8_t>(signature[64] + v_offset);
   transaction.add_signature(std::string(view(signature)));
@@ -124,6 +128,20 @@ std::string operations_mask(const std::vector<int>& types) {
 SignedTransaction sign_transfer(const TransferContract& transfer, const TransactionFrame& frame,
                                 const SecretKey& key) {
   return sign_contract(frame, key, [&](auto& contract) { set_contract(contract, transfer); });
+}
+
+UnsignedTransaction unsigned_transfer(const TransferContract& transfer, const TransactionFrame& frame) {
+  auto raw = raw_data_of(frame, [&](auto& contract) { set_contract(contract, transfer); });
+  UnsignedTransaction transaction{raw.SerializeAsString(), {}};
+  transaction.txid = sha256(transaction.raw_data);
+  return transaction;
+}
+
+std::string join(ByteView raw_data, ByteView signature) {
+  exact::Transaction transaction;
+  transaction.set_raw_data(std::string(raw_data));
+  transaction.add_signature(std::string(signature));
+  return transaction.SerializeAsString();
 }
 
 SignedTransaction sign_call(const ContractCall& call, const TransactionFrame& frame, const SecretKey& key) {

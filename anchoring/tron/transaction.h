@@ -47,6 +47,17 @@ struct SignedTransaction {
   std::int64_t expiration_ms = 0;
 };
 
+constexpr std::size_t signature_bytes = 65;  // r, s, v; nodes ignore what follows
+
+// For its sender to sign.
+struct UnsignedTransaction {
+  std::string raw_data;
+  Hash txid{};
+};
+UnsignedTransaction unsigned_transfer(const TransferContract& transfer, const TransactionFrame& frame);
+// The serialized protocol.Transaction of both.
+std::string join(ByteView raw_data, ByteView signature);
+
 // TRX (token_id empty) or TRC-10.
 SignedTransaction sign_transfer(const TransferContract& transfer, const TransactionFrame& frame,
                                 const SecretKey& key);

@@ -50,6 +50,27 @@ grpc::ServerUnaryReactor* AdminService::ListOpenWithdrawals(grpc::CallbackServer
   });
 }
 
+grpc::ServerUnaryReactor* AdminService::ListExchangeChannels(grpc::CallbackServerContext* context,
+                                                             const v1::SignedRequest* request,
+                                                             v1::ListExchangeChannelsResponse* response) {
+  return on_pool(&pool_, context, [=, this] {
+    auto asked = open(*request, "ListExchangeChannels", core::role_gateway);
+    if (!asked) return asked.error();
+    auto gateway = compress_key(request->signature().key());
+    if (!gateway) return core::Error::bad_key;
+    auto rows = queries_.open_btfs_channels(*gateway, {asked->after()}, asked->page_size());
+    if (!rows) return rows.error();
+    for (const auto& row : *rows) {
+      auto& out = *response->add_channels();
+      out.set_id(row.id.value);
+      out.set_key(str(row.payer));
+      out.set_amount(row.amount);
+      out.set_opened_us(row.opened_us);
+    }
+    return core::Error::none;
+  });
+}
+
 grpc::ServerUnaryReactor* AdminService::ListUnassignedDeposits(grpc::CallbackServerContext* context,
                                                                const v1::SignedRequest* request,
                                                                v1::ListUnassignedDepositsResponse* response) {

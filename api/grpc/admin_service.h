@@ -16,6 +16,9 @@ class AdminService final : public v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* ListOpenWithdrawals(grpc::CallbackServerContext* context,
                                                 const v1::SignedRequest* request,
                                                 v1::ListOpenWithdrawalsResponse* response) override;
+  grpc::ServerUnaryReactor* ListExchangeChannels(grpc::CallbackServerContext* context,
+                                                 const v1::SignedRequest* request,
+                                                 v1::ListExchangeChannelsResponse* response) override;
   grpc::ServerUnaryReactor* ListUnassignedDeposits(grpc::CallbackServerContext* context,
                                                    const v1::SignedRequest* request,
                                                    v1::ListUnassignedDepositsResponse* response) override;

@@ -9,6 +9,7 @@
 
 #include "api/grpc/admin_service.h"
 #include "api/grpc/btfs_services.h"
+#include "api/grpc/exchange_service.h"
 #include "api/grpc/query_service.h"
 
 namespace windlass::api {
@@ -66,6 +67,11 @@ struct GrpcServer::Impl {
       builder.RegisterService(&channels);
       builder.RegisterService(&escrow);
     }
+    if (options.btfs && !options.exchange_address.empty())
+      builder.RegisterService(&exchange.emplace(
+          options.exchange_address, [this](const auto& peer, auto withdrawal, auto finish) {
+            btfs.withdraw(peer, std::move(withdrawal), std::move(finish));
+          }));
     server = builder.BuildAndStart();
     if (!server || port == 0)
       throw std::runtime_error(
@@ -85,6 +91,7 @@ struct GrpcServer::Impl {
   BtfsLedger btfs;
   ChannelsService channels;
   EscrowService escrow;
+  std::optional<ExchangeService> exchange;
   std::unique_ptr<grpc::Server> server;
 };
 

@@ -16,6 +16,7 @@ struct GrpcOptions {
   // The services of the historical BTFS ledger.
   bool btfs = false;
   std::optional<SecretKey> escrow_key;
+  std::string exchange_address;  // the anchoring process's exchange.listen; empty: no protocol.Exchange
 };
 
 class GrpcServer {

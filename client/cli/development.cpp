@@ -34,6 +34,8 @@ Run dev_run(CLI::App& app) {
                  "default 7383, or ten, twenty, ... above where a default is taken");
   app.add_option("--tron-port", options->ports.tron,
                  "default 7384, or ten, twenty, ... above where a default is taken");
+  app.add_option("--exchange-port", options->ports.exchange,
+                 "default 7385, or ten, twenty, ... above where a default is taken");
   return [=](Context&) -> Result<int> {
     options->dir = options->folder;
     return dev::run(*options);

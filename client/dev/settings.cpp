@@ -41,6 +41,7 @@ constexpr Field fields[] = {
     WINDLASS_DEV_FIELD("metrics_port", ports.metrics),
     WINDLASS_DEV_FIELD("tron_port", ports.tron),
     WINDLASS_DEV_FIELD("anchor_metrics_port", ports.anchor_metrics),
+    WINDLASS_DEV_FIELD("exchange_port", ports.exchange),
     WINDLASS_DEV_FIELD("block_interval_ms", block_interval_ms),
     WINDLASS_DEV_FIELD("solid_after", solid_after),
     WINDLASS_DEV_FIELD("anchor_interval_ms", anchor_interval_ms),
@@ -51,8 +52,8 @@ auto error(std::string_view what, const fs::path& path) {
   return tl::unexpected(fmt::format("{} {}", what, path.string()));
 }
 
-constexpr int Ports::*every_port[] = {&Ports::grpc, &Ports::http, &Ports::metrics, &Ports::anchor_metrics,
-                                      &Ports::tron};
+constexpr int Ports::*every_port[] = {&Ports::grpc,           &Ports::http, &Ports::metrics,
+                                      &Ports::anchor_metrics, &Ports::tron, &Ports::exchange};
 // Blocks of ports that are tried one after the other. All lie below those that the system gives to outgoing
 // connections, which could take one while the system is stopped.
 constexpr int block_step = 10, blocks = 100;
@@ -177,6 +178,7 @@ public_contents = true
 [btfs]
 enabled = true
 escrow_key_file = "{}"
+exchange = "{}"
 
 [genesis]
 operator_key = "{}"
@@ -188,8 +190,8 @@ btt20_contract = "{}"
 )",
       database_url(settings.cluster(), "windlass_server"), settings.grpc_address(), settings.ports.http,
       settings.ports.metrics, (settings.dir / "log").string(), settings.key_file("log").string(),
-      settings.key_file("escrow").string(), key["operator"], key["gateway"], key["anchor"],
-      tron::to_base58(*anchor),
+      settings.key_file("escrow").string(), settings.exchange_address(), key["operator"], key["gateway"],
+      key["anchor"], tron::to_base58(*anchor),
       settings.anchors_by_contract() ? fmt::format("anchor_contract = \"{}\"\n", settings.anchor_contract)
                                      : "",
       settings.custody, btt20_contract);
@@ -220,6 +222,9 @@ start_block = 1
 custody_key_file = "{10}"
 withdrawals = ["BTT minimum=1000000 fee=100000", "TRX minimum=1000000 fee=100000", "BTT20 minimum=1000 fee=100"]
 
+[exchange]
+listen = "{11}"
+
 [metrics]
 listen = "127.0.0.1:{8}"
 )",
@@ -227,7 +232,7 @@ listen = "127.0.0.1:{8}"
       settings.key_file("anchor").string(), where, settings.anchor_interval_ms,
       settings.key_file("gateway").string(), settings.custody, settings.ports.anchor_metrics,
       std::clamp<std::int64_t>(settings.block_interval_ms / 2, 50, 1000),
-      settings.key_file("custody").string());
+      settings.key_file("custody").string(), settings.exchange_address());
   if (!write_file(settings.dir / server_conf, server))
     return error("cannot write", settings.dir / server_conf);
   if (!write_file(settings.dir / anchor_conf, worker))
@@ -275,6 +280,9 @@ std::string Settings::grpc_address() const {
 }
 std::string Settings::http_url() const {
   return fmt::format("http://127.0.0.1:{}", ports.http);
+}
+std::string Settings::exchange_address() const {
+  return fmt::format("127.0.0.1:{}", ports.exchange);
 }
 std::string Settings::tron_address() const {
   return fmt::format("127.0.0.1:{}", ports.tron);

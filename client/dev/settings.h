@@ -17,7 +17,8 @@ struct Ports {
   int http = 7381;     // explorer and JSON
   int metrics = 7382;  // of the ledger server
   int anchor_metrics = 7383;
-  int tron = 7384;  // the devchain's gRPC
+  int tron = 7384;      // the devchain's gRPC
+  int exchange = 7385;  // the anchoring process's private listener
 };
 
 // 0: as it was, or the default.
@@ -28,7 +29,7 @@ struct Options {
   std::int64_t block_interval_ms = 0;
   std::int64_t solid_after = 0;
   std::int64_t anchor_interval_ms = 0;
-  Ports ports{0, 0, 0, 0, 0};
+  Ports ports{0, 0, 0, 0, 0, 0};
 };
 
 // Kept in DIR/dev.conf between runs.
@@ -52,6 +53,7 @@ struct Settings {
   std::string grpc_address() const;
   std::string http_url() const;
   std::string tron_address() const;
+  std::string exchange_address() const;
   ClusterPlace cluster() const { return place_of(dir); }
 };
 

@@ -8,6 +8,12 @@ windlass_test(anchoring_test LABEL unit
   SOURCES unit/anchor_contract_worker_test.cpp unit/anchor_worker_test.cpp unit/deposit_scanner_test.cpp
           unit/withdrawal_payer_test.cpp
   LINK anchoring_world)
+windlass_test(exchange_test LABEL unit
+  SOURCES unit/exchange_test.cpp
+  LINK anchoring_world windlass_exchange)
+windlass_test(exchange_grpc_test LABEL unit
+  SOURCES unit/exchange_grpc_test.cpp
+  LINK anchoring_world windlass_anchoring_edge windlass_grpc)
 windlass_test(grpc_ledger_test LABEL unit
   SOURCES unit/grpc_ledger_test.cpp
   LINK windlass_anchoring_edge)

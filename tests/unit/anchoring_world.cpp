@@ -201,6 +201,7 @@ LedgerResult<void> TestLedger::close_btfs_channel(const std::string& bytes, cons
   bool is_signed = codec::btfs::verify(channel.recipient, to_signature, bytes) == codec::btfs::Error::none;
   if (!channel.open || !gives_back || !is_signed) return refused();
   channel.open = false;
+  channel.given_back = channel.amount;
   return {};
 }
 

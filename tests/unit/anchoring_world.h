@@ -139,7 +139,8 @@ class TestChain final : public tron::Chain {
   tron::ChainResult<tron::abi::Uint128> solidified_balance(const tron::Address& holder,
                                                            const std::string& token) override {
     if (hides_balances)
-      return tl::unexpected(tron::ChainError{tron::ChainError::Kind::bad_answer, "the node tells no balance"});
+      return tl::unexpected(
+          tron::ChainError{tron::ChainError::Kind::bad_answer, "the node tells no balance"});
     return reach([&] { return client_.solidified_balance(holder, token); });
   }
   tron::ChainResult<tron::ChainParameters> parameters() override { return client_.parameters(); }
