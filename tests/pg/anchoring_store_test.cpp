@@ -378,6 +378,79 @@ TEST_F(AnchoringStore, KeepsEachRoleToItsOwnTables) {
   EXPECT_EQ(refusal_of(database.server_url, "SELECT * FROM anchors, deposits"), "allowed");
 }
 
+ExchangeDeposit some_exchange_deposit() {
+  ExchangeDeposit deposit{.user = SecretKey::generate().public_key(), .out_tx_id = -7, .amount = 10'000'000};
+  deposit.raw_data = std::string("\0raw", 4);
+  deposit.transaction_id = hash_of("exchange deposit");
+  deposit.expiration_ms = 99;
+  deposit.reference_block = 12;
+  deposit.prepared_us = 1'790'000'000'000'000;
+  return deposit;
+}
+
+TEST_F(AnchoringStore, ExchangeDepositsComeBackAndTheirTransactionNeverChanges) {
+  auto deposit = some_exchange_deposit();
+  deposit.id = store.add_exchange_deposit(deposit);
+  EXPECT_EQ(deposit.id, deposit.prepared_us);
+  EXPECT_EQ(store.exchange_deposit(deposit.id), deposit);
+  EXPECT_EQ(store.exchange_deposit(deposit.user, -7), deposit);
+  EXPECT_FALSE(store.exchange_deposit(deposit.user, 7));
+  EXPECT_THROW(store.add_exchange_deposit(deposit), DatabaseError) << "of a user a number names one";
+  deposit.state = ExchangeDepositState::signed_;
+  deposit.signature = std::string("\0signature", 10);
+  store.save_exchange_deposit(deposit);
+  EXPECT_THAT(store.open_exchange_deposits(), ::testing::ElementsAre(deposit));
+  store.drop_exchange_deposit(deposit.id);
+  EXPECT_TRUE(store.exchange_deposit(deposit.id)) << "what may have been sent is kept";
+  deposit.state = ExchangeDepositState::landed;
+  deposit.block = 77;
+  store.save_exchange_deposit(deposit);
+  EXPECT_EQ(store.exchange_deposit(deposit.id), deposit);
+  EXPECT_TRUE(store.open_exchange_deposits().empty());
+  auto revived = deposit;
+  revived.state = ExchangeDepositState::expired;
+  EXPECT_THROW(store.save_exchange_deposit(revived), DatabaseError);
+  EXPECT_NE(refusal_of(database.anchor_url, "UPDATE exchange_deposits SET raw_data = 'x'"), "allowed");
+
+  auto next = some_exchange_deposit();
+  next.transaction_id = hash_of("another");
+  next.id = store.add_exchange_deposit(next);
+  EXPECT_EQ(next.id, deposit.id + 1) << "though the clock stands still";
+  store.drop_exchange_deposit(next.id);
+  EXPECT_FALSE(store.exchange_deposit(next.id));
+}
+
+TEST_F(AnchoringStore, AnExchangeWithdrawalAndItsChannelBelongToEachOtherAlone) {
+  ExchangeWithdrawal withdrawal{
+      .user = SecretKey::generate().public_key(), .out_tx_id = 5, .amount = 1, .prepared_us = 9};
+  auto deposit = some_exchange_deposit();
+  deposit.id = store.add_exchange_deposit(deposit);
+  withdrawal.id = store.add_exchange_withdrawal(withdrawal);
+  EXPECT_EQ(withdrawal.id, deposit.id + 1) << "one row of ids for both";
+  EXPECT_EQ(store.exchange_withdrawal(withdrawal.id), withdrawal);
+  EXPECT_EQ(store.exchange_withdrawal(withdrawal.user, 5), withdrawal);
+  EXPECT_THAT(store.open_exchange_withdrawals(), ::testing::ElementsAre(withdrawal));
+  auto unused = withdrawal;
+  unused.out_tx_id = 6;
+  unused.id = store.add_exchange_withdrawal(unused);
+  withdrawal.channel = core::ChannelId{44};
+  store.save_exchange_withdrawal(withdrawal);
+  EXPECT_EQ(store.exchange_withdrawal(core::ChannelId{44}), withdrawal);
+  EXPECT_FALSE(store.exchange_withdrawal(core::ChannelId{45}));
+  unused.channel = withdrawal.channel;
+  EXPECT_THROW(store.save_exchange_withdrawal(unused), DatabaseError);
+  EXPECT_NE(
+      refusal_of(database.anchor_url, "UPDATE exchange_withdrawals SET channel = 45 WHERE channel = 44"),
+      "allowed");
+  store.drop_exchange_withdrawal(unused.id);
+  store.drop_exchange_withdrawal(withdrawal.id);
+  EXPECT_FALSE(store.exchange_withdrawal(unused.id));
+  EXPECT_TRUE(store.exchange_withdrawal(withdrawal.id)) << "one that has a channel is kept";
+  lose_lease();
+  EXPECT_THROW(store.drop_exchange_withdrawal(withdrawal.id), Fenced);
+  EXPECT_THROW(store.add_exchange_deposit(some_exchange_deposit()), Fenced);
+}
+
 // The whole process over Postgres: killed at every place where it could matter, one after the other.
 TEST_F(AnchoringStore, AnchorsAndCreditsOnceThoughTheProcessIsKilledAgainAndAgain) {
   store = PostgresStore(database.anchor_url);
