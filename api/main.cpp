@@ -25,10 +25,6 @@ constexpr ops::Option options[] = {
     ops::path("grpc.certificate", "", "TLS certificate chain, PEM; without one the API is plaintext"),
     ops::path("grpc.key", "", "TLS private key, PEM"),
     ops::boolean("grpc.plaintext_anywhere", false, "allow plaintext on addresses other than loopback"),
-    ops::boolean(
-        "btfs.enabled", false,
-        "serve the clients of the historical BTFS ledger: their signatures name neither a ledger nor "
-        "a time (docs/btfs.md)"),
     ops::address("http.listen", "127.0.0.1:7381", "where the explorer and the log's tiles are"),
     ops::address("metrics.listen", "127.0.0.1:7382", "where Prometheus scrapes"),
     ops::path("log.directory", "", "tiles and the newest checkpoint; keep it apart from the database"),
@@ -42,8 +38,10 @@ constexpr ops::Option options[] = {
     ops::choice("log.level", "info", ops::log_levels, "of the lines on stderr"),
     ops::boolean("server.public_contents", false,
                  "anybody may read the contents of all entries, not only auditors"),
-    ops::boolean("btfs.enabled", false,
-                 "serve the clients of the historical BTFS ledger: ledger.Channels, escrow.EscrowService"),
+    ops::boolean(
+        "btfs.enabled", false,
+        "serve the clients of the historical BTFS ledger: their signatures name neither a ledger nor "
+        "a time (docs/btfs.md)"),
     ops::path(
         "btfs.escrow_key_file", "",
         "key that signs balances for those clients, who are configured with its address, mode 0600; not "
