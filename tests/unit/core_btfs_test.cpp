@@ -79,6 +79,7 @@ TEST_F(CoreBtfs, ATransferPaysInTheAssetOfHistoricalClients) {
   EXPECT_EQ(totals(btt).available, 1'100);
   std::vector<Posting> expected = {posting(alice, btt, alices), posting(bob, btt, bobs)};
   EXPECT_EQ(paid.postings, expected);
+  ASSERT_NE(use(1), nullptr);
   EXPECT_EQ(*use(1), (BtfsUse{id_number(1), paid.sequence}));
   EXPECT_TRUE(account(alice).nonces.empty());
 }
