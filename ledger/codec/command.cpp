@@ -396,6 +396,8 @@ Decoded decode(Envelope envelope, bool from_client) {
   if (const auto* rotate = std::get_if<core::RotateKey>(&decoded.command.body))
     check(signers[1].key == view(rotate->new_key), Error::bad_key);
   if (historical) {
+    // Nobody signed what stands around the messages.
+    check(in.has_btfs_transfer() || (in.nonce() == 0 && in.expires_us() == 0), Error::bad_field);
     check(decoded.historical_messages.size() == signers.size(), Error::wrong_signer_count);
     return decoded;
   }

@@ -543,15 +543,15 @@ class Application {
 
   // A state that could be the end of its channel.
   std::optional<Outcome> check_state(const BtfsChannelState& agreed) const {
+    const KeyEntry* recipient = state_.key_entry(agreed.to);
+    if (recipient && !recipient->current()) return refuse(Error::key_rotated);
     const Channel* channel = state_.find(agreed.channel, Purpose::btfs_channel);
     if (!channel) return refuse(Error::unknown_channel);
     if (!channel->open) return refuse(Error::channel_closed);
-    const KeyEntry* recipient = state_.key_entry(agreed.to);
     bool of_its_parties =
         agreed.from == channel->receipt_key && recipient && recipient->account == channel->recipient;
     if (!of_its_parties || agreed.from_balance + agreed.to_balance != channel->deposit)
       return refuse(Error::state_mismatch, {{{"amount", channel->deposit}}});
-    if (!recipient->current()) return refuse(Error::key_rotated);
     return std::nullopt;
   }
 

@@ -25,6 +25,7 @@ struct Storage {
   std::map<Key, KeyEntry> keys;
   std::map<AccountNumber, Account> accounts;
   std::map<ChannelId, Channel> channels;
+  std::map<Hash, BtfsUse> btfs_uses;
   bool operator==(const Storage&) const = default;
 };
 
@@ -34,6 +35,7 @@ Storage written_over(Storage storage, const State& state) {
   state.keys.for_each([&](const Key& key, const KeyEntry& entry) { storage.keys[key] = entry; });
   state.accounts.for_each([&](AccountNumber n, const Account& account) { storage.accounts[n] = account; });
   state.channels.for_each([&](ChannelId id, const Channel& channel) { storage.channels[id] = channel; });
+  state.btfs_uses.for_each([&](const Hash& id, const BtfsUse& use) { storage.btfs_uses[id] = use; });
   return storage;
 }
 
@@ -41,7 +43,8 @@ std::string difference(const Storage& a, const Storage& b) {
   if (a.globals != b.globals) return "globals";
   if (a.keys != b.keys) return "keys";
   if (a.accounts != b.accounts) return "accounts";
-  return a.channels != b.channels ? "channels" : "nothing";
+  if (a.channels != b.channels) return "channels";
+  return a.btfs_uses != b.btfs_uses ? "uses of historical messages" : "nothing";
 }
 
 struct TimedCommand {
@@ -50,7 +53,8 @@ struct TimedCommand {
 };
 
 struct Counts {
-  std::uint64_t flushes = 0, records = 0, changed_while_flushed = 0, evicted = 0, crashes = 0, replayed = 0;
+  std::uint64_t flushes = 0, records = 0, btfs_uses = 0, changed_while_flushed = 0, evicted = 0, crashes = 0,
+                replayed = 0;
 };
 
 class CachedRun {
@@ -113,6 +117,7 @@ class CachedRun {
   std::vector<AccountNumber> load(const Needs& needs) {
     for (const auto& key : needs.keys) load_one(cache_.keys, storage_.keys, key);
     for (auto id : needs.channels) load_one(cache_.channels, storage_.channels, id);
+    for (const auto& id : needs.btfs_uses) load_one(cache_.btfs_uses, storage_.btfs_uses, id);
     std::vector<AccountNumber> accounts;
     for (const auto& key : needs.keys)
       if (const KeyEntry* entry = cache_.keys.find(key)) accounts.push_back(entry->account);
@@ -135,11 +140,13 @@ class CachedRun {
   void pin(const Needs& needs, const std::vector<AccountNumber>& accounts) {
     for (const auto& key : needs.keys) cache_.keys.pin(key);
     for (auto id : needs.channels) cache_.channels.pin(id);
+    for (const auto& id : needs.btfs_uses) cache_.btfs_uses.pin(id);
     for (auto number : accounts) cache_.accounts.pin(number);
   }
   void unpin(const Needs& needs, const std::vector<AccountNumber>& accounts) {
     for (const auto& key : needs.keys) cache_.keys.unpin(key);
     for (auto id : needs.channels) cache_.channels.unpin(id);
+    for (const auto& id : needs.btfs_uses) cache_.btfs_uses.unpin(id);
     for (auto number : accounts) cache_.accounts.unpin(number);
   }
 
@@ -149,10 +156,11 @@ class CachedRun {
     cache_.keys.evict(budget);
     cache_.accounts.evict(budget);
     cache_.channels.evict(budget);
+    cache_.btfs_uses.evict(budget);
     counts_.evicted += before - records_in_memory();
   }
   std::size_t records_in_memory() const {
-    return cache_.keys.size() + cache_.accounts.size() + cache_.channels.size();
+    return cache_.keys.size() + cache_.accounts.size() + cache_.channels.size() + cache_.btfs_uses.size();
   }
 
   Fault do_something_else() {
@@ -173,9 +181,11 @@ class CachedRun {
     flush_.keys.announced = cache_.keys.changed();
     flush_.accounts.announced = cache_.accounts.changed();
     flush_.channels.announced = cache_.channels.changed();
+    flush_.btfs_uses.announced = cache_.btfs_uses.changed();
     cache_.keys.freeze();
     cache_.accounts.freeze();
     cache_.channels.freeze();
+    cache_.btfs_uses.freeze();
     unflushed_at_freeze_ = unflushed_.size();
   }
 
@@ -185,7 +195,8 @@ class CachedRun {
     if (random_.percent(60)) drain_one(cache_.keys, flush_.keys);
     if (random_.percent(60)) drain_one(cache_.accounts, flush_.accounts);
     if (random_.percent(60)) drain_one(cache_.channels, flush_.channels);
-    drained_ = flush_.keys.done && flush_.accounts.done && flush_.channels.done;
+    if (random_.percent(60)) drain_one(cache_.btfs_uses, flush_.btfs_uses);
+    drained_ = flush_.keys.done && flush_.accounts.done && flush_.channels.done && flush_.btfs_uses.done;
   }
   template <typename Id, typename Record, typename Drained>
   void drain_one(Table<Id, Record>& table, Drained& drained) {
@@ -199,15 +210,19 @@ class CachedRun {
     for (const auto& entry : flush_.keys.records) next.keys[entry.key] = entry;
     for (const auto& account : flush_.accounts.records) next.accounts[account.number] = account;
     for (const auto& channel : flush_.channels.records) next.channels[channel.id] = channel;
+    for (const auto& use : flush_.btfs_uses.records) next.btfs_uses[use.id] = use;
     if (next != flush_.expected)
       return fmt::format("what a flush wrote is not the state as of its freeze: {} differ",
                          difference(next, flush_.expected));
     if (flush_.keys.records.size() != flush_.keys.announced ||
         flush_.accounts.records.size() != flush_.accounts.announced ||
-        flush_.channels.records.size() != flush_.channels.announced)
+        flush_.channels.records.size() != flush_.channels.announced ||
+        flush_.btfs_uses.records.size() != flush_.btfs_uses.announced)
       return "a flush wrote another number of records than had changed";
     ++counts_.flushes;
-    counts_.records += flush_.keys.announced + flush_.accounts.announced + flush_.channels.announced;
+    counts_.records += flush_.keys.announced + flush_.accounts.announced + flush_.channels.announced +
+                       flush_.btfs_uses.announced;
+    counts_.btfs_uses += flush_.btfs_uses.announced;
     for (const auto& account : flush_.accounts.records)
       if (*whole_.accounts.find(account.number) != account) ++counts_.changed_while_flushed;
 
@@ -217,6 +232,7 @@ class CachedRun {
     cache_.keys.finish();
     cache_.accounts.finish();
     cache_.channels.finish();
+    cache_.btfs_uses.finish();
     flushing_ = false;
     return std::nullopt;
   }
@@ -255,6 +271,7 @@ class CachedRun {
     Drained<KeyEntry> keys;
     Drained<Account> accounts;
     Drained<Channel> channels;
+    Drained<BtfsUse> btfs_uses;
   };
 
   Random random_;
@@ -284,6 +301,7 @@ TEST(CoreCache, FlushesExactlyAsOfTheFreezeAndReplaysToTheSameState) {
       counts.replayed);
   EXPECT_GT(counts.changed_while_flushed, 0U);
   EXPECT_GT(counts.evicted, 0U);
+  EXPECT_GT(counts.btfs_uses, 0U);
   EXPECT_GT(counts.replayed, 0U);
 }
 

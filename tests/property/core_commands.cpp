@@ -15,6 +15,25 @@ constexpr std::uint64_t fresh_keys_at_a_time = 4;
 constexpr std::uint32_t chain_of_plenty = 2;  // its assets come near the largest supply
 constexpr AssetId plenty{3};
 
+// In place of hashes: what the ids of historical messages are made of.
+std::uint64_t number_of(const Key& key) {
+  return ByteReader(view(key).substr(1)).be<std::uint64_t>();
+}
+Hash transfer_id(const Command& command, const Key& recipient, Amount amount) {
+  std::string bytes;
+  append_be(bytes, number_of(command.signer));
+  append_be(bytes, number_of(recipient));
+  append_be(bytes, amount);
+  append_be(bytes, command.nonce);
+  return *to_array<32>(bytes);
+}
+Hash commit_id(const Key& payer, std::int64_t payer_id) {
+  std::string bytes;
+  append_be(bytes, number_of(payer));
+  append_be(bytes, payer_id);
+  return *to_array<32>(bytes + std::string(16, '\xff'));
+}
+
 Amount at_least_one(Int128 amount) {
   return static_cast<Amount>(std::clamp<Int128>(amount, 1, max_amount));
 }
@@ -40,6 +59,7 @@ Command CommandSource::next() {
     return command;
   }
   if (!recent_.empty() && random_.percent(2)) return random_.pick(recent_);
+  if (!btfs_messages_.empty() && random_.one_in(150)) return random_.pick(btfs_messages_);
   advance_time();
   command.body = any_body(command);
   return command;
@@ -51,11 +71,28 @@ void CommandSource::observe(const Command& command, const Outcome& outcome) {
   else
     recent_[random_.below(recent_commands)] = command;
   if (!outcome.accepted()) return;
-  if (std::holds_alternative<RotateKey>(command.body)) rotated_keys_.push_back(command.signer);
+  if (std::holds_alternative<RotateKey>(command.body) || std::holds_alternative<BtfsRotateKey>(command.body))
+    rotated_keys_.push_back(command.signer);
   if (std::holds_alternative<OpenChannel>(command.body))
     open_channels_.push_back(ChannelId{outcome.sequence.value});
   if (const auto* close = std::get_if<CloseChannel>(&command.body))
     std::erase(open_channels_, close->channel);
+
+  bool of_btfs = command.kind() >= Kind::btfs_transfer && command.kind() <= Kind::btfs_rotate_key;
+  if (of_btfs && btfs_messages_.size() < recent_commands)
+    btfs_messages_.push_back(command);
+  else if (of_btfs)
+    btfs_messages_[random_.below(recent_commands)] = command;
+  if (std::holds_alternative<BtfsOpenChannel>(command.body))
+    btfs_channels_.push_back(ChannelId{outcome.sequence.value});
+  if (const auto* close = std::get_if<BtfsCloseChannel>(&command.body))
+    std::erase(btfs_channels_, close->state.channel);
+  if (const auto* withdraw = std::get_if<BtfsWithdraw>(&command.body)) {
+    std::erase(btfs_channels_, withdraw->paid.channel);
+    btfs_withdrawals_.push_back(withdraw->paid.channel);
+  }
+  if (const auto* settle = std::get_if<SettleWithdrawal>(&command.body))
+    std::erase(btfs_withdrawals_, settle->withdrawal);
 }
 
 void CommandSource::advance_time() {
@@ -70,6 +107,7 @@ void CommandSource::advance_time() {
 }
 
 Body CommandSource::any_body(Command& command) {
+  if (random_.percent(14)) return any_btfs_body(command);
   auto dice = random_.below(1000);
   bool many_channels = open_channels_.size() > enough_open_channels;
   if (many_channels && dice < 200) return close_channel(command);
@@ -109,6 +147,7 @@ Body CommandSource::genesis() {
                    {key_number(0), role_auditor}};
   genesis.assets = {asset(1, "ONE", 1, 1), asset(2, "THOUSAND", 1, 1000),
                     asset(3, "PLENTY", chain_of_plenty, 1)};
+  genesis.assets[0].token = "1002000";  // which historical clients pay with
   genesis.assets[0].minimum_first_credit = 50;
   genesis.assets[0].minimum_channel = 10;
   return genesis;
@@ -413,7 +452,7 @@ Body CommandSource::withdraw(Command& command) {
 
 Body CommandSource::settle_withdrawal(Command& command) {
   auto gateway = sign_as_holder_of(command, role_gateway);
-  SettleWithdrawal settle{.withdrawal = some_of(model_.withdrawals()), .paid = random_.percent(60)};
+  SettleWithdrawal settle{.withdrawal = some_withdrawal(), .paid = random_.percent(60)};
   if (random_.percent(60)) {
     settle.fee_asset = some_asset();
     bool known = settle.fee_asset.value >= 1 && settle.fee_asset.value <= model_.assets().size();
@@ -429,12 +468,127 @@ Body CommandSource::settle_withdrawal(Command& command) {
 
 Body CommandSource::approve_withdrawal(Command& command) {
   sign_as_holder_of(command, role_operator);
-  return ApproveWithdrawal{some_of(model_.withdrawals())};
+  return ApproveWithdrawal{some_withdrawal()};
 }
 
 Body CommandSource::assign_deposit(Command& command) {
   sign_as_holder_of(command, role_operator);
   return AssignDeposit{some_of(model_.deposits()), some_key(Key{})};
+}
+
+ChannelId CommandSource::some_withdrawal() {
+  if (!btfs_withdrawals_.empty() && random_.percent(40)) return random_.pick(btfs_withdrawals_);
+  return some_of(model_.withdrawals());
+}
+
+// --- what historical clients sign
+
+Body CommandSource::any_btfs_body(Command& command) {
+  auto dice = random_.below(1000);
+  bool many_channels = btfs_channels_.size() > enough_open_channels / 2;
+  if (many_channels && dice < 500) return btfs_close_channel(command);
+  if (dice < 400) return btfs_transfer(command);
+  if (dice < 640) return btfs_open_channel(command);
+  if (dice < 840) return btfs_close_channel(command);
+  if (dice < 960) return btfs_withdraw(command);
+  if (dice < 990) return btfs_rotate_key(command);
+  return refuse_btfs(command);
+}
+
+// Few do, or nobody could send historical messages any more.
+Body CommandSource::refuse_btfs(Command& command) {
+  auto account = some_account() | 3;
+  sign_as(command, account < model_.accounts().size() ? account : 3);
+  return RefuseBtfs{};
+}
+
+Body CommandSource::btfs_transfer(Command& command) {
+  auto payer = some_account();
+  sign_as_btfs(command, payer);
+  BtfsTransfer transfer{.recipient = some_key(command.signer)};
+  transfer.amount = amount_from(model_.available(payer, *model_.btfs_asset()));
+  transfer.id = transfer_id(command, transfer.recipient, transfer.amount);
+  return transfer;
+}
+
+Body CommandSource::btfs_open_channel(Command& command) {
+  auto payer = some_account();
+  sign_as_btfs(command, payer);
+  command.nonce = 0, command.expires_us = 0;
+  BtfsOpenChannel open{.recipient = some_key(command.signer)};
+  Key gateway = model_.accounts()[some_holder_of(role_gateway)].key;
+  if (random_.percent(50) && gateway != command.signer) open.recipient = gateway;
+  open.amount = amount_from(model_.available(payer, *model_.btfs_asset()));
+  bool again = random_.percent(10);  // with what may be another recipient and amount
+  std::int64_t back = again ? static_cast<std::int64_t>(random_.below(100)) : 0;
+  open.id = commit_id(command.signer,
+                      std::max<std::int64_t>(1, again ? payer_id_clock_ - back : ++payer_id_clock_));
+  return open;
+}
+
+// Of the parties of `id`, where that is a historical channel: everything to one, or shared.
+BtfsChannelState CommandSource::some_state(ChannelId id) {
+  BtfsChannelState agreed{.channel = id, .from = strange_key(), .to = strange_key(), .to_balance = 1};
+  auto it = model_.channels().find(id);
+  if (it == model_.channels().end()) return agreed;
+  const auto& channel = it->second;
+  if (!random_.percent(3)) agreed.from = channel.terms.receipt_key;
+  if (!random_.percent(3)) agreed.to = model_.accounts()[channel.recipient].key;
+  if (random_.percent(3)) agreed.to = model_.accounts()[channel.payer].key;
+  Amount amount = channel.terms.amount;
+  switch (random_.below(4)) {
+    case 0:
+      agreed.to_balance = 0;
+      break;
+    case 1:
+      agreed.to_balance = amount;
+      break;
+    default:
+      agreed.to_balance = static_cast<Amount>(random_.below(static_cast<std::uint64_t>(amount) + 1));
+  }
+  agreed.from_balance = amount - agreed.to_balance;
+  if (random_.percent(2)) agreed.from_balance = std::max<Amount>(0, agreed.from_balance - 1);
+  if (random_.percent(2) && amount < max_amount) ++agreed.from_balance;
+  return agreed;
+}
+
+Body CommandSource::btfs_close_channel(Command& command) {
+  BtfsCloseChannel close{.state = some_state(some_btfs_channel()), .from_signed = true, .to_signed = true};
+  if (random_.percent(50)) (random_.percent(50) ? close.from_signed : close.to_signed) = false;
+  command.signer = close.from_signed ? close.state.from : close.state.to;
+  return close;
+}
+
+Body CommandSource::btfs_withdraw(Command& command) {
+  ChannelId id = some_btfs_channel();
+  auto to_the_gateway = [&] {
+    auto it = model_.channels().find(id);
+    return it != model_.channels().end() &&
+           (model_.accounts()[it->second.recipient].roles & role_gateway) != 0;
+  };
+  bool rightly = !random_.percent(10);
+  for (int tries = 0; rightly && tries < 20 && !to_the_gateway(); ++tries) id = some_btfs_channel();
+  BtfsWithdraw withdraw{.paid = some_state(id)};
+  Amount amount = std::max<Amount>(1, withdraw.paid.from_balance + withdraw.paid.to_balance);
+  if (!random_.percent(10)) withdraw.paid.from_balance = 0, withdraw.paid.to_balance = amount;
+  if (random_.percent(70)) withdraw.fee = static_cast<Amount>(random_.below(10)) % amount;
+  if (random_.percent(5)) withdraw.fee = amount - 1;
+  withdraw.destination[0] = 0x41;
+  withdraw.destination[20] = static_cast<std::uint8_t>(random_.below(4));
+  command.signer = withdraw.paid.from;
+  return withdraw;
+}
+
+Body CommandSource::btfs_rotate_key(Command& command) {
+  Body body = rotate_key(command);
+  command.nonce = 0, command.expires_us = 0;
+  return BtfsRotateKey{std::get<RotateKey>(body).new_key};
+}
+
+// Some with the extension: a nonce and an expiry.
+void CommandSource::sign_as_btfs(Command& command, std::uint64_t account) {
+  sign_as(command, account);
+  if (random_.percent(70)) command.nonce = 0, command.expires_us = 0;
 }
 
 // --- signers, keys, numbers
@@ -463,11 +617,16 @@ void CommandSource::sign_as(Command& command, std::uint64_t account) {
 }
 
 std::uint64_t CommandSource::sign_as_holder_of(Command& command, Role role) {
-  auto account = some_account();
-  bool rightly = !random_.percent(6);
-  for (int tries = 0; rightly && tries < 1000 && !(model_.accounts()[account].roles & role); ++tries)
-    account = some_account();
+  auto account = random_.percent(6) ? some_account() : some_holder_of(role);
   sign_as(command, account);
+  return account;
+}
+
+// Anybody where nobody holds it.
+std::uint64_t CommandSource::some_holder_of(Role role) {
+  auto account = some_account();
+  for (int tries = 0; tries < 1000 && !(model_.accounts()[account].roles & role); ++tries)
+    account = some_account();
   return account;
 }
 
@@ -519,6 +678,15 @@ ChannelId CommandSource::some_channel() {
   }
   std::size_t newest = std::min<std::size_t>(open_channels_.size(), random_.percent(70) ? 16 : 1000);
   return open_channels_[open_channels_.size() - 1 - random_.below(newest)];
+}
+
+ChannelId CommandSource::some_btfs_channel() {
+  if (btfs_channels_.empty() || random_.percent(4)) return some_channel();
+  if (!btfs_messages_.empty() && random_.percent(4)) {  // one that has ended, perhaps
+    const Command& command = random_.pick(btfs_messages_);
+    if (const auto* close = std::get_if<BtfsCloseChannel>(&command.body)) return close->state.channel;
+  }
+  return random_.pick(btfs_channels_);
 }
 
 Amount CommandSource::minimum_first_credit(AssetId asset) const {

@@ -59,9 +59,19 @@ class CommandSource {
   Body settle_withdrawal(Command& command);
   Body approve_withdrawal(Command& command);
   Body assign_deposit(Command& command);
+  Body refuse_btfs(Command& command);
+  Body any_btfs_body(Command& command);
+  Body btfs_transfer(Command& command);
+  Body btfs_open_channel(Command& command);
+  Body btfs_close_channel(Command& command);
+  Body btfs_withdraw(Command& command);
+  Body btfs_rotate_key(Command& command);
+  BtfsChannelState some_state(ChannelId id);
 
   void sign_as(Command& command, std::uint64_t account);
+  void sign_as_btfs(Command& command, std::uint64_t account);
   std::uint64_t sign_as_holder_of(Command& command, Role role);
+  std::uint64_t some_holder_of(Role role);
   std::uint64_t some_account();
   Key some_key(const Key& but);  // to be paid
   Key fresh_key();               // one of a few that are used up slowly
@@ -70,6 +80,8 @@ class CommandSource {
   AssetId some_asset_of(std::uint64_t account);
   Amount minimum_first_credit(AssetId asset) const;
   ChannelId some_channel();
+  ChannelId some_btfs_channel();
+  ChannelId some_withdrawal();
   template <typename SetAside>
   ChannelId some_of(const std::map<ChannelId, SetAside>& set_aside);
   Amount amount_near(Int128 limit);  // mostly at most `limit`
@@ -87,6 +99,10 @@ class CommandSource {
   std::vector<Key> rotated_keys_;
   std::vector<ChannelId> open_channels_;
   std::vector<Command> recent_;
+  std::int64_t payer_id_clock_ = 1;
+  std::vector<Command> btfs_messages_;       // that were accepted, old ones too
+  std::vector<ChannelId> btfs_channels_;     // open
+  std::vector<ChannelId> btfs_withdrawals_;  // under way
 };
 
 }  // namespace windlass::core

@@ -26,8 +26,21 @@ std::uint32_t role_needed(Kind kind) {
   return 0;
 }
 
+// Signed by a historical client.
+bool historical(Kind kind) {
+  return kind == Kind::btfs_transfer || kind == Kind::btfs_open_channel || kind == Kind::btfs_close_channel ||
+         kind == Kind::btfs_withdraw || kind == Kind::btfs_rotate_key;
+}
+
+// With a nonce of the signer's.
 bool by_an_account(Kind kind) {
-  return kind != Kind::genesis && kind != Kind::seal && kind != Kind::receipt;
+  return kind != Kind::genesis && kind != Kind::seal && kind != Kind::receipt && !historical(kind);
+}
+
+std::optional<Hash> btfs_id(const Command& command) {
+  if (const auto* transfer = std::get_if<BtfsTransfer>(&command.body)) return transfer->id;
+  if (const auto* open = std::get_if<BtfsOpenChannel>(&command.body)) return open->id;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -45,21 +58,8 @@ std::optional<WithdrawalTerms> some_terms(AssetId, Sequence next) {
 
 Outcome Model::apply(const Command& command, TimeUs now_us) {
   now_us_ = now_us;
-  if (const auto* receipt = std::get_if<Receipt>(&command.body)) {
-    auto it = channels_.find(receipt->channel);
-    if (it != channels_.end() && receipt->cumulative <= it->second.claimed)
-      return {.verdict = Outcome::Verdict::covered,
-              .sequence = newest(it->second.claims),
-              .claimed = narrow(it->second.claimed)};
-  }
-  if (by_an_account(command.kind())) {
-    if (auto signer = owner(command.signer)) {
-      auto kept = kept_nonces(*signer);
-      if (kept.contains(command.nonce))
-        return {.verdict = Outcome::Verdict::repeated, .sequence = kept[command.nonce]};
-    }
-    if (auto wrong = signer_faults(command); !wrong.empty()) return {.error = *wrong.begin()};
-  }
+  if (auto answer = known_already(command)) return *answer;
+  if (auto wrong = signer_faults(command); !wrong.empty()) return {.error = *wrong.begin()};
   auto wrong = std::visit([&](const auto& body) { return faults(body, command.signer); }, command.body);
   if (!wrong.empty()) return {.error = *wrong.begin()};
 
@@ -67,14 +67,37 @@ Outcome Model::apply(const Command& command, TimeUs now_us) {
   if (by_an_account(command.kind())) signer = owner(command.signer);
   std::visit([&](const auto& body) { carry_out(body, command.signer); }, command.body);
   if (signer) accounts_[*signer].used_nonces[command.nonce] = Sequence{size_};
+  if (auto id = btfs_id(command)) btfs_uses_[*id] = Sequence{size_};
   Outcome outcome{.verdict = Outcome::Verdict::accepted, .sequence = Sequence{size_}};
   outcome.postings = write_entry();
   return outcome;
 }
 
+std::optional<Outcome> Model::known_already(const Command& command) const {
+  if (const auto* receipt = std::get_if<Receipt>(&command.body)) {
+    const Channel* channel = own_channel(receipt->channel);
+    if (channel && receipt->cumulative <= channel->claimed)
+      return Outcome{.verdict = Outcome::Verdict::covered,
+                     .sequence = newest(channel->claims),
+                     .claimed = narrow(channel->claimed)};
+  }
+  auto signer = owner(command.signer);
+  if (by_an_account(command.kind()) && signer) {
+    auto kept = kept_nonces(*signer);
+    if (kept.contains(command.nonce))
+      return Outcome{.verdict = Outcome::Verdict::repeated, .sequence = kept[command.nonce]};
+  }
+  auto id = btfs_id(command);
+  if (id && signer && btfs_uses_.contains(*id))
+    return Outcome{.verdict = Outcome::Verdict::repeated, .sequence = btfs_uses_.at(*id)};
+  return std::nullopt;
+}
+
 // --- what is wrong with a command
 
 Model::Faults Model::signer_faults(const Command& command) const {
+  if (historical(command.kind())) return btfs_signer_faults(command);
+  if (!by_an_account(command.kind())) return {};
   auto signer = owner(command.signer);
   if (!signer) return {Error::unknown_account};
   Faults faults;
@@ -89,6 +112,19 @@ Model::Faults Model::signer_faults(const Command& command) const {
   return faults;
 }
 
+// Whoever signed a channel's end is asked about with the channel.
+Model::Faults Model::btfs_signer_faults(const Command& command) const {
+  Kind kind = command.kind();
+  if (kind == Kind::btfs_close_channel || kind == Kind::btfs_withdraw) return {};
+  auto signer = owner(command.signer);
+  if (!signer) return {Error::unknown_account};
+  Faults faults;
+  if (rotated_away(command.signer)) faults.insert(Error::key_rotated);
+  if (command.expires_us != 0 && command.expires_us < now_us_) faults.insert(Error::expired);
+  if (accounts_[*signer].refuses_btfs) faults.insert(Error::btfs_refused);
+  return faults;
+}
+
 Model::Faults Model::faults(const Genesis&, const Key&) const {
   return size_ == 0 ? Faults{} : Faults{Error::forbidden_command};
 }
@@ -99,11 +135,11 @@ Model::Faults Model::faults(const Seal& seal, const Key&) const {
 }
 
 Model::Faults Model::faults(const Receipt& receipt, const Key& signer) const {
-  auto it = channels_.find(receipt.channel);
-  if (it == channels_.end()) return {Error::unknown_channel};
+  const Channel* channel = own_channel(receipt.channel);
+  if (!channel) return {Error::unknown_channel};
   Faults faults;
-  if (!it->second.open) faults.insert(Error::channel_closed);
-  claim_faults(it->second, receipt, signer, faults);
+  if (!channel->open) faults.insert(Error::channel_closed);
+  claim_faults(*channel, receipt, signer, faults);
   return faults;
 }
 
@@ -134,9 +170,9 @@ Model::Faults Model::faults(const OpenChannel& open, const Key& signer) const {
 }
 
 Model::Faults Model::faults(const TopUpChannel& top_up, const Key& signer) const {
-  auto it = channels_.find(top_up.channel);
-  if (it == channels_.end()) return {Error::unknown_channel};
-  const Channel& channel = it->second;
+  const Channel* found = own_channel(top_up.channel);
+  if (!found) return {Error::unknown_channel};
+  const Channel& channel = *found;
   Faults faults;
   if (!channel.open) faults.insert(Error::channel_closed);
   if (channel.payer != owner(signer)) faults.insert(Error::not_a_party);
@@ -148,9 +184,9 @@ Model::Faults Model::faults(const TopUpChannel& top_up, const Key& signer) const
 }
 
 Model::Faults Model::faults(const CloseChannel& close, const Key& signer) const {
-  auto it = channels_.find(close.channel);
-  if (it == channels_.end()) return {Error::unknown_channel};
-  const Channel& channel = it->second;
+  const Channel* found = own_channel(close.channel);
+  if (!found) return {Error::unknown_channel};
+  const Channel& channel = *found;
   Faults faults;
   if (!channel.open) faults.insert(Error::channel_closed);
   bool by_payer = channel.payer == owner(signer);
@@ -260,6 +296,74 @@ Model::Faults Model::faults(const AssignDeposit& assign, const Key&) const {
   return faults;
 }
 
+Model::Faults Model::faults(const RefuseBtfs&, const Key&) const {
+  return {};
+}
+
+Model::Faults Model::faults(const BtfsTransfer& transfer, const Key& signer) const {
+  Faults faults;
+  payment_faults(btfs_asset().value_or(no_asset), {{transfer.recipient, transfer.amount}}, signer, faults);
+  return faults;
+}
+
+// As any channel, but for its expiry; and whoever refuses historical messages gets none.
+Model::Faults Model::faults(const BtfsOpenChannel& open, const Key& signer) const {
+  OpenChannel terms{.asset = btfs_asset().value_or(no_asset),
+                    .recipient = open.recipient,
+                    .amount = open.amount,
+                    .expires_us = now_us_ + 1};
+  Faults faults = this->faults(terms, signer);
+  auto recipient = owner(open.recipient);
+  if (recipient && accounts_[*recipient].refuses_btfs) faults.insert(Error::btfs_refused);
+  return faults;
+}
+
+Model::Faults Model::state_faults(const BtfsChannelState& agreed) const {
+  Faults faults;
+  if (rotated_away(agreed.to)) faults.insert(Error::key_rotated);
+  const Channel* channel = btfs_channel(agreed.channel);
+  if (!channel) {
+    faults.insert(Error::unknown_channel);
+    return faults;
+  }
+  if (!channel->open) faults.insert(Error::channel_closed);
+  if (agreed.from != channel->terms.receipt_key) faults.insert(Error::state_mismatch);
+  if (owner(agreed.to) != channel->recipient) faults.insert(Error::state_mismatch);
+  if (Int128{agreed.from_balance} + agreed.to_balance != channel->terms.amount)
+    faults.insert(Error::state_mismatch);
+  return faults;
+}
+
+Model::Faults Model::faults(const BtfsCloseChannel& close, const Key&) const {
+  Faults faults = state_faults(close.state);
+  bool from_agrees = close.from_signed || close.state.to_balance == 0;
+  bool to_agrees = close.to_signed || close.state.from_balance == 0;
+  if (!from_agrees || !to_agrees) faults.insert(Error::unsigned_state);
+  return faults;
+}
+
+Model::Faults Model::faults(const BtfsWithdraw& withdraw, const Key&) const {
+  Faults faults = state_faults(withdraw.paid);
+  if (withdraw.paid.from_balance != 0) faults.insert(Error::state_mismatch);
+  const Channel* channel = btfs_channel(withdraw.paid.channel);
+  if (!channel) return faults;
+  if ((accounts_[channel->recipient].roles & role_gateway) == 0) faults.insert(Error::not_to_the_gateway);
+  auto terms = some_terms(channel->terms.asset, Sequence{size_});
+  if (!terms) faults.insert(Error::withdrawals_not_offered);
+  if (!terms) return faults;
+  if (terms->refuses != Error::none) faults.insert(terms->refuses);
+  if (channel->terms.amount - withdraw.fee < terms->minimum) faults.insert(Error::below_minimum_withdrawal);
+  if (withdraw.fee < terms->fee) faults.insert(Error::fee_too_low);
+  Int128 all_held = 0;
+  for (std::uint64_t n = 0; n < accounts_.size(); ++n) all_held += held(n, channel->terms.asset);
+  if (all_held + channel->terms.amount > terms->payable) faults.insert(terms->beyond);
+  return faults;
+}
+
+Model::Faults Model::faults(const BtfsRotateKey& rotate, const Key& signer) const {
+  return faults(RotateKey{rotate.new_key}, signer);
+}
+
 void Model::claim_faults(const Channel& channel, const Receipt& receipt, const Key& signer,
                          Faults& faults) const {
   if (signer != channel.terms.receipt_key) faults.insert(Error::wrong_receipt_key);
@@ -350,13 +454,18 @@ void Model::carry_out(const CloseChannel& close, const Key&) {
   Channel& channel = channels_.at(close.channel);
   if (close.last_receipt && close.last_receipt->receipt.cumulative > channel.claimed)
     claim(close.channel, close.last_receipt->receipt.cumulative);
+  this->close(close.channel);
+}
+
+void Model::close(ChannelId id) {
+  Channel& channel = channels_.at(id);
   channel.open = false;
   Account& payer = accounts_[channel.payer];
-  payer.paying_for.erase(close.channel);
+  payer.paying_for.erase(id);
   payer.available[channel.terms.asset] += channel.terms.amount - channel.claimed;
   name(channel.payer, channel.terms.asset);
   name(channel.recipient, channel.terms.asset);
-  named_channel_ = close.channel;
+  named_channel_ = id;
   closes_ = true;
 }
 
@@ -443,6 +552,46 @@ void Model::carry_out(const AssignDeposit& assign, const Key& signer) {
   accounts_[account].available[deposit.asset] += deposit.amount;
   name(account, deposit.asset);
   named_channel_ = assign.deposit;
+}
+
+void Model::carry_out(const RefuseBtfs&, const Key& signer) {
+  name(*owner(signer));
+  accounts_[*owner(signer)].refuses_btfs = true;
+}
+
+void Model::carry_out(const BtfsTransfer& transfer, const Key& signer) {
+  carry_out(Transfer{*btfs_asset(), transfer.recipient, transfer.amount}, signer);
+}
+
+void Model::carry_out(const BtfsOpenChannel& open, const Key& signer) {
+  carry_out(OpenChannel{*btfs_asset(), open.recipient, open.amount, 0, signer, {}}, signer);
+  channels_.at(*named_channel_).btfs = true;
+}
+
+void Model::carry_out(const BtfsCloseChannel& close, const Key&) {
+  if (close.state.to_balance > 0) claim(close.state.channel, close.state.to_balance);
+  this->close(close.state.channel);
+}
+
+void Model::carry_out(const BtfsWithdraw& withdraw, const Key&) {
+  ChannelId id = withdraw.paid.channel;
+  Channel channel = channels_.at(id);
+  Account& payer = accounts_[channel.payer];
+  payer.paying_for.erase(id);
+  payer.withdrawing.insert(id);
+  Withdrawal& withdrawal = withdrawals_[id];
+  withdrawal.terms = {channel.terms.asset, channel.terms.amount - withdraw.fee, withdraw.fee,
+                      withdraw.destination};
+  withdrawal.owner = channel.payer;
+  withdrawal.entries = channel.entries;
+  withdrawal.was = channel;
+  channels_.erase(id);
+  name(channel.payer, channel.terms.asset);
+  named_channel_ = id;
+}
+
+void Model::carry_out(const BtfsRotateKey& rotate, const Key& signer) {
+  carry_out(RotateKey{rotate.new_key}, signer);
 }
 
 void Model::carry_out(const SetRoles& set, const Key& signer) {
@@ -538,6 +687,22 @@ std::optional<std::uint64_t> Model::owner(const Key& key) const {
   return it == owners_.end() ? std::nullopt : std::optional(it->second);
 }
 
+const Model::Channel* Model::own_channel(ChannelId id) const {
+  auto it = channels_.find(id);
+  return it == channels_.end() || it->second.btfs ? nullptr : &it->second;
+}
+
+const Model::Channel* Model::btfs_channel(ChannelId id) const {
+  auto it = channels_.find(id);
+  return it == channels_.end() || !it->second.btfs ? nullptr : &it->second;
+}
+
+std::optional<AssetId> Model::btfs_asset() const {
+  for (const auto& asset : assets_)
+    if (asset.chain == 1 && asset.token == "1002000") return asset.number;
+  return std::nullopt;
+}
+
 bool Model::exists(AssetId asset) const {
   return asset.value >= 1 && asset.value <= assets_.size();
 }
@@ -629,6 +794,7 @@ std::optional<std::string> Model::difference_of_account(const State& state, std:
   if (theirs->open_channels != mine.paying_for.size() + mine.withdrawing.size())
     return differs("count of open channels");
   if (theirs->last != newest(mine.entries)) return differs("last entry");
+  if (theirs->refuses_btfs != mine.refuses_btfs) return differs("refusing historical messages");
   for (std::size_t i = 0; i < assets_.size(); ++i)
     if (theirs->balance(assets_[i].number) != balance(n, assets_[i].number)) return differs("a balance");
   for (std::size_t i = 0; i < theirs->balances.size(); ++i) {
@@ -651,6 +817,7 @@ std::optional<std::string> Model::difference_of_channel(const State& state, Chan
   core::Channel mine{.id = id};
   if (auto it = channels_.find(id); it != channels_.end()) {
     const Channel& channel = it->second;
+    if (channel.btfs) mine.purpose = Purpose::btfs_channel;
     mine.payer.value = channel.payer;
     mine.recipient.value = channel.recipient;
     mine.receipt_key = channel.terms.receipt_key;
@@ -666,6 +833,10 @@ std::optional<std::string> Model::difference_of_channel(const State& state, Chan
     const Withdrawal& withdrawal = at->second;
     mine.purpose = Purpose::withdrawal;
     mine.payer.value = mine.recipient.value = withdrawal.owner;
+    if (withdrawal.was) {
+      mine.recipient.value = withdrawal.was->recipient;
+      mine.receipt_key = withdrawal.was->terms.receipt_key;
+    }
     mine.asset = withdrawal.terms.asset;
     mine.deposit = withdrawal.terms.amount + withdrawal.terms.fee;
     mine.claimed = withdrawal.paid ? mine.deposit : 0;
@@ -719,8 +890,11 @@ std::optional<std::string> Model::difference(const State& state) const {
   if (state.globals.open_channels != open) return "the number of open channels differs";
   if (state.accounts.size() != accounts_.size() ||
       state.channels.size() != channels_.size() + withdrawals_.size() + deposits_.size() ||
-      state.keys.size() != owners_.size())
+      state.keys.size() != owners_.size() || state.btfs_uses.size() != btfs_uses_.size())
     return "the number of records differs";
+  for (const auto& [id, sequence] : btfs_uses_)
+    if (const BtfsUse* use = state.btfs_uses.find(id); !use || *use != BtfsUse{id, sequence})
+      return fmt::format("the use of historical message {} differs", to_hex(id));
   for (std::uint64_t n = 0; n < accounts_.size(); ++n)
     if (auto found = difference_of_account(state, n)) return found;
   for (const auto& [id, channel] : channels_)

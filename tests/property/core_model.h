@@ -26,13 +26,16 @@ class Model {
     std::set<ChannelId> withdrawing;                // withdrawals under way
     std::map<std::uint64_t, Sequence> used_nonces;  // all of them, with the entries that used them
     std::vector<Sequence> entries;                  // that touched it
+    bool refuses_btfs = false;
   };
   struct Channel {
-    OpenChannel terms;  // as now: top-ups change amount and expiry
+    OpenChannel terms;  // as now: top-ups change amount and expiry. Of a historical one: the payer's key
+                        // stands as the receipts'
     std::uint64_t payer = 0;
     std::uint64_t recipient = 0;
     Int128 claimed = 0;
     bool open = true;
+    bool btfs = false;              // opened by a historical client
     std::vector<Sequence> entries;  // that touched it
     std::vector<Sequence> claims;   // those of them that claimed
   };
@@ -42,6 +45,7 @@ class Model {
     std::uint64_t owner = 0;
     bool open = true, paid = false;
     std::vector<Sequence> entries, approvals;
+    std::optional<Channel> was;  // the historical channel that it came from
   };
   struct Deposit {  // of nobody
     AssetId asset;
@@ -55,6 +59,7 @@ class Model {
 
   std::uint64_t size() const { return size_; }  // entries
   const std::vector<Account>& accounts() const { return accounts_; }
+  // Historical ones too, until they become withdrawals.
   const std::map<ChannelId, Channel>& channels() const { return channels_; }
   const std::map<ChannelId, Withdrawal>& withdrawals() const { return withdrawals_; }
   const std::map<ChannelId, Deposit>& deposits() const { return deposits_; }
@@ -71,6 +76,9 @@ class Model {
   std::map<std::uint64_t, Sequence> kept_nonces(std::uint64_t account) const;
   std::vector<AssetTotals> totals() const;
   const std::map<std::uint32_t, ChainCursor>& cursors() const { return cursors_; }
+  std::optional<AssetId> btfs_asset() const;
+  // The entries that messages of historical clients became, by the messages' ids.
+  const std::map<Hash, Sequence>& btfs_uses() const { return btfs_uses_; }
 
   // How `state` differs from this, in words; nothing when it does not. `account` exists here, and something
   // is set aside as `channel`.
@@ -81,7 +89,9 @@ class Model {
  private:
   using Faults = std::set<Error>;  // all that apply; the first in the order of errors is the answer
 
+  std::optional<Outcome> known_already(const Command& command) const;
   Faults signer_faults(const Command& command) const;
+  Faults btfs_signer_faults(const Command& command) const;
   Faults faults(const Genesis&, const Key& signer) const;
   Faults faults(const Seal&, const Key& signer) const;
   Faults faults(const Receipt&, const Key& signer) const;
@@ -98,6 +108,13 @@ class Model {
   Faults faults(const SettleWithdrawal&, const Key& signer) const;
   Faults faults(const ApproveWithdrawal&, const Key& signer) const;
   Faults faults(const AssignDeposit&, const Key& signer) const;
+  Faults faults(const RefuseBtfs&, const Key& signer) const;
+  Faults faults(const BtfsTransfer&, const Key& signer) const;
+  Faults faults(const BtfsOpenChannel&, const Key& signer) const;
+  Faults faults(const BtfsCloseChannel&, const Key& signer) const;
+  Faults faults(const BtfsWithdraw&, const Key& signer) const;
+  Faults faults(const BtfsRotateKey&, const Key& signer) const;
+  Faults state_faults(const BtfsChannelState& agreed) const;
   void claim_faults(const Channel& channel, const Receipt& receipt, const Key& signer, Faults& faults) const;
   void payment_faults(AssetId asset, const std::vector<Payment>& payments, const Key& signer,
                       Faults& faults) const;
@@ -120,8 +137,18 @@ class Model {
   void carry_out(const SettleWithdrawal&, const Key& signer);
   void carry_out(const ApproveWithdrawal&, const Key& signer);
   void carry_out(const AssignDeposit&, const Key& signer);
+  void carry_out(const RefuseBtfs&, const Key& signer);
+  void carry_out(const BtfsTransfer&, const Key& signer);
+  void carry_out(const BtfsOpenChannel&, const Key& signer);
+  void carry_out(const BtfsCloseChannel&, const Key& signer);
+  void carry_out(const BtfsWithdraw&, const Key& signer);
+  void carry_out(const BtfsRotateKey&, const Key& signer);
+  void close(ChannelId id);
   void claim(ChannelId id, Amount cumulative);
 
+  // Windlass' own; nothing where there is none of that id, or it is a historical client's.
+  const Channel* own_channel(ChannelId id) const;
+  const Channel* btfs_channel(ChannelId id) const;
   bool exists(AssetId asset) const;
   const Asset& asset(AssetId number) const { return assets_.at(number.value - 1); }
   std::uint64_t find_or_make(const Key& key);
@@ -143,6 +170,7 @@ class Model {
   std::map<AssetId, ChainAmount> credited_, dust_, paid_;
   std::map<std::pair<std::int64_t, AssetId>, Int128> credited_on_;  // a day, in ledger units
   std::map<std::uint32_t, ChainCursor> cursors_;
+  std::map<Hash, Sequence> btfs_uses_;
 
   // Of the entry being written.
   std::set<std::pair<std::uint64_t, AssetId>> named_accounts_;

@@ -96,14 +96,25 @@ class Run {
       if (auto account = model_.owner(key))
         if (auto fault = model_.difference_of_account(state_, *account)) return fault;
     for (auto channel : needs.channels) {
+      if (auto of = model_.withdrawals().find(channel); of != model_.withdrawals().end()) {
+        if (auto fault = model_.difference_of_channel(state_, channel)) return fault;
+        if (auto fault = model_.difference_of_account(state_, of->second.owner)) return fault;
+      }
       auto it = model_.channels().find(channel);
       if (it == model_.channels().end()) continue;
       if (auto fault = model_.difference_of_channel(state_, channel)) return fault;
       if (auto fault = model_.difference_of_account(state_, it->second.payer)) return fault;
       if (auto fault = model_.difference_of_account(state_, it->second.recipient)) return fault;
     }
+    for (const auto& id : needs.btfs_uses) {
+      const BtfsUse* use = state_.btfs_uses.find(id);
+      auto it = model_.btfs_uses().find(id);
+      bool same = use ? it != model_.btfs_uses().end() && *use == BtfsUse{id, it->second}
+                      : it == model_.btfs_uses().end();
+      if (!same) return "the use of a historical message differs";
+    }
     if (!got.accepted()) return std::nullopt;
-    if (command.kind() == Kind::open_channel)
+    if (command.kind() == Kind::open_channel || command.kind() == Kind::btfs_open_channel)
       if (auto fault = model_.difference_of_channel(state_, ChannelId{got.sequence.value})) return fault;
     return chains_.check(got.sequence, got.postings);
   }
@@ -135,13 +146,20 @@ void expect_everything_reached(const Coverage& coverage) {
     EXPECT_TRUE(coverage.contains(reason)) << reason << " never happened";
   }
   for (const auto* outcome :
-       {"covered", "open_channel OVERFLOW", "top_up_channel OVERFLOW", "credit OVERFLOW"})
+       {"covered", "open_channel OVERFLOW", "top_up_channel OVERFLOW", "credit OVERFLOW",
+        "btfs_transfer EXPIRED", "btfs_transfer KEY_ROTATED", "btfs_transfer BTFS_REFUSED",
+        "btfs_open_channel BTFS_REFUSED", "btfs_rotate_key BTFS_REFUSED", "btfs_close_channel CHANNEL_CLOSED",
+        "btfs_close_channel KEY_ROTATED", "btfs_withdraw STATE_MISMATCH", "btfs_withdraw WITHDRAWALS_PAUSED",
+        "btfs_withdraw FEE_TOO_LOW", "btfs_withdraw GATEWAY_OUT_OF_FUNDS", "top_up_channel UNKNOWN_CHANNEL"})
     EXPECT_TRUE(coverage.contains(outcome)) << outcome << " never happened";
   for (int i = 0; i <= static_cast<int>(last_kind); ++i) {
     auto kind = static_cast<Kind>(i);
     EXPECT_TRUE(coverage.contains(fmt::format("{} accepted", name(kind)))) << name(kind);
-    bool has_nonce = kind != Kind::genesis && kind != Kind::seal && kind != Kind::receipt;
-    EXPECT_TRUE(!has_nonce || coverage.contains(fmt::format("{} repeated", name(kind)))) << name(kind);
+    // Of these, the same again finds the channel ended, or the key rotated away.
+    bool has_no_id =
+        kind == Kind::btfs_close_channel || kind == Kind::btfs_withdraw || kind == Kind::btfs_rotate_key;
+    bool is_known_again = kind != Kind::genesis && kind != Kind::seal && kind != Kind::receipt && !has_no_id;
+    EXPECT_TRUE(!is_known_again || coverage.contains(fmt::format("{} repeated", name(kind)))) << name(kind);
   }
 }
 

@@ -1,6 +1,6 @@
 # The rules of the ledger, one by one.
 windlass_test(core_test LABEL unit
-  SOURCES unit/core_channel_test.cpp unit/core_ledger_test.cpp unit/core_payment_test.cpp unit/core_signer_test.cpp
+  SOURCES unit/core_btfs_test.cpp unit/core_channel_test.cpp unit/core_ledger_test.cpp unit/core_payment_test.cpp unit/core_signer_test.cpp
     unit/core_state_test.cpp unit/core_withdrawal_test.cpp
   LINK windlass_core)
 

@@ -30,12 +30,14 @@ struct Contents {
   std::map<Key, KeyEntry> keys;
   std::map<AccountNumber, Account> accounts;
   std::map<ChannelId, Channel> channels;
+  std::map<Hash, BtfsUse> btfs_uses;
   bool operator==(const Contents&) const = default;
 
   explicit Contents(const State& state) : globals(state.globals) {
     state.keys.for_each([this](const Key& key, const KeyEntry& entry) { keys[key] = entry; });
     state.accounts.for_each([this](AccountNumber n, const Account& account) { accounts[n] = account; });
     state.channels.for_each([this](ChannelId id, const Channel& channel) { channels[id] = channel; });
+    state.btfs_uses.for_each([this](const Hash& id, const BtfsUse& use) { btfs_uses[id] = use; });
   }
 };
 
