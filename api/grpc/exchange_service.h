@@ -19,9 +19,8 @@ namespace windlass::api {
 constexpr std::chrono::seconds exchange_deadline{10};
 
 // Has the ledger make a withdrawal of a channel (BtfsLedger::withdraw).
-using SubmitWithdrawal =
-    std::function<void(const std::string& peer, codec::BtfsWithdrawal withdrawal,
-                       std::function<void(const sequencer::Answer&)> finish)>;
+using SubmitWithdrawal = std::function<void(const std::string& peer, codec::BtfsWithdrawal withdrawal,
+                                            std::function<void(const sequencer::Answer&)> finish)>;
 
 class ExchangeService final : public protocol::Exchange::CallbackService {
  public:

@@ -68,8 +68,8 @@ struct GrpcServer::Impl {
       builder.RegisterService(&escrow);
     }
     if (options.btfs && !options.exchange_address.empty())
-      builder.RegisterService(&exchange.emplace(
-          options.exchange_address, [this](const auto& peer, auto withdrawal, auto finish) {
+      builder.RegisterService(
+          &exchange.emplace(options.exchange_address, [this](const auto& peer, auto withdrawal, auto finish) {
             btfs.withdraw(peer, std::move(withdrawal), std::move(finish));
           }));
     server = builder.BuildAndStart();

@@ -50,9 +50,9 @@ class ExchangeGrpcTest : public ::testing::Test {
   // The public server in front of `exchange_port`.
   void serve(int exchange_port) {
     service.emplace("127.0.0.1:" + std::to_string(exchange_port),
-                    [this](api::AcceptedWithdrawal accepted, api::AnswerWithdrawal answer) {
-                      submitted = std::move(accepted);
-                      answer(ledger_answer);
+                    [this](const std::string&, codec::BtfsWithdrawal withdrawal, auto finish) {
+                      submitted = std::move(withdrawal);
+                      finish({.error = refused});
                     });
     int port = 0;
     grpc::ServerBuilder builder;
@@ -103,8 +103,8 @@ class ExchangeGrpcTest : public ::testing::Test {
   Desk desk{[] {}};
   std::optional<anchoring::ExchangeListener> listener;
   std::optional<api::ExchangeService> service;
-  std::optional<api::AcceptedWithdrawal> submitted;
-  Response ledger_answer;
+  std::optional<codec::BtfsWithdrawal> submitted;
+  core::Error refused = core::Error::none;  // by the ledger
   std::unique_ptr<grpc::Server> server;
   std::unique_ptr<protocol::Exchange::Stub> stub;
 };
@@ -193,16 +193,20 @@ TEST_F(ExchangeGrpcTest, AWithdrawalGoesToTheLedgerWithBothOutcomesSignedByBoth)
   EXPECT_EQ(call(&protocol::Exchange::Stub::Withdraw, request).response().code(), Response::AMOUNT_ILLEGAL);
   EXPECT_FALSE(submitted) << "what the gateway did not sign is not submitted";
   sign(*request.mutable_failure_channel_state(), amount, 0);
-  ledger_answer.set_code(Response::CHANNEL_CLOSED);
+  refused = core::Error::channel_closed;
   EXPECT_EQ(call(&protocol::Exchange::Stub::Withdraw, request).response().code(), Response::CHANNEL_CLOSED);
-  ledger_answer.Clear();
+  refused = core::Error::none;
   EXPECT_EQ(call(&protocol::Exchange::Stub::Withdraw, request).response().code(), Response::SUCCESS);
   ASSERT_TRUE(submitted);
-  for (const auto& [outcome, state] : {std::pair(submitted->success, request.success_channel_state()),
-                                       std::pair(submitted->failure, request.failure_channel_state())}) {
-    EXPECT_EQ(outcome.state, state.channel());
-    EXPECT_EQ(outcome.from_signature, state.from_signature());
-    EXPECT_EQ(btfs::verify(gateway, outcome.to_signature, state.channel()), btfs::Error::none);
+  EXPECT_EQ(submitted->success_state, request.success_channel_state().channel());
+  EXPECT_EQ(submitted->failure_state, request.failure_channel_state().channel());
+  for (const auto& [by, key, state] :
+       {std::tuple(submitted->success_from, user.public_key(), submitted->success_state),
+        std::tuple(submitted->failure_from, user.public_key(), submitted->failure_state),
+        std::tuple(submitted->success_to, gateway, submitted->success_state),
+        std::tuple(submitted->failure_to, gateway, submitted->failure_state)}) {
+    EXPECT_EQ(by.key, view(key));
+    EXPECT_EQ(btfs::verify(key, by.signature, state), btfs::Error::none);
   }
 }
 

@@ -1,6 +1,7 @@
 // The ledger over gRPC: what counts as refused, what as unknown, and what no answer may do.
 #include "anchoring/grpc_ledger.h"
 
+#include <btfs/ledger.grpc.pb.h>
 #include <gmock/gmock.h>
 #include <google/rpc/error_details.pb.h>
 #include <google/rpc/status.pb.h>
@@ -8,6 +9,8 @@
 #include <windlass/v1/admin.grpc.pb.h>
 #include <windlass/v1/log.grpc.pb.h>
 #include <windlass/v1/query.grpc.pb.h>
+
+#include "ledger/codec/btfs.h"
 
 namespace windlass::anchoring {
 namespace {
@@ -61,6 +64,18 @@ class Script final : public pb::Query::Service, public pb::Admin::Service, publi
     if (accepts) out->mutable_accepted()->set_sequence(41);
     return status;
   }
+  grpc::Status ListExchangeChannels(grpc::ServerContext*, const pb::SignedRequest* in,
+                                    pb::ListExchangeChannelsResponse* out) override {
+    asked = *in;
+    for (std::int64_t opened_us : {5, 10, 15}) {
+      auto& channel = *out->add_channels();
+      channel.set_id(static_cast<std::uint64_t>(opened_us));
+      channel.set_key(payer);
+      channel.set_amount(7);
+      channel.set_opened_us(opened_us);
+    }
+    return status;
+  }
   // Waits as the real one does for a checkpoint that never comes.
   grpc::Status GetCheckpoint(grpc::ServerContext* context, const pb::GetCheckpointRequest* in,
                              pb::Checkpoint* out) override {
@@ -80,10 +95,31 @@ class Script final : public pb::Query::Service, public pb::Admin::Service, publi
   pb::LedgerInfo ledger;
   grpc::Status status;
   pb::SubmitRequest submitted;
+  pb::SignedRequest asked;
+  std::string payer;
   std::string node = std::string(32, 'n');
   std::string amount = "\x01";
   std::uint32_t kind = 1;
   bool accepts = true;
+};
+
+// The historical services, likewise.
+class BtfsScript final : public ledger::Channels::Service {
+ public:
+  grpc::Status GetChannelInfo(grpc::ServerContext*, const ledger::ChannelID* in,
+                              ledger::ChannelInfo* out) override {
+    *out = info;
+    *out->mutable_id() = *in;
+    return status;
+  }
+  grpc::Status CloseChannel(grpc::ServerContext*, const ledger::SignedChannelState* in,
+                            ledger::ChannelClosed*) override {
+    closed = *in;
+    return status;
+  }
+  ledger::ChannelInfo info;
+  ledger::SignedChannelState closed;
+  grpc::Status status;
 };
 
 class GrpcLedgerTest : public ::testing::Test {
@@ -95,6 +131,7 @@ class GrpcLedgerTest : public ::testing::Test {
     builder.RegisterService(static_cast<pb::Query::Service*>(&script));
     builder.RegisterService(static_cast<pb::Admin::Service*>(&script));
     builder.RegisterService(static_cast<pb::Log::Service*>(&script));
+    builder.RegisterService(&btfs);
     server = builder.BuildAndStart();
     ledger.emplace(
         GrpcLedgerOptions{"127.0.0.1:" + std::to_string(port), "", std::chrono::milliseconds(2000)});
@@ -108,10 +145,55 @@ class GrpcLedgerTest : public ::testing::Test {
   log::VerifierKey log_key =
       log::VerifierKey::of("example.org/log", Ed25519SecretKey::generate().public_key());
   Script script;
+  BtfsScript btfs;
   std::unique_ptr<grpc::Server> server;
   std::string address;
   std::optional<GrpcLedger> ledger;
 };
+
+TEST_F(GrpcLedgerTest, ReadsAndClosesChannelsOfHistoricalClients) {
+  SecretKey payer = SecretKey::generate(), gateway = SecretKey::generate();
+  namespace codec = windlass::codec::btfs;
+  btfs.info.mutable_from_account()->mutable_address()->set_key(codec::address_of(payer.public_key()));
+  btfs.info.mutable_from_account()->set_balance(7);
+  btfs.info.mutable_to_account()->mutable_address()->set_key(codec::address_of(gateway.public_key()));
+  auto channel = ledger->btfs_channel({12});
+  ASSERT_TRUE(channel && *channel);
+  EXPECT_EQ((*channel)->payer, payer.public_key());
+  EXPECT_EQ((*channel)->recipient, gateway.public_key());
+  EXPECT_EQ((*channel)->amount, 7);
+  EXPECT_TRUE((*channel)->open);
+  EXPECT_EQ((*channel)->given_back, 0);
+  btfs.info.set_close_sequence(99);
+  channel = ledger->btfs_channel({12});
+  EXPECT_FALSE((*channel)->open);
+  EXPECT_EQ((*channel)->given_back, 7);
+  btfs.info.mutable_to_account()->mutable_address()->set_key("short");
+  EXPECT_FALSE(ledger->btfs_channel({12}));
+  btfs.status = refusal(core::Error::unknown_channel);
+  channel = ledger->btfs_channel({12});
+  EXPECT_TRUE(channel && !*channel);
+  btfs.status = refusal(core::Error::queue_full);
+  EXPECT_FALSE(ledger->btfs_channel({12}));
+  EXPECT_FALSE(ledger->close_btfs_channel("a state", "a signature"));
+  btfs.status = grpc::Status::OK;
+  EXPECT_TRUE(ledger->close_btfs_channel("a state", "a signature"));
+  EXPECT_EQ(btfs.closed.channel(), "a state");
+  EXPECT_EQ(btfs.closed.from_signature(), "");
+  EXPECT_EQ(btfs.closed.to_signature(), "a signature");
+
+  script.payer = std::string(view(payer.public_key()));
+  auto idle = ledger->idle_exchange_channels(gateway, 11);
+  ASSERT_TRUE(idle) << idle.error().message;
+  ASSERT_EQ(idle->size(), 2u) << "the third is too young";
+  EXPECT_EQ((*idle)[1].id, core::ChannelId{10});
+  EXPECT_EQ((*idle)[1].payer, payer.public_key());
+  pb::ListRequest asked;
+  asked.ParseFromString(script.asked.request());
+  EXPECT_EQ(asked.method(), "ListExchangeChannels");
+  script.payer = "no key";
+  EXPECT_FALSE(ledger->idle_exchange_channels(gateway, 11));
+}
 
 TEST_F(GrpcLedgerTest, ReadsWhatAWorkerNeeds) {
   auto info = ledger->info();
