@@ -31,6 +31,7 @@ class GrpcLedger final : public LedgerClient {
   LedgerResult<std::vector<OpenWithdrawal>> open_withdrawals(const SecretKey& gateway,
                                                              core::ChannelId after) override;
   LedgerResult<std::map<core::AssetId, core::Amount>> available(const PublicKey& key) override;
+  LedgerResult<AccountInfo> account(const PublicKey& key) override;
 
  private:
   class Impl;

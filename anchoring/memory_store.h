@@ -14,6 +14,10 @@ struct MemoryTables {
   std::map<std::pair<Hash, std::uint32_t>, Deposit> deposits;  // by transaction id and log
   std::optional<BlockPlace> cursor;
   std::map<std::pair<core::ChannelId, int>, Payment> payments;  // by withdrawal and attempt
+  std::map<tron::Address, DepositAddress> addresses;            // what the server has handed out
+  std::map<std::pair<tron::Address, core::AssetId>, core::Int128> holdings;
+  std::int64_t sweep_fees_sun = 0;
+  std::map<Hash, Sweep> sweeps;
   std::vector<PublishedTerms> terms;
   Controls controls;
   std::uint64_t epoch = 0;
@@ -33,7 +37,9 @@ class MemoryStore final : public Store {
   std::int64_t add_anchor(const Anchor& anchor) override;
   void save_anchor(const Anchor& anchor) override;
   std::optional<BlockPlace> cursor() override;
-  void save_cursor(const BlockPlace& cursor) override;
+  void save_cursor(const BlockPlace& cursor, const AddressChanges& changes) override;
+  std::map<tron::Address, DepositAddress> deposit_addresses(const std::set<tron::Address>& of) override;
+  AddressTotals address_totals() override;
   std::optional<Deposit> deposit(const Hash& transaction_id, std::uint32_t log) override;
   void save_deposit(const Deposit& deposit) override;
   std::vector<Payment> open_payments() override;
@@ -42,6 +48,10 @@ class MemoryStore final : public Store {
   void add_payment(const Payment& payment) override;
   void save_payment(const Payment& payment) override;
   void publish_terms(const std::vector<PublishedTerms>& terms) override;
+  std::vector<Holding> holdings(core::AssetId asset, core::ChainAmount minimum, std::size_t limit) override;
+  std::vector<Sweep> open_sweeps() override;
+  void add_sweep(const Sweep& sweep) override;
+  void save_sweep(const Sweep& sweep) override;
   Controls controls() override { return tables_.controls; }
   void save_stopped() override;
 

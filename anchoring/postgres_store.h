@@ -20,7 +20,9 @@ class PostgresStore final : public Store {
   std::int64_t add_anchor(const Anchor& anchor) override;
   void save_anchor(const Anchor& anchor) override;
   std::optional<BlockPlace> cursor() override;
-  void save_cursor(const BlockPlace& cursor) override;
+  void save_cursor(const BlockPlace& cursor, const AddressChanges& changes) override;
+  std::map<tron::Address, DepositAddress> deposit_addresses(const std::set<tron::Address>& of) override;
+  AddressTotals address_totals() override;
   std::optional<Deposit> deposit(const Hash& transaction_id, std::uint32_t log) override;
   void save_deposit(const Deposit& deposit) override;
   std::vector<Payment> open_payments() override;
@@ -29,6 +31,10 @@ class PostgresStore final : public Store {
   void add_payment(const Payment& payment) override;
   void save_payment(const Payment& payment) override;
   void publish_terms(const std::vector<PublishedTerms>& terms) override;
+  std::vector<Holding> holdings(core::AssetId asset, core::ChainAmount minimum, std::size_t limit) override;
+  std::vector<Sweep> open_sweeps() override;
+  void add_sweep(const Sweep& sweep) override;
+  void save_sweep(const Sweep& sweep) override;
   Controls controls() override;
   void save_stopped() override;
 

@@ -31,6 +31,11 @@ std::optional<PaymentState> payment_state(std::string_view text) {
   return static_cast<PaymentState>(found - payment_states.begin());
 }
 
+void AddressChanges::add(const AddressChanges& more) {
+  for (const auto& [of, amount] : more.amounts) amounts[of] += amount;
+  fees_sun += more.fees_sun;
+}
+
 std::string_view name(DepositState state) {
   return state == DepositState::submitted ? "submitted" : "credited";
 }

@@ -6,6 +6,7 @@
 #include <set>
 #include <sstream>
 
+#include "anchoring/gateway/frame.h"
 #include "anchoring/tron/trc20.h"
 
 namespace windlass::anchoring {
@@ -315,18 +316,21 @@ tl::expected<Payer::Budget, std::string> Payer::make_budget(const std::vector<co
       if (asset.symbol == offer.symbol && asset.chain == tron_chain) budget.offers.push_back({offer, asset});
   auto own = ledger_.available(gateway_key_.public_key());
   if (!own) return unexpected(own.error().message);
-  std::int64_t unbooked_sun = 0;
+  std::int64_t unbooked_sun = store_.address_totals().fees_sun;  // of sweeps: no settlement books them
   for (const auto& [id, payment] : payments_)
     unbooked_sun += is_final(payment.state) ? payment.fee_sun : options_.max_fee_sun;
   budget.own_trx = (*own)[budget.trx->number];
   budget.fees_left_sun = budget.own_trx - unbooked_sun;
   budget.paid_in_day = store_.paid_since(clock_.now_ms() * 1000 - core::day_us);
+  core::ChainAmount topping_up = 0;
+  for (const auto& sweep : store_.open_sweeps()) topping_up += sweep.tops_up ? sweep.amount : 0;
   for (const auto& [offer, asset] : budget.offers) {
     // As of a solidified block: what is not decided has not left yet, as far as that tells.
     auto there = chain_.solidified_balance(options_.custody, asset.token);
     if (!there) return unexpected(there.error().message);
     budget.custody[asset.number] = *there;
     auto left = less(*there, sum(asset.number, is_undecided));
+    if (asset.number == budget.trx->number) left = less(left, topping_up);
     if (offer.daily_cap > 0) {
       auto cap = static_cast<core::ChainAmount>(offer.daily_cap) * asset.chain_units;
       left = std::min(left, less(cap, budget.paid_in_day[asset.number]));
@@ -425,24 +429,12 @@ tl::expected<bool, std::string> Payer::pay(Payment payment, Budget& budget, Step
   return true;
 }
 
-// It refers to the block that the scan has reached: all blocks in which it can land are still to be met.
 tl::expected<tron::TransactionFrame, std::string> Payer::frame() {
-  auto cursor = store_.cursor();
-  auto head = chain_.head(), solid = chain_.solidified_head();
-  if (!head) return unexpected(head.error().message);
-  if (!solid) return unexpected(solid.error().message);
-  if (!cursor || cursor->number + max_scan_lag_blocks < solid->number)
-    return unexpected(std::string("payments wait until the scan of blocks has caught up"));
-  if (head->timestamp_ms < solid->timestamp_ms)
-    return unexpected(fmt::format("the node's head, block {}, is older than the solidified block {}: it lags",
-                                  head->number, solid->number));
+  auto frame = frame_at_scan(chain_, store_, payment_life_ms);
+  if (!frame) return frame;
   last_timestamp_ms_ = std::max(last_timestamp_ms_ + 1, clock_.now_ms());
-  tron::TransactionFrame frame;
-  frame.reference = {cursor->number, cursor->id, 0};
-  frame.timestamp_ms = last_timestamp_ms_;
-  // Expirations are held against the chain's time, not against the clock of this machine.
-  frame.expiration_ms = head->timestamp_ms + payment_life_ms;
-  frame.permission_id = options_.permission_id;
+  frame->timestamp_ms = last_timestamp_ms_;
+  frame->permission_id = options_.permission_id;
   return frame;
 }
 

@@ -37,8 +37,6 @@ constexpr std::int64_t payment_life_ms = 8 * 60 * 1000;
 constexpr int payment_attempts = 3;
 // A settlement not accepted within this is signed anew.
 constexpr core::TimeUs settlement_life_us = core::hour_us;
-// While the scan is that far behind nothing is signed: what happened to it would show late.
-constexpr std::int64_t max_scan_lag_blocks = 1'000;
 // Pages of the queue looked at for one that can be paid: those before it wait for funds or a signature.
 constexpr int queue_pages_per_step = 10;
 

@@ -72,7 +72,7 @@ TEST_F(AnchoringStore, ComesBackWithEverythingAfterAPowerCut) {
   Anchor anchor = added(sealed_anchor());
   store.save_deposit(some_deposit());
   Cluster::instance().stop_immediately();
-  EXPECT_THROW(store.save_cursor({1, {}}), DatabaseError);
+  EXPECT_THROW(store.save_cursor({1, {}}, {}), DatabaseError);
   Cluster::instance().start();
   PostgresStore again(database.anchor_url);
   EXPECT_TRUE(again.acquire());
@@ -204,7 +204,7 @@ TEST_F(AnchoringStore, RemembersHowFarItScanned) {
   EXPECT_FALSE(store.cursor());
   for (std::int64_t number : {41, 42}) {
     BlockPlace place{number, hash_of(std::to_string(number))};
-    store.save_cursor(place);
+    store.save_cursor(place, {});
     EXPECT_EQ(store.cursor(), place);
   }
 }
@@ -334,20 +334,20 @@ TEST(AdminCommand, IsWhatIsNeitherAFlagNorTheConfiguration) {
 TEST_F(AnchoringStore, GivesTheLeaseToOneSessionAndThenToTheNext) {
   PostgresStore second(database.anchor_url);
   EXPECT_FALSE(second.acquire());
-  EXPECT_THROW(second.save_cursor({1, {}}), Fenced);
+  EXPECT_THROW(second.save_cursor({1, {}}, {}), Fenced);
   store = PostgresStore(database.anchor_url);  // the first session ends
   // Its backend may take a moment to notice.
   bool acquired = false;
   for (int tries = 0; tries < 1000 && !acquired; ++tries) acquired = second.acquire();
   EXPECT_TRUE(acquired);
-  second.save_cursor({1, {}});
+  second.save_cursor({1, {}}, {});
 }
 
 TEST_F(AnchoringStore, SavesNothingOnceItsEpochHasPassed) {
   Anchor anchor = added(sealed_anchor());
   lose_lease();
   EXPECT_THROW(store.save_anchor(signed_anchor(anchor)), Fenced);
-  EXPECT_THROW(store.save_cursor({1, {}}), Fenced);
+  EXPECT_THROW(store.save_cursor({1, {}}, {}), Fenced);
   EXPECT_THROW(store.save_deposit(some_deposit()), Fenced);
   EXPECT_THROW(store.save_stopped(), Fenced);
   EXPECT_EQ(store.open_anchor(), anchor);
