@@ -42,5 +42,7 @@ CREATE UNIQUE INDEX sweeps_one ON sweeps (address) WHERE state NOT IN ('landed',
 
 GRANT SELECT, INSERT ON deposit_addresses TO windlass_server;
 GRANT SELECT ON deposit_addresses TO windlass_anchor;
-GRANT SELECT, INSERT, UPDATE ON deposit_holdings, sweeps TO windlass_anchor;
+GRANT SELECT, INSERT, UPDATE ON deposit_holdings TO windlass_anchor;
+GRANT SELECT, INSERT ON sweeps TO windlass_anchor;
+GRANT UPDATE (state, block, epoch) ON sweeps TO windlass_anchor;  -- what is signed never changes
 GRANT SELECT ON deposit_holdings, sweeps TO windlass_server;
