@@ -241,9 +241,7 @@ class GrpcLedger::Impl {
   }
 
   LedgerResult<std::map<core::AssetId, core::Amount>> available(const PublicKey& key) {
-    pb::GetAccountRequest request;
-    request.set_key(std::string(view(key)));
-    auto answer = call<pb::Account>("GetAccount", query_, &pb::Query::Stub::GetAccount, request);
+    auto answer = get_account(key);
     if (!answer) return unexpected(answer.error());
     std::map<core::AssetId, core::Amount> available;
     for (const auto& balance : answer->balances())
@@ -296,7 +294,21 @@ class GrpcLedger::Impl {
     return {};
   }
 
+  LedgerResult<AccountInfo> account(const PublicKey& key) {
+    auto answer = get_account(key);
+    if (!answer) return unexpected(answer.error());
+    auto now = to_array<33>(answer->key());
+    if (!now) return bad_answer("GetAccount", "its key is not 33 bytes");
+    return AccountInfo{answer->number(), *now};
+  }
+
  private:
+  LedgerResult<pb::Account> get_account(const PublicKey& key) {
+    pb::GetAccountRequest request;
+    request.set_key(std::string(view(key)));
+    return call<pb::Account>("GetAccount", query_, &pb::Query::Stub::GetAccount, request);
+  }
+
   static grpc::ChannelArguments arguments() {
     grpc::ChannelArguments arguments;
     // A server that was down for a minute is to be found again within seconds.
@@ -343,6 +355,9 @@ LedgerResult<std::vector<OpenWithdrawal>> GrpcLedger::open_withdrawals(const Sec
 }
 LedgerResult<std::map<core::AssetId, core::Amount>> GrpcLedger::available(const PublicKey& key) {
   return impl_->available(key);
+}
+LedgerResult<AccountInfo> GrpcLedger::account(const PublicKey& key) {
+  return impl_->account(key);
 }
 
 LedgerResult<std::optional<BtfsChannel>> GrpcLedger::btfs_channel(core::ChannelId id) {

@@ -35,6 +35,7 @@ class GrpcLedger final : public LedgerClient {
   LedgerResult<std::vector<BtfsChannel>> idle_exchange_channels(const SecretKey& gateway,
                                                                 core::TimeUs opened_before_us) override;
   LedgerResult<void> close_btfs_channel(const std::string& state, const std::string& to_signature) override;
+  LedgerResult<AccountInfo> account(const PublicKey& key) override;
 
  private:
   class Impl;

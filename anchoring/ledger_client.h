@@ -36,6 +36,11 @@ struct EntryInfo {
   core::TimeUs time_us = 0;
 };
 
+struct AccountInfo {
+  std::uint64_t number = 0;
+  PublicKey key{};  // now
+};
+
 // A withdrawal that waits for the gateway, or for its settlement.
 struct OpenWithdrawal {
   core::ChannelId id;
@@ -84,6 +89,8 @@ class LedgerClient {
   // signature but the recipient's.
   virtual LedgerResult<void> close_btfs_channel(const std::string& state,
                                                 const std::string& to_signature) = 0;
+  // The account of a key, which may have been rotated away since.
+  virtual LedgerResult<AccountInfo> account(const PublicKey& key) = 0;
 };
 
 // Rising nonces, also where the clock does not rise: its nanoseconds, or one more than the last.

@@ -11,6 +11,7 @@
 #include "anchoring/gateway/custody.h"
 #include "anchoring/gateway/payer.h"
 #include "anchoring/gateway/scanner.h"
+#include "anchoring/gateway/sweeper.h"
 #include "anchoring/grpc_ledger.h"
 #include "anchoring/postgres_store.h"
 #include "anchoring/setup.h"
@@ -86,6 +87,11 @@ constexpr ops::Option options[] = {
         "but the symbol may be left out: no cap, and no second signature"),
     ops::integer("gateway.max_fee_sun", max_fee_default_sun, {1, 1'000'000'000'000, "sun"},
                  "a payment that would cost more is not made"),
+    ops::path("gateway.deposit_key_file", "",
+              "xprv of windlassd's deposits.extended_public_key, mode 0600: brings what stands on deposit "
+              "addresses to custody; not set: it stays there"),
+    ops::list("gateway.sweeps", "",
+              "from how much on an address is brought to custody, each `SYMBOL minimum=N` in ledger units"),
     ops::integer("gateway.start_block", 0, {0, 1'000'000'000'000, "blocks"},
                  "the first block that can hold a deposit; only the first start reads it"),
     ops::address("exchange.listen", "",
@@ -117,6 +123,8 @@ struct Settings {
   std::optional<SecretKey> custody_key;
   PayerOptions payer;
   std::optional<ExchangeOptions> exchange;
+  std::optional<ExtendedSecretKey> deposit_key;
+  SweeperOptions sweeper;
 };
 
 // `full` or `full/solidity`, each host:port.
@@ -151,6 +159,15 @@ std::vector<std::string> faults(const ops::Config& config) {
     found.push_back(
         "exchange.listen is not a loopback address, and there is no TLS: set exchange.plaintext_anywhere "
         "where nobody but windlassd can reach it");
+  if (config.is_set("gateway.deposit_key_file") &&
+      (!config.is_set("gateway.custody_key_file") || !config.is_set("gateway.sweeps")))
+    found.push_back(
+        "gateway.deposit_key_file needs gateway.custody_key_file (pays for tokens' sweeps) and "
+        "gateway.sweeps "
+        "(says from how much on)");
+  for (const auto& sweep : config.list("gateway.sweeps"))
+    if (auto parsed = parse_sweep_minimum(sweep); !parsed)
+      found.push_back(fmt::format("gateway.sweeps: {}", parsed.error()));
   bool where = config.is_set("anchor.contract") || config.is_set("anchor.to");
   if (config.is_set("anchor.key_file") != where)
     found.push_back(
@@ -217,6 +234,17 @@ tl::expected<Settings, std::string> read_settings(const ops::Config& config) {
                       "it signs under"));
     settings.custody_key = *std::move(key);
   }
+  if (config.is_set("gateway.deposit_key_file")) {
+    auto text = ops::read_secret_file(config.path("gateway.deposit_key_file"));
+    if (!text) return tl::unexpected(text.error());
+    auto key = ExtendedSecretKey::parse(text->reveal());
+    if (!key) return tl::unexpected("gateway.deposit_key_file: " + key.error());
+    settings.deposit_key = *std::move(key);
+    const auto& payer = settings.payer;
+    settings.sweeper = {payer.custody, payer.permission_id, {}, payer.max_fee_sun};
+    for (const auto& sweep : config.list("gateway.sweeps"))
+      settings.sweeper.minimums.push_back(*parse_sweep_minimum(sweep));
+  }
   return settings;
 }
 
@@ -275,6 +303,9 @@ class Session {
       payer_.emplace(settings_.payer, *settings_.custody_key, *settings_.gateway_key, clock_, chain_, ledger_,
                      store_);
       payer_->suspend(std::string(not_reconciled_yet));
+      if (settings_.deposit_key)
+        sweeper_.emplace(settings_.sweeper, *settings_.deposit_key, *settings_.custody_key,
+                         settings_.gateway_key->public_key(), clock_, chain_, ledger_, store_);
     }
     if (settings_.exchange) {
       auto terms = [this](core::AssetId asset) { return payer_ ? payer_->published(asset) : std::nullopt; };
@@ -297,6 +328,7 @@ class Session {
     more = (scanner_ && scan()) || more;
     more = (payer_ && pay()) || more;
     if (exchange_) complaints_.check("exchange", exchange_->step());
+    more = (sweeper_ && sweep()) || more;
     if (clock_.now_ms() - refreshed_ms_ >= refresh_interval_ms) refresh();
     return more;
   }
@@ -306,8 +338,9 @@ class Session {
  private:
   tl::expected<void, std::string> meet(const tron::Block& block) {
     if (exchange_) exchange_->meet(block);
-    if (payer_) return payer_->meet(block);
-    return {};
+    tl::expected<void, std::string> met;
+    if (payer_) met = payer_->meet(block);
+    return met && sweeper_ ? sweeper_->meet(block) : met;
   }
 
   bool anchor() {
@@ -338,6 +371,13 @@ class Session {
     for (auto state : {PaymentState::broadcast, PaymentState::included})
       metrics_.withdrawals(state == PaymentState::included ? "included" : "sent")
           .Set(static_cast<double>(payer_->under_way(state)));
+    return step->advanced;
+  }
+
+  bool sweep() {
+    auto step = sweeper_->step();
+    if (!complaints_.check("sweeps", step)) return false;
+    for (const auto& outcome : step->outcomes) metrics_.sweep_transactions(outcome).Increment();
     return step->advanced;
   }
 
@@ -386,6 +426,7 @@ class Session {
                   "custody holds less than the ledger owes: {}; nothing is paid out until it is there",
                   missing))));
     if (!payer_) return;
+    if (sweeper_) sweeper_->suspend(!missing.empty());
     missing.empty() ? payer_->resume() : payer_->suspend("custody lacks " + missing);
   }
 
@@ -400,6 +441,7 @@ class Session {
   std::optional<Scanner> scanner_;
   std::optional<Payer> payer_;
   std::optional<Exchange> exchange_;
+  std::optional<Sweeper> sweeper_;
   std::int64_t refreshed_ms_ = 0;
 };
 
@@ -486,6 +528,7 @@ int serve(const ops::Config& config, const Settings& settings) {
                  {"custody", config.text("gateway.custody")},
                  {"pays_withdrawals", settings.custody_key.has_value()},
                  {"exchange", settings.exchange ? config.address("exchange.listen").text() : ""},
+                 {"sweeps", settings.deposit_key.has_value()},
                  {"metrics", config.address("metrics.listen").text()}});
 
   std::unique_ptr<Session> session;

@@ -58,8 +58,58 @@ std::optional<BlockPlace> MemoryStore::cursor() {
   return tables_.cursor;
 }
 
-void MemoryStore::save_cursor(const BlockPlace& cursor) {
-  write("save_cursor", [&] { tables_.cursor = cursor; });
+void MemoryStore::save_cursor(const BlockPlace& cursor, const AddressChanges& changes) {
+  write("save_cursor", [&] {
+    tables_.cursor = cursor;
+    for (const auto& [of, amount] : changes.amounts) tables_.holdings[of] += amount;
+    tables_.sweep_fees_sun += changes.fees_sun;
+  });
+}
+
+std::map<tron::Address, DepositAddress> MemoryStore::deposit_addresses(const std::set<tron::Address>& of) {
+  std::map<tron::Address, DepositAddress> found;
+  for (const auto& [address, whose] : tables_.addresses)
+    if (of.contains(address)) found[address] = whose;
+  return found;
+}
+
+AddressTotals MemoryStore::address_totals() {
+  AddressTotals totals{.amounts = {}, .fees_sun = tables_.sweep_fees_sun};
+  for (const auto& [of, amount] : tables_.holdings) totals.amounts[of.second] += amount;
+  return totals;
+}
+
+std::vector<Holding> MemoryStore::holdings(core::AssetId asset, core::ChainAmount minimum,
+                                           std::size_t limit) {
+  std::vector<Holding> found;
+  for (const auto& [of, amount] : tables_.holdings)
+    if (of.second == asset && amount > 0 && static_cast<core::ChainAmount>(amount) >= minimum)
+      found.push_back(
+          {of.first, tables_.addresses.at(of.first).account, static_cast<core::ChainAmount>(amount)});
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.amount > b.amount; });
+  found.resize(std::min(found.size(), limit));
+  return found;
+}
+
+std::vector<Sweep> MemoryStore::open_sweeps() {
+  std::vector<Sweep> open;
+  for (const auto& [id, sweep] : tables_.sweeps)
+    if (!is_final(sweep.state)) open.push_back(sweep);
+  return open;
+}
+
+void MemoryStore::add_sweep(const Sweep& sweep) {
+  write("add_sweep", [&] {
+    for (const auto& open : open_sweeps()) core::require(open.address != sweep.address);
+    core::require(tables_.sweeps.emplace(sweep.transaction_id, sweep).second);
+  });
+}
+
+void MemoryStore::save_sweep(const Sweep& sweep) {
+  write("save_sweep", [&] {
+    core::require(tables_.sweeps.contains(sweep.transaction_id));
+    tables_.sweeps[sweep.transaction_id] = sweep;
+  });
 }
 
 std::optional<Deposit> MemoryStore::deposit(const Hash& transaction_id, std::uint32_t log) {

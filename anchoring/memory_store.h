@@ -14,6 +14,10 @@ struct MemoryTables {
   std::map<std::pair<Hash, std::uint32_t>, Deposit> deposits;  // by transaction id and log
   std::optional<BlockPlace> cursor;
   std::map<std::pair<core::ChannelId, int>, Payment> payments;  // by withdrawal and attempt
+  std::map<tron::Address, DepositAddress> addresses;            // what the server has handed out
+  std::map<std::pair<tron::Address, core::AssetId>, core::Int128> holdings;
+  std::int64_t sweep_fees_sun = 0;
+  std::map<Hash, Sweep> sweeps;
   std::vector<PublishedTerms> terms;
   std::map<std::int64_t, ExchangeDeposit> exchange_deposits;        // by id
   std::map<std::int64_t, ExchangeWithdrawal> exchange_withdrawals;  // by id
@@ -35,7 +39,9 @@ class MemoryStore final : public Store {
   std::int64_t add_anchor(const Anchor& anchor) override;
   void save_anchor(const Anchor& anchor) override;
   std::optional<BlockPlace> cursor() override;
-  void save_cursor(const BlockPlace& cursor) override;
+  void save_cursor(const BlockPlace& cursor, const AddressChanges& changes) override;
+  std::map<tron::Address, DepositAddress> deposit_addresses(const std::set<tron::Address>& of) override;
+  AddressTotals address_totals() override;
   std::optional<Deposit> deposit(const Hash& transaction_id, std::uint32_t log) override;
   void save_deposit(const Deposit& deposit) override;
   std::vector<Payment> open_payments() override;
@@ -58,6 +64,10 @@ class MemoryStore final : public Store {
   std::int64_t add_exchange_withdrawal(const ExchangeWithdrawal& withdrawal) override;
   void save_exchange_withdrawal(const ExchangeWithdrawal& withdrawal) override;
   void drop_exchange_withdrawal(std::int64_t id) override;
+  std::vector<Holding> holdings(core::AssetId asset, core::ChainAmount minimum, std::size_t limit) override;
+  std::vector<Sweep> open_sweeps() override;
+  void add_sweep(const Sweep& sweep) override;
+  void save_sweep(const Sweep& sweep) override;
   Controls controls() override { return tables_.controls; }
   void save_stopped() override;
 

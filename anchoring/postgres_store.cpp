@@ -55,10 +55,42 @@ constexpr Statement save_anchor_sql{
 constexpr Statement read_cursor{"read_scanner",
                                 "SELECT block, block_id FROM scanner WHERE chain = $1::integer"};
 constexpr Statement write_cursor{"write_scanner",
-                                 "INSERT INTO scanner (chain, block, block_id, epoch) VALUES ($1::integer, "
-                                 "$2::bigint, $3::bytea, $4::bigint) "
+                                 "INSERT INTO scanner (chain, block, block_id, epoch, sweep_fees_sun) VALUES "
+                                 "($1::integer, $2::bigint, $3::bytea, $4::bigint, $5::bigint) "
                                  "ON CONFLICT (chain) DO UPDATE SET block = excluded.block, block_id = "
-                                 "excluded.block_id, epoch = excluded.epoch"};
+                                 "excluded.block_id, epoch = excluded.epoch, sweep_fees_sun = "
+                                 "scanner.sweep_fees_sun + excluded.sweep_fees_sun"};
+constexpr Statement change_holding{
+    "change_holding",
+    "INSERT INTO deposit_holdings (address, asset, amount, epoch) VALUES ($1::bytea, $2::integer, "
+    "$3::text::numeric, $4::bigint) ON CONFLICT (address, asset) DO UPDATE SET "
+    "amount = deposit_holdings.amount + excluded.amount, epoch = excluded.epoch"};
+constexpr Statement read_addresses{
+    "read_deposit_addresses",
+    "SELECT address, account, key FROM deposit_addresses WHERE address = ANY ($1::bytea[])"};
+constexpr Statement sum_holdings{
+    "sum_holdings", "SELECT asset, sum(amount)::text FROM deposit_holdings WHERE amount <> 0 GROUP BY asset"};
+constexpr Statement read_sweep_fees{"read_sweep_fees",
+                                    "SELECT sweep_fees_sun FROM scanner WHERE chain = $1::integer"};
+constexpr Statement read_holdings{
+    "read_holdings",
+    "SELECT h.address, a.account, h.amount::text FROM deposit_holdings h JOIN deposit_addresses a USING "
+    "(address) WHERE h.asset = $1::integer AND h.amount >= $2::text::numeric AND h.amount > 0 "
+    "ORDER BY h.amount DESC LIMIT $3::bigint"};
+constexpr Statement open_sweeps_sql{
+    "open_sweeps",
+    "SELECT s.address, a.account, s.tops_up, s.asset, s.amount::text, s.state, s.transaction, "
+    "s.transaction_id, s.expiration_ms, s.reference_block, s.signed_us, s.block FROM sweeps s "
+    "JOIN deposit_addresses a USING (address) WHERE s.state NOT IN ('landed', 'failed', 'expired')"};
+constexpr Statement add_sweep_sql{
+    "add_sweep",
+    "INSERT INTO sweeps (transaction_id, address, tops_up, asset, amount, state, transaction, expiration_ms, "
+    "reference_block, signed_us, epoch) VALUES ($1::bytea, $2::bytea, $3::boolean, $4::integer, "
+    "$5::text::numeric, $6::text, $7::bytea, $8::bigint, $9::bigint, $10::bigint, $11::bigint)"};
+constexpr Statement save_sweep_sql{
+    "save_sweep",
+    "UPDATE sweeps SET state = $2::text, block = $3::bigint, epoch = $4::bigint "
+    "WHERE transaction_id = $1::bytea"};
 constexpr Statement read_deposit{"read_deposit",
                                  "SELECT block, index_in_block, log, asset, amount::text, owner, source, "
                                  "state, sequence, envelope, seen_us "
@@ -251,10 +283,19 @@ std::string decimal(core::ChainAmount amount) {
   } while (amount > 0);
   return digits;
 }
+std::string decimal(core::Int128 amount) {
+  auto magnitude = static_cast<core::ChainAmount>(amount < 0 ? -amount : amount);
+  return (amount < 0 ? "-" : "") + decimal(magnitude);
+}
 core::ChainAmount from_decimal(ByteView digits) {
   core::ChainAmount amount = 0;
   for (char digit : digits) amount = amount * 10 + static_cast<core::ChainAmount>(digit - '0');
   return amount;
+}
+core::Int128 from_signed_decimal(ByteView digits) {
+  bool negative = digits.starts_with('-');
+  auto magnitude = static_cast<core::Int128>(from_decimal(digits.substr(negative ? 1 : 0)));
+  return negative ? -magnitude : magnitude;
 }
 
 }  // namespace
@@ -311,10 +352,95 @@ std::optional<BlockPlace> PostgresStore::cursor() {
   return BlockPlace{result.bigint(0, 0), array_of<32>(result, 1)};
 }
 
-void PostgresStore::save_cursor(const BlockPlace& cursor) {
+void PostgresStore::save_cursor(const BlockPlace& cursor, const AddressChanges& changes) {
   Parameters row;
   row.integer(tron_chain_number).bigint(cursor.number).bytes(view(cursor.id)).bigint(epoch_);
-  fenced([&] { return connection_.run(write_cursor, row); });
+  row.bigint(changes.fees_sun);
+  fenced([&] {
+    for (const auto& [of, amount] : changes.amounts) {
+      Parameters change;
+      change.bytes(view(of.first.bytes)).integer(static_cast<std::int32_t>(of.second.value));
+      connection_.run(change_holding, change.text(decimal(amount)).bigint(epoch_));
+    }
+    return connection_.run(write_cursor, row);
+  });
+}
+
+std::map<tron::Address, DepositAddress> PostgresStore::deposit_addresses(const std::set<tron::Address>& of) {
+  std::vector<ByteView> wanted;
+  for (const auto& address : of) wanted.push_back(view(address.bytes));
+  std::map<tron::Address, DepositAddress> found;
+  if (wanted.empty()) return found;
+  auto result = connection_.run(read_addresses, Parameters().byte_arrays(wanted));
+  for (int row = 0; row < result.rows(); ++row)
+    found[{array_of<21>(result, 0, row)}] = {static_cast<std::uint64_t>(result.bigint(row, 1)),
+                                             array_of<33>(result, 2, row)};
+  return found;
+}
+
+AddressTotals PostgresStore::address_totals() {
+  AddressTotals totals;
+  auto result = connection_.run(sum_holdings);
+  for (int row = 0; row < result.rows(); ++row)
+    totals.amounts[{static_cast<std::uint32_t>(result.integer(row, 0))}] =
+        from_signed_decimal(result.bytes(row, 1));
+  auto fees = connection_.run(read_sweep_fees, Parameters().integer(tron_chain_number));
+  if (fees.rows() > 0) totals.fees_sun = fees.bigint(0, 0);
+  return totals;
+}
+
+std::vector<Holding> PostgresStore::holdings(core::AssetId asset, core::ChainAmount minimum,
+                                             std::size_t limit) {
+  Parameters wanted;
+  wanted.integer(static_cast<std::int32_t>(asset.value)).text(decimal(minimum));
+  auto result = connection_.run(read_holdings, wanted.bigint(static_cast<std::int64_t>(limit)));
+  std::vector<Holding> found;
+  for (int row = 0; row < result.rows(); ++row)
+    found.push_back({{array_of<21>(result, 0, row)},
+                     static_cast<std::uint64_t>(result.bigint(row, 1)),
+                     from_decimal(result.bytes(row, 2))});
+  return found;
+}
+
+std::vector<Sweep> PostgresStore::open_sweeps() {
+  auto result = connection_.run(open_sweeps_sql);
+  std::vector<Sweep> open;
+  for (int row = 0; row < result.rows(); ++row) {
+    auto state = payment_state(result.bytes(row, 5));
+    core::require(state.has_value());
+    Sweep sweep;
+    sweep.address.bytes = array_of<21>(result, 0, row);
+    sweep.account = static_cast<std::uint64_t>(result.bigint(row, 1));
+    sweep.tops_up = result.boolean(row, 2);
+    sweep.asset.value = static_cast<std::uint32_t>(result.integer(row, 3));
+    sweep.amount = from_decimal(result.bytes(row, 4));
+    sweep.state = *state;
+    sweep.transaction = bytes_of(result, 6, row);
+    sweep.transaction_id = array_of<32>(result, 7, row);
+    sweep.expiration_ms = result.bigint(row, 8);
+    sweep.reference_block = result.bigint(row, 9);
+    sweep.signed_us = result.bigint(row, 10);
+    sweep.block = bigint_or_zero(result, 11, row);
+    open.push_back(std::move(sweep));
+  }
+  return open;
+}
+
+void PostgresStore::add_sweep(const Sweep& sweep) {
+  Parameters row;
+  row.bytes(view(sweep.transaction_id)).bytes(view(sweep.address.bytes)).boolean(sweep.tops_up);
+  row.integer(static_cast<std::int32_t>(sweep.asset.value)).text(decimal(sweep.amount));
+  row.text(name(sweep.state)).bytes(sweep.transaction).bigint(sweep.expiration_ms);
+  row.bigint(sweep.reference_block).bigint(sweep.signed_us).bigint(epoch_);
+  fenced([&] { return connection_.run(add_sweep_sql, row); });
+}
+
+void PostgresStore::save_sweep(const Sweep& sweep) {
+  Parameters row;
+  row.bytes(view(sweep.transaction_id)).text(name(sweep.state));
+  bigint_unless_zero(row, sweep.block);
+  auto saved = fenced([&] { return connection_.run(save_sweep_sql, row.bigint(epoch_)); });
+  core::require(saved.affected() == 1);
 }
 
 std::optional<Deposit> PostgresStore::deposit(const Hash& transaction_id, std::uint32_t log) {

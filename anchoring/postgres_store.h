@@ -20,7 +20,9 @@ class PostgresStore final : public Store {
   std::int64_t add_anchor(const Anchor& anchor) override;
   void save_anchor(const Anchor& anchor) override;
   std::optional<BlockPlace> cursor() override;
-  void save_cursor(const BlockPlace& cursor) override;
+  void save_cursor(const BlockPlace& cursor, const AddressChanges& changes) override;
+  std::map<tron::Address, DepositAddress> deposit_addresses(const std::set<tron::Address>& of) override;
+  AddressTotals address_totals() override;
   std::optional<Deposit> deposit(const Hash& transaction_id, std::uint32_t log) override;
   void save_deposit(const Deposit& deposit) override;
   std::vector<Payment> open_payments() override;
@@ -43,6 +45,10 @@ class PostgresStore final : public Store {
   std::int64_t add_exchange_withdrawal(const ExchangeWithdrawal& withdrawal) override;
   void save_exchange_withdrawal(const ExchangeWithdrawal& withdrawal) override;
   void drop_exchange_withdrawal(std::int64_t id) override;
+  std::vector<Holding> holdings(core::AssetId asset, core::ChainAmount minimum, std::size_t limit) override;
+  std::vector<Sweep> open_sweeps() override;
+  void add_sweep(const Sweep& sweep) override;
+  void save_sweep(const Sweep& sweep) override;
   Controls controls() override;
   void save_stopped() override;
 

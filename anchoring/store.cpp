@@ -44,6 +44,11 @@ std::optional<ExchangeDepositState> exchange_deposit_state(std::string_view text
   return static_cast<ExchangeDepositState>(found - exchange_deposit_states.begin());
 }
 
+void AddressChanges::add(const AddressChanges& more) {
+  for (const auto& [of, amount] : more.amounts) amounts[of] += amount;
+  fees_sun += more.fees_sun;
+}
+
 std::string_view name(DepositState state) {
   return state == DepositState::submitted ? "submitted" : "credited";
 }

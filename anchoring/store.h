@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <stdexcept>
 
 #include "anchoring/tron/chain.h"
@@ -62,6 +63,24 @@ struct Deposit {
   std::optional<core::Sequence> sequence;  // of the credit's entry; unknown where it was applied before
   std::int64_t seen_us = 0;
   bool operator==(const Deposit&) const = default;
+};
+
+// An address that is an account's alone: what comes to it is the account's.
+struct DepositAddress {
+  std::uint64_t account = 0;  // its number
+  PublicKey key{};            // the account's when the address was handed out
+};
+// How what stands on deposit addresses changed, in the chain's units; and what the chain took for moving it,
+// from there or from custody.
+struct AddressChanges {
+  std::map<std::pair<tron::Address, core::AssetId>, core::Int128> amounts;
+  std::int64_t fees_sun = 0;
+  void add(const AddressChanges& more);
+};
+// All that stands on deposit addresses as of the cursor.
+struct AddressTotals {
+  std::map<core::AssetId, core::Int128> amounts;
+  std::int64_t fees_sun = 0;  // that sweeps have cost so far
 };
 
 // The states of a withdrawal's payment; gateway/payer.h shows how it passes through them.
@@ -134,6 +153,33 @@ struct ExchangeWithdrawal {
   bool operator==(const ExchangeWithdrawal&) const = default;
 };
 
+// What stands on a deposit address, of an asset.
+struct Holding {
+  tron::Address address;
+  std::uint64_t account = 0;  // whose address it is
+  core::ChainAmount amount = 0;
+};
+// A transaction that brings what stands on a deposit address to custody, or TRX from custody to the address
+// to pay for that. Its states are those of a payment: it too is saved before it is sent.
+struct Sweep {
+  tron::Address address;
+  std::uint64_t account = 0;
+  bool tops_up = false;  // from custody to the address
+  core::AssetId asset;
+  core::ChainAmount amount = 0;  // in the chain's units
+  PaymentState state = PaymentState::signed_;
+
+  // Never changed.
+  std::string transaction;  // serialized protocol.Transaction: these bytes are sent, however often
+  Hash transaction_id{};
+  std::int64_t expiration_ms = 0;
+  std::int64_t reference_block = 0;  // it can land only after this one
+  std::int64_t signed_us = 0;
+
+  std::int64_t block = 0;  // since it was included: where it was seen last
+  bool operator==(const Sweep&) const = default;
+};
+
 // What the gateway can pay out of an asset: core::WithdrawalTerms, for the server to read.
 struct PublishedTerms {
   core::AssetId asset;
@@ -176,7 +222,11 @@ class Store {
 
   // The last block whose deposits are all credited.
   virtual std::optional<BlockPlace> cursor() = 0;
-  virtual void save_cursor(const BlockPlace& cursor) = 0;
+  // With what the blocks up to it, from the last one on, changed on deposit addresses: all or nothing.
+  virtual void save_cursor(const BlockPlace& cursor, const AddressChanges& changes) = 0;
+  // Those of them that were handed out.
+  virtual std::map<tron::Address, DepositAddress> deposit_addresses(const std::set<tron::Address>& of) = 0;
+  virtual AddressTotals address_totals() = 0;
   virtual std::optional<Deposit> deposit(const Hash& transaction_id, std::uint32_t log) = 0;
   virtual void save_deposit(const Deposit& deposit) = 0;  // by its transaction id and log
 
@@ -209,6 +259,15 @@ class Store {
   virtual void save_exchange_withdrawal(const ExchangeWithdrawal& withdrawal) = 0;         // its channel
   virtual void drop_exchange_withdrawal(std::int64_t id) = 0;  // one without a channel
 
+  // Addresses that hold at least so much of it, as of the cursor, most first.
+  virtual std::vector<Holding> holdings(core::AssetId asset, core::ChainAmount minimum,
+                                        std::size_t limit) = 0;
+  // Those whose fate is open: of an address there is at most one.
+  virtual std::vector<Sweep> open_sweeps() = 0;
+  // Fails where another of the same address may still land.
+  virtual void add_sweep(const Sweep& sweep) = 0;
+  virtual void save_sweep(const Sweep& sweep) = 0;  // by its transaction id
+
   virtual Controls controls() = 0;
   // It has become idle and stops; the next process is not to stop as well, but begins with all paused.
   virtual void save_stopped() = 0;
@@ -218,8 +277,9 @@ class Store {
 inline bool is_idle(Store& store) {
   auto anchor = store.open_anchor();
   bool anchored = !anchor || anchor->state == AnchorState::sealed;
-  // What became of payments shows in the scan, which stands still while deposits are paused.
-  return anchored && (store.controls().deposits_paused || store.open_payments().empty());
+  // What became of payments and sweeps shows in the scan, which stands still while deposits are paused.
+  return anchored &&
+         (store.controls().deposits_paused || (store.open_payments().empty() && store.open_sweeps().empty()));
 }
 
 }  // namespace windlass::anchoring

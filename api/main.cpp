@@ -54,6 +54,10 @@ constexpr ops::Option options[] = {
                  "entries that recovery may have to replay"),
     ops::integer("sequencer.verifier_threads", 0, {0, 1024, "threads"},
                  "that check signatures; 0: one a core"),
+    ops::text(
+        "deposits.extended_public_key", "",
+        "xpub that accounts' deposit addresses are derived from, whose secret only windlass-anchor has; "
+        "not set: there are none"),
     ops::text("genesis.operator_key", "", "hex; an empty database becomes a ledger of this operator"),
     ops::text("genesis.gateway_key", "", "hex; credits deposits"),
     ops::text("genesis.anchor_key", "", "hex; requests seals"),
@@ -83,6 +87,11 @@ std::optional<std::string> tron_address_bytes(const std::string& text) {
   return bytes;
 }
 
+tl::expected<std::optional<ExtendedPublicKey>, std::string> deposit_key(const ops::Config& config) {
+  if (!config.is_set("deposits.extended_public_key")) return std::nullopt;
+  return ExtendedPublicKey::parse(config.text("deposits.extended_public_key"));
+}
+
 // What --check-config cannot know from the table alone: what has to be there together, and the keys' form.
 std::vector<std::string> faults(const ops::Config& config) {
   std::vector<std::string> found;
@@ -102,6 +111,7 @@ std::vector<std::string> faults(const ops::Config& config) {
     found.push_back("log.witnesses: " + witnesses.error());
   if (config.is_set("btfs.exchange") && !config.boolean("btfs.enabled"))
     found.push_back("btfs.exchange is set, but btfs.enabled is not: set both, or none");
+  if (auto key = deposit_key(config); !key) found.push_back("deposits.extended_public_key: " + key.error());
   bool tls = config.is_set("grpc.certificate");
   if (tls != config.is_set("grpc.key"))
     found.push_back("grpc.certificate and grpc.key belong together: set both or none");
@@ -320,7 +330,8 @@ int serve(const ops::Config& config) {
   };
   sequencer::Sequencer sequencer(sessions, std::move(sequencing), reporter);
   constexpr std::size_t database_sessions = 16;  // that queries may hold
-  api::Queries queries(sequencer, log, snapshots, gateway_terms, sessions, database_sessions);
+  api::Queries queries(sequencer, log, snapshots, gateway_terms, *deposit_key(config), sessions,
+                       database_sessions);
 
   api::QueriesReader reader(queries);
   auto why_not_ready = [&]() -> std::optional<std::string> {

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <future>
 
+#include "crypto/tron_address.h"
+
 namespace windlass::api {
 namespace {
 
@@ -111,11 +113,13 @@ bool is_public(core::Kind kind) {
 }
 
 Queries::Queries(sequencer::Sequencer& sequencer, sequencer::LogKeeper& log, snapshot::Snapshots& snapshots,
-                 const GatewayTerms& terms, journal::Sessions& sessions, std::size_t max_sessions)
+                 const GatewayTerms& terms, std::optional<ExtendedPublicKey> deposit_key,
+                 journal::Sessions& sessions, std::size_t max_sessions)
     : sequencer_(sequencer),
       log_(log),
       snapshots_(snapshots),
       terms_(terms),
+      deposit_key_(std::move(deposit_key)),
       sessions_(sessions),
       sessions_left_(max_sessions) {}
 
@@ -204,6 +208,7 @@ Answered<LedgerView> Queries::ledger() {
   LedgerView view{*genesis, (*stored)->leaf_hash,
                   codec::SigningTag(genesis->origin, (*stored)->leaf_hash).text(),
                   sequencer_.status().committed_next.value};
+  if (deposit_key_) view.deposit_key = deposit_key_->text();
   std::lock_guard lock(mutex_);
   ledger_ = view;
   return view;
@@ -373,6 +378,27 @@ Answered<std::vector<TermsView>> Queries::withdrawal_terms() {
     all.push_back({asset, terms, takes ? terms.payable - held : 0});
   }
   return all;
+}
+
+Answered<DepositAddressView> Queries::deposit_address(const core::Key& key) {
+  auto owner = account(key);
+  if (!owner) return failure(owner.error());
+  auto of = ledger();
+  if (!of) return failure(of.error());
+  auto number = owner->account.number.value;
+  DepositAddressView view{.account = number, .custody_address = of->genesis.custody_address};
+  // Beyond them children are the secret key's alone.
+  if (!deposit_key_ || number >= first_hardened_child) return view;
+  auto child = deposit_key_->child(static_cast<std::uint32_t>(number));
+  if (!child) return view;
+  view.address = windlass::view(tron_address(child->key()));
+  view.deposit_key = of->deposit_key;
+  auto saved = with_session([&](auto& session) {
+    session.add_deposit_address({view.address, number, owner->account.key}, now_us());
+    return true;
+  });
+  if (!saved) return failure(saved.error());
+  return view;
 }
 
 Answered<std::vector<journal::OpenWithdrawalRow>> Queries::open_withdrawals(core::Sequence after,

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "api/gateway_terms.h"
+#include "crypto/bip32.h"
 #include "ledger/sequencer/log_keeper.h"
 #include "ledger/sequencer/sequencer.h"
 #include "ledger/snapshot/snapshots.h"
@@ -27,6 +28,7 @@ struct LedgerView {
   Hash genesis_leaf_hash{};
   std::string signing_tag;
   std::uint64_t size = 0;
+  std::string deposit_key = {};  // deposit addresses' extended public key; empty: there are none
 };
 struct AccountView {
   core::Account account;
@@ -87,6 +89,12 @@ struct TermsView {
   core::WithdrawalTerms terms;
   core::Amount payable_now = 0;
 };
+// Where to send money for an account.
+struct DepositAddressView {
+  std::string address;  // 21 bytes; empty: to custody, with the key as the memo
+  std::uint64_t account = 0;
+  std::string deposit_key, custody_address;
+};
 struct AnchorsView {
   std::vector<journal::AnchorRow> anchors;
   std::string next_page_token;
@@ -117,7 +125,8 @@ bool is_public(core::Kind kind);
 class Queries {
  public:
   Queries(sequencer::Sequencer& sequencer, sequencer::LogKeeper& log, snapshot::Snapshots& snapshots,
-          const GatewayTerms& terms, journal::Sessions& sessions, std::size_t max_sessions);
+          const GatewayTerms& terms, std::optional<ExtendedPublicKey> deposit_key,
+          journal::Sessions& sessions, std::size_t max_sessions);
 
   Answered<LedgerView> ledger();
   Answered<AccountView> account(const core::Key& key);
@@ -136,6 +145,8 @@ class Queries {
   Answered<WithdrawalsView> withdrawals(const core::Key& key, std::size_t page_size,
                                         const std::string& page_token);
   Answered<std::vector<TermsView>> withdrawal_terms();
+  // Saved before it is told, so that the gateway knows it when something comes to it.
+  Answered<DepositAddressView> deposit_address(const core::Key& key);
   Answered<std::vector<journal::OpenWithdrawalRow>> open_withdrawals(core::Sequence after,
                                                                      std::size_t page_size);
   Answered<std::vector<journal::UnassignedRow>> unassigned_deposits(core::Sequence after,
@@ -191,6 +202,7 @@ class Queries {
   sequencer::LogKeeper& log_;
   snapshot::Snapshots& snapshots_;
   const GatewayTerms& terms_;
+  const std::optional<ExtendedPublicKey> deposit_key_;
   journal::Sessions& sessions_;
 
   std::mutex mutex_;

@@ -7,6 +7,7 @@
 
 #include "anchoring/gateway/deposit.h"
 #include "client/commands.h"
+#include "crypto/bip32.h"
 #include "ledger/codec/balance_tree.h"
 #include "ledger/codec/replay.h"
 #include "ledger/core/error.h"
@@ -96,9 +97,11 @@ struct CreditedDeposit {
   std::string transaction_id;
 };
 
-// What on TRON contradicts the credit; `assets` are the ledger's.
+// What on TRON contradicts the credit; `assets` are the ledger's. What came to custody is its owner's as the
+// transaction says, what came elsewhere that of whose deposit address it is.
 std::optional<std::string> credit_fault(const CreditedDeposit& credited,
                                         const std::vector<anchoring::Arrival>& arrivals,
+                                        const tron::Address& custody,
                                         const std::vector<core::Asset>& assets) {
   const auto& credit = credited.credit;
   std::string where =
@@ -110,11 +113,12 @@ std::optional<std::string> credit_fault(const CreditedDeposit& credited,
     const auto* asset = anchoring::asset_of(assets, arrival.token);
     if (!asset || asset->number != credit.asset) return where + " moved another token than the credit says";
     if (arrival.amount != credit.amount) return where + " moved another amount than the credit says";
-    if (credit.owner != anchoring::owner_of(arrival))
+    if (arrival.to == custody && credit.owner != anchoring::owner_of(arrival))
       return where + " belongs to another key than the credit says";
     return std::nullopt;
   }
-  return "TRON has no such deposit: no " + where + " that went to custody";
+  return "TRON has no such deposit: no " + where +
+         " that went to custody or to the deposit address of its owner";
 }
 
 // The replay: the ledger's own core over its own entries.
@@ -142,6 +146,11 @@ class Replay {
   const codec::SealedSnapshot& newest_snapshot() const { return newest_snapshot_; }
   const std::vector<CreditedDeposit>& credits() const { return credits_; }
   const std::vector<core::Asset>& assets() const { return state_.globals.assets; }
+  // The account of a key that may have been rotated away since.
+  std::optional<std::uint64_t> account_of(const PublicKey& key) const {
+    const auto* entry = state_.key_entry(key);
+    return entry ? std::optional(entry->account.value) : std::nullopt;
+  }
 
  private:
   Proven<void> apply(const Replayable& entry) {
@@ -416,7 +425,9 @@ class Audit {
       return false_proof("there are credits, but genesis names no custody address that deposits go to");
     anchoring::Parties parties{*custody, anchor.value_or(tron::Address{})};
     std::optional<tron::Block> block;
-    std::vector<anchoring::Arrival> arrivals;  // of the block
+    std::vector<tron::Execution> executions;  // of the block
+    auto deposit_key = this->deposit_key();
+    if (!deposit_key) return tl::unexpected(deposit_key.error());
     for (const auto& credited : replay_->credits()) {
       auto number = static_cast<std::int64_t>(credited.credit.at.block);
       if (!block || block->ref.number != number) {
@@ -427,15 +438,37 @@ class Audit {
               named(credited.entry.value,
                     fmt::format("TRON has no such deposit: block {} is not solidified", number)));
         block = **found;
-        auto executions = anchoring::executions_of(*options_.chain, *block);
-        if (!executions) return fail(Failure::Kind::later, executions.error());
-        arrivals = anchoring::arrivals(*block, *executions, parties);
+        auto told = anchoring::executions_of(*options_.chain, *block);
+        if (!told) return fail(Failure::Kind::later, told.error());
+        executions = *std::move(told);
       }
-      if (auto fault = credit_fault(credited, arrivals, replay_->assets()))
+      parties.deposit_addresses = deposit_address_of(credited.credit, *deposit_key);
+      auto arrivals = anchoring::arrivals(*block, executions, parties);
+      if (auto fault = credit_fault(credited, arrivals, *custody, replay_->assets()))
         return false_proof(named(credited.entry.value, *fault));
     }
     report_.credits_on_chain = report_.credits;
     return {};
+  }
+
+  // That deposit addresses are derived from: named by whoever audits, else by the ledger itself.
+  Result<std::optional<ExtendedPublicKey>> deposit_key() {
+    auto facts = connection_.facts();
+    if (!facts) return tl::unexpected(facts.error());
+    std::string text = options_.deposit_key.empty() ? (*facts)->info.deposit_key() : options_.deposit_key;
+    if (text.empty()) return std::nullopt;
+    auto key = ExtendedPublicKey::parse(text);
+    if (!key) return false_proof("the ledger's extended public key for deposits: " + key.error());
+    return *key;
+  }
+
+  std::set<tron::Address> deposit_address_of(const core::Credit& credit,
+                                             const std::optional<ExtendedPublicKey>& deposit_key) const {
+    auto account = credit.owner ? replay_->account_of(*credit.owner) : std::nullopt;
+    if (!deposit_key || !account || *account >= first_hardened_child) return {};
+    auto child = deposit_key->child(static_cast<std::uint32_t>(*account));
+    if (!child) return {};
+    return {tron::address_of(child->key())};
   }
 
   void sign(pb::ReadEntriesRequest& request) const {

@@ -12,6 +12,7 @@ struct AuditOptions {
   log::VerifierKey vkey;
   tron::Chain* chain = nullptr;  // null: anchors are compared with the log, not looked up on the chain
   std::optional<SecretKey> auditor_key;  // where contents are for holders of the auditor role
+  std::string deposit_key;  // "xpub..." that deposit addresses are derived from; empty: what the ledger says
 };
 
 struct AuditReport {

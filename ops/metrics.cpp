@@ -145,6 +145,9 @@ AnchorMetrics::AnchorMetrics()
           counters(registry_, "anchor_transactions_total", "Anchor transactions, by what became of them.")),
       payment_transactions_(counters(registry_, "payment_transactions_total",
                                      "Transactions that pay withdrawals, by what became of them.")),
+      sweep_transactions_(counters(registry_, "sweep_transactions_total",
+                                   "Transactions between deposit addresses and custody, by what became of "
+                                   "them.")),
       chain_requests_(counters(registry_, "chain_requests_total", "Requests to TRON nodes.")),
       deposits_(
           counters(registry_, "deposits_total", "Deposits found on the chain, by what became of them.")),
@@ -160,6 +163,9 @@ Counter& AnchorMetrics::anchor_transactions(std::string_view outcome) {
 }
 Counter& AnchorMetrics::payment_transactions(std::string_view outcome) {
   return payment_transactions_.Add({{"outcome", std::string(outcome)}});
+}
+Counter& AnchorMetrics::sweep_transactions(std::string_view outcome) {
+  return sweep_transactions_.Add({{"outcome", std::string(outcome)}});
 }
 Counter& AnchorMetrics::chain_requests(std::string_view endpoint, std::string_view method,
                                        std::string_view outcome) {

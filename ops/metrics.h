@@ -112,6 +112,9 @@ class AnchorMetrics : public Metrics {
   // payment_transactions_total{outcome}: of withdrawals: signed, broadcast, included, landed, failed,
   // expired, refused (by a node), then paid or refunded on the ledger
   Counter& payment_transactions(std::string_view outcome);
+  // sweep_transactions_total{outcome}: from deposit addresses to custody, and TRX for that: signed,
+  // broadcast, included, landed, failed, expired, refused (by a node)
+  Counter& sweep_transactions(std::string_view outcome);
   // withdrawals{state}: of those under way, how many are in it: sent, included
   Gauge& withdrawals(std::string_view state);
   // custody_difference{asset}: held on chain less owed by the ledger, in the ledger unit; 0 is right
@@ -129,7 +132,8 @@ class AnchorMetrics : public Metrics {
   Gauge& anchor_stopped;         // 1: too dear, refused by the contract, or failing; the log says which
 
  private:
-  prometheus::Family<Counter>&anchor_transactions_, &payment_transactions_, &chain_requests_, &deposits_;
+  prometheus::Family<Counter>&anchor_transactions_, &payment_transactions_, &sweep_transactions_,
+      &chain_requests_, &deposits_;
   prometheus::Family<Gauge>&withdrawals_, &custody_difference_, &chain_endpoint_, &paused_;
 };
 

@@ -38,6 +38,7 @@ tl::expected<std::optional<std::vector<CustodyDifference>>, std::string> reconci
   auto totals = ledger.totals();
   if (!totals) return unexpected(totals.error().message);
   auto payments = store.open_payments();
+  auto addresses = store.address_totals();
   std::vector<CustodyDifference> differences;
   for (const auto& asset : *assets) {
     auto total = std::find_if(totals->begin(), totals->end(),
@@ -46,7 +47,9 @@ tl::expected<std::optional<std::vector<CustodyDifference>>, std::string> reconci
     auto held = chain.solidified_balance(custody, asset.token);
     if (!held) return unexpected(asset.symbol + ": " + held.error().message);
     auto owed = static_cast<core::Int128>(total->credited) - static_cast<core::Int128>(total->paid);
-    auto difference = static_cast<core::Int128>(*held) + on_its_way(payments, asset) - owed;
+    auto elsewhere = addresses.amounts[asset.number] + on_its_way(payments, asset);
+    if (asset.token.empty()) elsewhere += addresses.fees_sun;
+    auto difference = static_cast<core::Int128>(*held) + elsewhere - owed;
     differences.push_back(
         {asset.symbol, difference, static_cast<double>(difference) / static_cast<double>(asset.chain_units)});
   }

@@ -28,23 +28,25 @@ std::optional<Arrival> arrival_by_transfer(const tron::ChainTransaction& transac
                                            const Parties& parties) {
   const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract);
   if (!transfer || !transaction.succeeded) return std::nullopt;
-  if (transfer->to != parties.custody || transfer->owner == parties.custody) return std::nullopt;
+  if (!parties.is_ours(transfer->to) || parties.is_ours(transfer->owner)) return std::nullopt;
   if (transfer->amount <= 0 || is_anchor(transaction, *transfer, parties.anchor)) return std::nullopt;
   return Arrival{&transaction,
                  index,
                  0,
                  transfer->owner,
                  transfer->token_id,
-                 static_cast<core::ChainAmount>(transfer->amount)};
+                 static_cast<core::ChainAmount>(transfer->amount),
+                 transfer->to};
 }
 
 std::optional<Arrival> arrival_by_log(const tron::ChainTransaction& transaction, std::uint32_t index,
                                       std::uint32_t number, const tron::ContractLog& log,
                                       const Parties& parties) {
   auto transfer = tron::trc20::read_transfer(log);
-  if (!transfer || transfer->to != parties.custody || transfer->from == parties.custody) return std::nullopt;
+  if (!transfer || !parties.is_ours(transfer->to) || parties.is_ours(transfer->from)) return std::nullopt;
   if (transfer->amount == 0) return std::nullopt;
-  return Arrival{&transaction, index, number, transfer->from, tron::to_base58(log.address), transfer->amount};
+  auto token = tron::to_base58(log.address);
+  return Arrival{&transaction, index, number, transfer->from, token, transfer->amount, transfer->to};
 }
 
 }  // namespace
@@ -54,6 +56,12 @@ tl::expected<std::vector<tron::Execution>, std::string> executions_of(tron::Chai
   const auto& transactions = block.transactions;
   if (std::none_of(transactions.begin(), transactions.end(), ran_contract))
     return std::vector<tron::Execution>();
+  return all_executions_of(chain, block);
+}
+
+tl::expected<std::vector<tron::Execution>, std::string> all_executions_of(tron::Chain& chain,
+                                                                          const tron::Block& block) {
+  const auto& transactions = block.transactions;
   auto executions = chain.executions(block.ref.number);
   if (!executions) return tl::unexpected(executions.error().message);
   // Nothing is also the answer of a node that does not have them yet.
@@ -78,6 +86,90 @@ std::vector<Arrival> arrivals(const tron::Block& block, const std::vector<tron::
         found.push_back(*arrival);
   }
   return found;
+}
+
+namespace {
+
+// Everything that the block moved, as far as transfers and tokens' logs tell.
+struct Movement {
+  tron::Address from, to;
+  std::string token;
+  core::ChainAmount amount = 0;
+};
+std::vector<Movement> movements(const tron::Block& block, const std::vector<tron::Execution>& executions) {
+  std::vector<Movement> all;
+  for (std::size_t i = 0; i < block.transactions.size(); ++i) {
+    const auto& transaction = block.transactions[i];
+    const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract);
+    if (transfer && transaction.succeeded && transfer->amount > 0)
+      all.push_back({transfer->owner, transfer->to, transfer->token_id,
+                     static_cast<core::ChainAmount>(transfer->amount)});
+    if (!ran_contract(transaction) || executions.at(i).failed ||
+        executions[i].result != tron::contract_success)
+      continue;
+    for (const auto& log : executions[i].logs)
+      if (auto moved = tron::trc20::read_transfer(log))
+        all.push_back({moved->from, moved->to, tron::to_base58(log.address), moved->amount});
+  }
+  return all;
+}
+
+std::optional<tron::Address> sender(const tron::ChainTransaction& transaction) {
+  if (const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract))
+    return transfer->owner;
+  if (const auto* call = std::get_if<tron::ContractCall>(&transaction.contract)) return call->owner;
+  return std::nullopt;
+}
+
+// Of the TRX that pays for sweeps custody bears the fee.
+bool tops_up(const tron::ChainTransaction& transaction, const Parties& parties) {
+  const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract);
+  return transfer && transfer->owner == parties.custody && parties.deposit_addresses.contains(transfer->to);
+}
+
+}  // namespace
+
+std::set<tron::Address> addresses_in(const tron::Block& block,
+                                     const std::vector<tron::Execution>& executions) {
+  std::set<tron::Address> all;
+  for (const auto& moved : movements(block, executions)) all.insert({moved.from, moved.to});
+  // Also of what failed: it cost something.
+  for (const auto& transaction : block.transactions) {
+    if (auto from = sender(transaction)) all.insert(*from);
+    const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract);
+    if (transfer) all.insert(transfer->to);
+  }
+  return all;
+}
+
+bool sweeps(const tron::Block& block, const Parties& parties) {
+  return std::any_of(block.transactions.begin(), block.transactions.end(), [&](const auto& transaction) {
+    auto from = sender(transaction);
+    return (from && parties.deposit_addresses.contains(*from)) || tops_up(transaction, parties);
+  });
+}
+
+AddressChanges address_changes(const tron::Block& block, const std::vector<tron::Execution>& executions,
+                               const Parties& parties, const std::vector<core::Asset>& assets) {
+  AddressChanges changes;
+  auto change = [&](const tron::Address& address, std::string_view token, core::Int128 by) {
+    const auto* asset = asset_of(assets, token);
+    if (asset && parties.deposit_addresses.contains(address)) changes.amounts[{address, asset->number}] += by;
+  };
+  for (const auto& moved : movements(block, executions)) {
+    auto amount = static_cast<core::Int128>(moved.amount);
+    change(moved.from, moved.token, -amount);
+    change(moved.to, moved.token, amount);
+  }
+  if (!sweeps(block, parties)) return changes;
+  for (std::size_t i = 0; i < block.transactions.size(); ++i) {
+    const auto& transaction = block.transactions[i];
+    auto from = sender(transaction);
+    bool is_from_address = from && parties.deposit_addresses.contains(*from);
+    if (is_from_address) change(*from, "", -executions.at(i).fee_sun);
+    if (is_from_address || tops_up(transaction, parties)) changes.fees_sun += executions.at(i).fee_sun;
+  }
+  return changes;
 }
 
 const core::Asset* asset_of(const std::vector<core::Asset>& assets, std::string_view token) {

@@ -3,8 +3,9 @@
 // (names can be anybody's).
 #pragma once
 
-#include "anchoring/tron/chain.h"
-#include "ledger/core/command.h"
+#include <set>
+
+#include "anchoring/store.h"
 
 namespace windlass::anchoring {
 
@@ -14,9 +15,16 @@ constexpr std::uint32_t tron_chain = 1;  // Asset.chain and Credit.chain in comm
 struct Parties {
   tron::Address custody;  // deposits go to it
   tron::Address anchor;  // anchors come from it, perhaps to custody: no deposits, or each would need the next
+  // Those of accounts, and what is sent on from them to custody is no deposit. Only those that the block
+  // touches need be here.
+  std::set<tron::Address> deposit_addresses = {};
+
+  bool is_ours(const tron::Address& address) const {
+    return address == custody || deposit_addresses.contains(address);
+  }
 };
 
-// A transfer of something to custody that really happened.
+// A transfer of something to custody or to a deposit address that really happened.
 struct Arrival {
   const tron::ChainTransaction* transaction = nullptr;
   std::uint32_t index = 0;  // of the transaction in its block
@@ -24,16 +32,30 @@ struct Arrival {
   tron::Address source;
   std::string token;  // as assets name it: nothing for TRX, a TRC-10 id, or the address of a TRC-20 contract
   core::ChainAmount amount = 0;
+  tron::Address to;
 };
 
 // What the transactions of a solidified block did, one for one in their order: all of them where any ran a
 // contract, else none. The error says why that cannot be told (yet).
 tl::expected<std::vector<tron::Execution>, std::string> executions_of(tron::Chain& chain,
                                                                       const tron::Block& block);
+tl::expected<std::vector<tron::Execution>, std::string> all_executions_of(tron::Chain& chain,
+                                                                          const tron::Block& block);
 // In `block`, in its order; `executions` are those of executions_of. Contracts log what they please: whether
 // the token is one of the ledger's, asset_of tells.
 std::vector<Arrival> arrivals(const tron::Block& block, const std::vector<tron::Execution>& executions,
                               const Parties& parties);
+
+// Every address that something came to or left in the block: which of them are deposit addresses, the caller
+// looks up.
+std::set<tron::Address> addresses_in(const tron::Block& block,
+                                     const std::vector<tron::Execution>& executions);
+// Whether a transaction of the block took something from a deposit address, or sent TRX there to pay for
+// that: what it cost, all executions of the block must tell.
+bool sweeps(const tron::Block& block, const Parties& parties);
+// Of the ledger's assets. `executions` are those of all transactions where `sweeps`.
+AddressChanges address_changes(const tron::Block& block, const std::vector<tron::Execution>& executions,
+                               const Parties& parties, const std::vector<core::Asset>& assets);
 
 // The listed asset that `token` is on TRON.
 const core::Asset* asset_of(const std::vector<core::Asset>& assets, std::string_view token);
@@ -41,8 +63,8 @@ const core::Asset* asset_of(const std::vector<core::Asset>& assets, std::string_
 // The key that a memo names: 66 hex digits of either case, 0x before them or not, or the 33 bytes themselves;
 // nothing when that is no point on the curve.
 std::optional<PublicKey> key_in_memo(ByteView memo);
-// Of the memo, else that of whom it came from, as the signature shows it (not where several signed, a key
-// that was merely given permission, or somebody else who had it moved).
+// Of what came to custody: of the memo, else that of whom it came from, as the signature shows it (not where
+// several signed, a key that was merely given permission, or somebody else who had it moved).
 std::optional<PublicKey> owner_of(const Arrival& arrival);
 
 }  // namespace windlass::anchoring

@@ -316,18 +316,21 @@ tl::expected<Payer::Budget, std::string> Payer::make_budget(const std::vector<co
       if (asset.symbol == offer.symbol && asset.chain == tron_chain) budget.offers.push_back({offer, asset});
   auto own = ledger_.available(gateway_key_.public_key());
   if (!own) return unexpected(own.error().message);
-  std::int64_t unbooked_sun = 0;
+  std::int64_t unbooked_sun = store_.address_totals().fees_sun;  // of sweeps: no settlement books them
   for (const auto& [id, payment] : payments_)
     unbooked_sun += is_final(payment.state) ? payment.fee_sun : options_.max_fee_sun;
   budget.own_trx = (*own)[budget.trx->number];
   budget.fees_left_sun = budget.own_trx - unbooked_sun;
   budget.paid_in_day = store_.paid_since(clock_.now_ms() * 1000 - core::day_us);
+  core::ChainAmount topping_up = 0;
+  for (const auto& sweep : store_.open_sweeps()) topping_up += sweep.tops_up ? sweep.amount : 0;
   for (const auto& [offer, asset] : budget.offers) {
     // As of a solidified block: what is not decided has not left yet, as far as that tells.
     auto there = chain_.solidified_balance(options_.custody, asset.token);
     if (!there) return unexpected(there.error().message);
     budget.custody[asset.number] = *there;
     auto left = less(*there, sum(asset.number, is_undecided));
+    if (asset.number == budget.trx->number) left = less(left, topping_up);
     if (offer.daily_cap > 0) {
       auto cap = static_cast<core::ChainAmount>(offer.daily_cap) * asset.chain_units;
       left = std::min(left, less(cap, budget.paid_in_day[asset.number]));

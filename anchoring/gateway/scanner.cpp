@@ -26,6 +26,7 @@ BlockPlace Scanner::first_place() const {
 tl::expected<Scanner::Step, std::string> Scanner::step() {
   BlockPlace place = store_.cursor().value_or(first_place());
   const BlockPlace before = place;
+  AddressChanges changes;
   Step step;
   step.block = place.number;
   if (store_.controls().deposits_paused) return step;
@@ -42,25 +43,30 @@ tl::expected<Scanner::Step, std::string> Scanner::step() {
                       "is of another chain or was rewound; no deposit is credited until it joins on",
                       (*block)->ref.number, to_hex(place.id)));
     } else {
-      result = scan(**block, step);
-      if (result) place = {(*block)->ref.number, (*block)->ref.id};
+      auto scanned = scan(**block, step);
+      if (scanned) {
+        place = {(*block)->ref.number, (*block)->ref.id};
+        changes.add(*scanned);
+      } else {
+        result = unexpected(scanned.error());
+      }
     }
     if (!result) break;
   }
   step.advanced = place != before;
   step.block = place.number;
-  if (step.advanced) store_.save_cursor(place);
+  if (step.advanced) store_.save_cursor(place, changes);
   if (!result && !step.advanced) return unexpected(result.error());
   return step;  // an error after some progress comes back at the next step
 }
 
-tl::expected<void, std::string> Scanner::scan(const tron::Block& block, Step& step) {
+tl::expected<AddressChanges, std::string> Scanner::scan(const tron::Block& block, Step& step) {
   if (meet_)
-    if (auto met = meet_(block); !met) return met;
-  auto executions = executions_of(chain_, block);
-  if (!executions) return unexpected(executions.error());
-  auto found = arrivals(block, *executions, options_.parties);
-  if (found.empty()) return {};
+    if (auto met = meet_(block); !met) return unexpected(met.error());
+  auto findings = look_into(block);
+  if (!findings) return unexpected(findings.error());
+  auto found = arrivals(block, findings->executions, findings->parties);
+  if (found.empty() && findings->addresses.empty()) return {};
   auto assets = ledger_.assets();
   if (!assets) return unexpected(assets.error().message);
   for (const auto& arrival : found) {
@@ -69,20 +75,58 @@ tl::expected<void, std::string> Scanner::scan(const tron::Block& block, Step& st
       step.deposits.push_back({"other", "ignored"});
       continue;
     }
-    if (auto credited = credit(block, arrival, *asset, step); !credited) return credited;
+    if (auto credited = credit(block, arrival, *asset, *findings, step); !credited)
+      return unexpected(credited.error());
   }
-  return {};
+  return address_changes(block, findings->executions, findings->parties, *assets);
+}
+
+tl::expected<Scanner::Findings, std::string> Scanner::look_into(const tron::Block& block) {
+  auto executions = executions_of(chain_, block);
+  if (!executions) return unexpected(executions.error());
+  Findings findings{*std::move(executions), {}, options_.parties};
+  findings.addresses = store_.deposit_addresses(addresses_in(block, findings.executions));
+  for (const auto& [address, of] : findings.addresses) findings.parties.deposit_addresses.insert(address);
+  if (!findings.executions.empty() || !sweeps(block, findings.parties)) return findings;
+  executions = all_executions_of(chain_, block);
+  if (!executions) return unexpected(executions.error());
+  findings.executions = *std::move(executions);
+  return findings;
+}
+
+// The address stays the account's when its key is rotated.
+tl::expected<PublicKey, std::string> Scanner::key_now(const DepositAddress& address) {
+  auto account = ledger_.account(address.key);
+  if (!account) return unexpected(account.error().message);
+  if (account->number != address.account)
+    return unexpected(
+        fmt::format("a deposit address was handed out for account {}, but the ledger says that "
+                    "its key {} is of account {}: one of them was restored without the other",
+                    address.account, to_hex(address.key), account->number));
+  return account->key;
+}
+
+tl::expected<std::optional<PublicKey>, std::string> Scanner::owner(const Arrival& arrival,
+                                                                   const Findings& findings) {
+  auto address = findings.addresses.find(arrival.to);
+  if (address == findings.addresses.end()) return owner_of(arrival);
+  auto key = key_now(address->second);
+  if (!key) return unexpected(key.error());
+  return *key;
 }
 
 tl::expected<void, std::string> Scanner::credit(const tron::Block& block, const Arrival& arrival,
-                                                const core::Asset& asset, Step& step) {
+                                                const core::Asset& asset, const Findings& findings,
+                                                Step& step) {
   auto deposit = store_.deposit(arrival.transaction->txid, arrival.log);
   if (deposit && deposit->state == DepositState::credited) return {};
   Result<void> done;
   if (deposit) {
     done = submit(*deposit);
   } else {
-    auto fresh = prepare(block, arrival, asset);
+    auto whose = owner(arrival, findings);
+    if (!whose) return unexpected(whose.error());
+    auto fresh = prepare(block, arrival, asset, *whose);
     if (!fresh) return unexpected(fresh.error());
     deposit = *std::move(fresh);
     done = submit(*deposit);
@@ -93,13 +137,14 @@ tl::expected<void, std::string> Scanner::credit(const tron::Block& block, const 
 }
 
 tl::expected<Deposit, std::string> Scanner::prepare(const tron::Block& block, const Arrival& arrival,
-                                                    const core::Asset& asset) {
+                                                    const core::Asset& asset,
+                                                    const std::optional<PublicKey>& owner) {
   Deposit deposit;
   deposit.transaction_id = arrival.transaction->txid;
   deposit.at = {static_cast<std::uint64_t>(block.ref.number), arrival.index, arrival.log};
   deposit.asset = asset.number;
   deposit.amount = arrival.amount;
-  deposit.owner = owner_of(arrival);
+  deposit.owner = owner;
   deposit.source = arrival.source;
   deposit.seen_us = clock_.now_ms() * 1000;
   if (auto signed_now = sign(deposit); !signed_now) return unexpected(signed_now.error());

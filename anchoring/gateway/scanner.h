@@ -8,8 +8,9 @@
 // order and keeps the last one's place, so a credit that was submitted before is either the same bytes, which
 // get the same answer, or is refused as CREDIT_NOT_IN_ORDER, which means applied. The cursor moves only
 // behind what was accepted, and nothing is ever skipped: a block that does not join on, or a credit that the
-// ledger refuses, stops the scan until it is mended. While the operator has deposits paused (Controls)
-// nothing is credited.
+// ledger refuses, stops the scan until it is mended. Which of a block's recipients are deposit addresses is
+// asked when the block is scanned: an address is saved before anybody is told it, so whoever pays to it does
+// so in a block that is scanned later. While the operator has deposits paused (Controls) nothing is credited.
 #pragma once
 
 #include <functional>
@@ -59,9 +60,20 @@ class Scanner {
   using Result = tl::expected<T, std::string>;
 
   BlockPlace first_place() const;
-  Result<void> scan(const tron::Block& block, Step& step);
-  Result<void> credit(const tron::Block& block, const Arrival& arrival, const core::Asset& asset, Step& step);
-  Result<Deposit> prepare(const tron::Block& block, const Arrival& arrival, const core::Asset& asset);
+  Result<AddressChanges> scan(const tron::Block& block, Step& step);
+  // What the transactions did, and which of the addresses that they touch are deposit addresses.
+  struct Findings {
+    std::vector<tron::Execution> executions;
+    std::map<tron::Address, DepositAddress> addresses;
+    Parties parties;
+  };
+  Result<Findings> look_into(const tron::Block& block);
+  Result<PublicKey> key_now(const DepositAddress& address);
+  Result<std::optional<PublicKey>> owner(const Arrival& arrival, const Findings& findings);
+  Result<void> credit(const tron::Block& block, const Arrival& arrival, const core::Asset& asset,
+                      const Findings& findings, Step& step);
+  Result<Deposit> prepare(const tron::Block& block, const Arrival& arrival, const core::Asset& asset,
+                          const std::optional<PublicKey>& owner);
   Result<void> submit(Deposit& deposit);
   Result<void> submit_anew(Deposit& deposit);
   Result<void> sign(Deposit& deposit);

@@ -117,6 +117,13 @@ void fill(v1::Withdrawal& out, const WithdrawalView& view) {
   out.set_approved(channel.claim != core::no_sequence);
 }
 
+void fill(v1::DepositAddress& out, const DepositAddressView& view) {
+  out.set_address(view.address);
+  out.set_account(view.account);
+  out.set_deposit_key(view.deposit_key);
+  out.set_custody_address(view.custody_address);
+}
+
 void fill(v1::WithdrawalTerms& out, const TermsView& view) {
   out.set_asset(view.asset.value);
   out.set_minimum(view.terms.minimum);

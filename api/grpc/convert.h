@@ -16,6 +16,7 @@ void fill(v1::Entry& out, const EntryView& view);
 void fill(v1::Asset& out, const core::Asset& asset);
 void fill(v1::AssetTotals& out, const core::AssetTotals& totals);
 void fill(v1::Withdrawal& out, const WithdrawalView& view);
+void fill(v1::DepositAddress& out, const DepositAddressView& view);
 void fill(v1::WithdrawalTerms& out, const TermsView& view);
 void fill(v1::Anchor& out, const journal::AnchorRow& anchor);
 void fill(v1::Statement& out, const StatementView& view);

@@ -225,6 +225,7 @@ grpc::ServerUnaryReactor* QueryService::GetLedger(grpc::CallbackServerContext* c
     response->set_anchor_address(genesis.anchor_address);
     response->set_anchor_contract(genesis.anchor_contract);
     response->set_custody_address(genesis.custody_address);
+    response->set_deposit_key(view->deposit_key);
     response->set_size(view->size);
     auto now = std::chrono::system_clock::now().time_since_epoch();
     response->set_time_us(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
@@ -367,6 +368,19 @@ grpc::ServerUnaryReactor* QueryService::GetWithdrawalTerms(grpc::CallbackServerC
     auto all = queries_.withdrawal_terms();
     if (!all) return all.error();
     for (const auto& terms : *all) fill(*response->add_terms(), terms);
+    return core::Error::none;
+  });
+}
+
+grpc::ServerUnaryReactor* QueryService::GetDepositAddress(grpc::CallbackServerContext* context,
+                                                          const v1::GetDepositAddressRequest* request,
+                                                          v1::DepositAddress* response) {
+  return on_pool(&pool_, context, [=, this] {
+    auto key = key_of(request->key(), {});
+    if (!key) return key.error();
+    auto view = queries_.deposit_address(*key);
+    if (!view) return view.error();
+    fill(*response, *view);
     return core::Error::none;
   });
 }

@@ -65,6 +65,9 @@ class QueryService final : public v1::Query::CallbackService {
   grpc::ServerUnaryReactor* GetWithdrawalTerms(grpc::CallbackServerContext*,
                                                const v1::GetWithdrawalTermsRequest*,
                                                v1::GetWithdrawalTermsResponse*) override;
+  grpc::ServerUnaryReactor* GetDepositAddress(grpc::CallbackServerContext*,
+                                              const v1::GetDepositAddressRequest*,
+                                              v1::DepositAddress*) override;
   grpc::ServerUnaryReactor* ListWithdrawals(grpc::CallbackServerContext*, const v1::ListWithdrawalsRequest*,
                                             v1::ListWithdrawalsResponse*) override;
 

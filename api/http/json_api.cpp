@@ -43,6 +43,7 @@ Json to_json(const LedgerView& ledger) {
                        {"anchor_address", tron_text(ledger.genesis.anchor_address)},
                        {"anchor_contract", tron_text(ledger.genesis.anchor_contract)},
                        {"custody_address", tron_text(ledger.genesis.custody_address)},
+                       {"deposit_key", ledger.deposit_key},
                        {"size", ledger.size},
                        {"version", ops::version()}});
 }
@@ -184,6 +185,13 @@ Json to_json(const WithdrawalsView& view) {
        {"next_page_token", view.next_page_token}});
 }
 
+Json to_json(const DepositAddressView& view) {
+  return Json::object({{"address", tron_text(view.address)},
+                       {"account", view.account},
+                       {"deposit_key", view.deposit_key},
+                       {"custody_address", tron_text(view.custody_address)}});
+}
+
 Json to_json(const TermsView& view) {
   bool takes = view.terms.refuses == Error::none;
   return Json::object({{"asset", view.asset.value},
@@ -299,9 +307,15 @@ AnsweredJson list_withdrawals(const Call& call) {
   if (!page_size) return tl::unexpected(page_size.error());
   return call.reader.withdrawals(*key, *page_size, call.text("page_token")).map(as_json);
 }
+AnsweredJson get_deposit_address(const Call& call) {
+  return call.key()
+      .and_then([&](const core::Key& key) { return call.reader.deposit_address(key); })
+      .map(as_json);
+}
 AnsweredJson get_withdrawal_terms(const Call& call) {
-  return call.reader.withdrawal_terms().map(
-      [](const auto& all) { return Json::object({{"terms", Json::array(all, as_json)}}); });
+  return call.reader.withdrawal_terms().map([](const auto& all) {
+    return Json::object({{"terms", Json::array(all, as_json)}});
+  });
 }
 AnsweredJson get_channel(const Call& call) {
   return call.number(Error::unknown_channel)
@@ -372,6 +386,7 @@ constexpr JsonRoute json_routes[] = {
     {"accounts/{key}/channels", "The channels that it pays for or is paid by",
      "include_closed page_size page_token", list_channels},
     {"accounts/{key}/withdrawals", "Its withdrawals, newest first", "page_size page_token", list_withdrawals},
+    {"accounts/{key}/deposit-address", "Where to send money for it on TRON", "", get_deposit_address},
     {"withdrawal-terms", "What the gateway pays out now, and on what terms", "", get_withdrawal_terms},
     {"channels/{id}", "A channel", "", get_channel},
     {"channels/{id}/history", "Its entries, newest first", "page_size page_token", get_channel_history},

@@ -22,6 +22,7 @@ class Reader {
   virtual Answered<WithdrawalsView> withdrawals(const core::Key& key, std::size_t page_size,
                                                 const std::string& page_token) = 0;
   virtual Answered<std::vector<TermsView>> withdrawal_terms() = 0;
+  virtual Answered<DepositAddressView> deposit_address(const core::Key& key) = 0;
   virtual Answered<EntryView> entry(core::Sequence sequence, const std::optional<core::Key>& key) = 0;
   virtual Answered<AnchorsView> anchors(const std::optional<core::Sequence>& covering, bool solidified_only,
                                         std::size_t page_size, const std::string& page_token) = 0;
@@ -56,6 +57,9 @@ class QueriesReader final : public Reader {
     return queries_.withdrawals(key, page_size, page_token);
   }
   Answered<std::vector<TermsView>> withdrawal_terms() override { return queries_.withdrawal_terms(); }
+  Answered<DepositAddressView> deposit_address(const core::Key& key) override {
+    return queries_.deposit_address(key);
+  }
   Answered<EntryView> entry(core::Sequence sequence, const std::optional<core::Key>& key) override {
     return queries_.entry(sequence, key);
   }

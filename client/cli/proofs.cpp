@@ -205,7 +205,7 @@ Run audit_command(CLI::App& app) {
   struct Options {
     std::uint64_t from = 0;
     bool full = false, as_auditor = false;
-    std::string cosign;
+    std::string cosign, deposit_key;
   };
   auto options = std::make_shared<Options>();
   auto* from = app.add_option("--from", options->from, "begin at this entry");
@@ -214,13 +214,16 @@ Run audit_command(CLI::App& app) {
   app.add_option(
       "--cosign", options->cosign,
       "sign what was found with this auditor's key file, for those who do not replay (with --full)");
+  app.add_option("--deposit-key", options->deposit_key,
+                 "xpub that deposit addresses must be derived from; default: what the ledger names");
   app.add_flag("--as-auditor", options->as_auditor, "sign the requests: the key holds the auditor role");
   return [=](Context& context) -> Result<int> {
     if (!options->cosign.empty() && !options->full)
       return usage_error("an auditor signs for a whole replay: --cosign needs --full");
     auto key = context.log_key();
     if (!key) return tl::unexpected(key.error());
-    AuditOptions audit_options{options->from, options->full, key->vkey, context.chain(), {}};
+    AuditOptions audit_options{options->from,       options->full, key->vkey, context.chain(), {},
+                               options->deposit_key};
     if (options->as_auditor) {
       auto auditor = context.secret_key();
       if (!auditor) return tl::unexpected(auditor.error());

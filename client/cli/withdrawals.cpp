@@ -2,6 +2,7 @@
 
 #include "anchoring/tron/address.h"
 #include "client/cli/table.h"
+#include "crypto/bip32.h"
 
 namespace windlass::cli {
 namespace {
@@ -171,10 +172,64 @@ Run withdrawal_terms(CLI::App&) {
   };
 }
 
+// Why the address is not that of the extended key's child; nothing where it is.
+std::optional<std::string> address_fault(const pb::DepositAddress& given) {
+  auto key = ExtendedPublicKey::parse(given.deposit_key());
+  if (!key) return "the ledger's extended public key is none: " + key.error();
+  bool has_child = given.account() < first_hardened_child;
+  auto child = has_child ? key->child(static_cast<std::uint32_t>(given.account())) : std::nullopt;
+  if (!child || view(tron::address_of(child->key()).bytes) != given.address())
+    return fmt::format("the address is not that of child {} of the ledger's extended public key",
+                       given.account());
+  return std::nullopt;
+}
+
+Run deposit_address(CLI::App& app) {
+  struct Options {
+    std::string who, deposit_key;
+  };
+  auto options = std::make_shared<Options>();
+  app.add_option("key", options->who, "whose; default: the signer's own");
+  app.add_option("--deposit-key", options->deposit_key,
+                 "xpub that the operator has published: an address of another one is refused");
+  return [=](Context& context) -> Result<int> {
+    auto key = context.resolve(options->who);
+    if (!key) return tl::unexpected(key.error());
+    pb::GetDepositAddressRequest request;
+    request.set_key(std::string(view(*key)));
+    auto given = context.connection().call(&pb::Query::Stub::GetDepositAddress, request);
+    auto facts = context.facts();
+    bool is_unknown = !given && given.error().reason == core::info(core::Error::unknown_key).reason;
+    if (is_unknown && facts)
+      return fail(Failure::Kind::refused,
+                  fmt::format("the ledger has no account of this key yet, and so no address: let its first "
+                              "deposit go to {} with the memo {}, or let it be paid",
+                              address_text((*facts)->info.custody_address()), to_hex(*key)));
+    if (!given) return tl::unexpected(given.error());
+    if (given->address().empty())
+      return fail(Failure::Kind::refused,
+                  fmt::format("this ledger has no deposit addresses: send to {} with the memo {}",
+                              address_text(given->custody_address()), to_hex(*key)));
+    if (!options->deposit_key.empty() && options->deposit_key != given->deposit_key())
+      return fail(Failure::Kind::false_proof,
+                  "the address is of " + given->deposit_key() + ", not of the key given by --deposit-key");
+    if (auto fault = address_fault(*given)) return fail(Failure::Kind::false_proof, *fault);
+    if (context.json()) {
+      fmt::print("{}\n", to_json(*given));
+      return 0;
+    }
+    fmt::print("{}\n  of account {}: child {} of {}\n", address_text(given->address()), given->account(),
+               given->account(), given->deposit_key());
+    return 0;
+  };
+}
+
 }  // namespace
 
 Commands withdrawal_commands() {
   return {
+      {"deposit-address", "says where to send money for an account on TRON, and checks the derivation",
+       deposit_address},
       {"withdraw", "pays out to a TRON address", withdraw},
       {"withdrawals", "lists an account's withdrawals with their states and transactions", withdrawals},
       {"withdrawal-terms", "says what the gateway pays out now, and for what", withdrawal_terms},

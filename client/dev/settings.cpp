@@ -7,6 +7,7 @@
 #include <fstream>
 #include <map>
 
+#include "crypto/bip32.h"
 #include "ops/key_file.h"
 
 namespace windlass::dev {
@@ -80,6 +81,7 @@ std::string conf_text(const Settings& settings) {
   std::string text = "# Of a Windlass development system: what `windlass dev` keeps between runs.\n";
   for (const auto& field : fields) text += fmt::format("{} = {}\n", field.name, field.get(settings));
   text += fmt::format("log_vkey = {}\ncustody = {}\n", settings.log_vkey, settings.custody);
+  if (!settings.deposit_key.empty()) text += fmt::format("deposit_key = {}\n", settings.deposit_key);
   if (!settings.anchor_contract.empty())
     text += fmt::format("anchor_contract = {}\n", settings.anchor_contract);
   return text;
@@ -91,6 +93,17 @@ tl::expected<tron::Address, std::string> address_in(const fs::path& key_file) {
   return tron::address_of(key->public_key());
 }
 
+// Deposit addresses are those of m/44'/195'/0'/0: the path that wallets show TRON addresses of.
+tl::expected<void, std::string> make_deposit_key(Settings& settings) {
+  std::optional<ExtendedSecretKey> key = ExtendedSecretKey::from_seed(view(random_array<32>()));
+  for (std::uint32_t number :
+       {first_hardened_child + 44, first_hardened_child + 195, first_hardened_child, 0u})
+    if (key) key = key->child(number);
+  if (!key) return tl::unexpected(std::string("the deposit key cannot be made; try again"));
+  settings.deposit_key = key->public_key().text();
+  return ops::write_secret_file(settings.key_file("deposit"), ops::SecretText(key->text()));
+}
+
 // Keys, and the devchain's first accounts. The configuration is written last: with it the system exists.
 tl::expected<void, std::string> make_keys(Settings& settings) {
   std::error_code failed;
@@ -100,6 +113,7 @@ tl::expected<void, std::string> make_keys(Settings& settings) {
   for (std::string_view name : keys)
     if (auto written = ops::write_key_file(settings.key_file(name), SecretKey::generate()); !written)
       return written;
+  if (auto written = make_deposit_key(settings); !written) return written;
   log::NoteSigner signer("windlass.dev/" + to_hex(random_array<4>()), Ed25519SecretKey::generate());
   settings.log_vkey = signer.verifier().text();
   return ops::write_note_key_file(settings.key_file("log"), signer);
@@ -180,7 +194,7 @@ enabled = true
 escrow_key_file = "{}"
 exchange = "{}"
 
-[genesis]
+{}[genesis]
 operator_key = "{}"
 gateway_key = "{}"
 anchor_key = "{}"
@@ -190,8 +204,11 @@ btt20_contract = "{}"
 )",
       database_url(settings.cluster(), "windlass_server"), settings.grpc_address(), settings.ports.http,
       settings.ports.metrics, (settings.dir / "log").string(), settings.key_file("log").string(),
-      settings.key_file("escrow").string(), settings.exchange_address(), key["operator"], key["gateway"],
-      key["anchor"], tron::to_base58(*anchor),
+      settings.key_file("escrow").string(), settings.exchange_address(),
+      settings.deposit_key.empty()
+          ? ""
+          : fmt::format("[deposits]\nextended_public_key = \"{}\"\n\n", settings.deposit_key),
+      key["operator"], key["gateway"], key["anchor"], tron::to_base58(*anchor),
       settings.anchors_by_contract() ? fmt::format("anchor_contract = \"{}\"\n", settings.anchor_contract)
                                      : "",
       settings.custody, btt20_contract);
@@ -221,9 +238,9 @@ custody = "{7}"
 start_block = 1
 custody_key_file = "{10}"
 withdrawals = ["BTT minimum=1000000 fee=100000", "TRX minimum=1000000 fee=100000", "BTT20 minimum=1000 fee=100"]
-
+{11}
 [exchange]
-listen = "{11}"
+listen = "{12}"
 
 [metrics]
 listen = "127.0.0.1:{8}"
@@ -232,7 +249,13 @@ listen = "127.0.0.1:{8}"
       settings.key_file("anchor").string(), where, settings.anchor_interval_ms,
       settings.key_file("gateway").string(), settings.custody, settings.ports.anchor_metrics,
       std::clamp<std::int64_t>(settings.block_interval_ms / 2, 50, 1000),
-      settings.key_file("custody").string(), settings.exchange_address());
+      settings.key_file("custody").string(),
+      settings.deposit_key.empty()
+          ? ""
+          : fmt::format("deposit_key_file = \"{}\"\nsweeps = [\"BTT minimum=1000000\", \"TRX "
+                        "minimum=1000000\", \"BTT20 minimum=1000\"]\nmax_fee_sun = 30000000\n",
+                        settings.key_file("deposit").string()),
+      settings.exchange_address());
   if (!write_file(settings.dir / server_conf, server))
     return error("cannot write", settings.dir / server_conf);
   if (!write_file(settings.dir / anchor_conf, worker))
@@ -306,6 +329,7 @@ tl::expected<Settings, std::string> load_settings(const fs::path& given) {
       }
     if (name == "log_vkey") settings.log_vkey = value;
     if (name == "custody") settings.custody = value;
+    if (name == "deposit_key") settings.deposit_key = value;
     if (name == "anchor_contract") settings.anchor_contract = value;
   }
   return settings;

@@ -40,7 +40,8 @@ struct Settings {
   std::int64_t solid_after = 5;
   std::int64_t anchor_interval_ms = 10'000;
   std::string log_vkey;
-  std::string custody;  // base58
+  std::string custody;      // base58
+  std::string deposit_key;  // xpub; empty: the system is older than deposit addresses, and has none
   // Base58; empty: the system is older than the contract, or was made without one, and anchors by memo.
   // `to_be_deployed`: it is new, and its ledger's genesis waits for one.
   std::string anchor_contract;

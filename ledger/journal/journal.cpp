@@ -601,6 +601,12 @@ std::vector<TermsRow> ReadSession::terms() {
   return terms;
 }
 
+void ReadSession::add_deposit_address(const DepositAddressRow& row, core::TimeUs now_us) {
+  Parameters values;
+  values.bytes(row.address).bigint(static_cast<std::int64_t>(row.account)).bytes(view(row.key));
+  connection_.run(sql::add_deposit_address, values.bigint(now_us));
+}
+
 std::vector<AnchorRow> ReadSession::anchors(std::int64_t below_id, bool solidified_only, std::size_t limit) {
   return read_anchors(connection_.run(
       sql::list_anchors,

@@ -174,6 +174,12 @@ struct TermsRow {
   std::string beyond;
   core::TimeUs updated_us = 0;
 };
+// An address that is an account's alone.
+struct DepositAddressRow {
+  std::string address;
+  std::uint64_t account = 0;
+  core::Key key{};  // the account's now
+};
 struct HistoryPage {
   std::vector<StoredEntry> entries;         // newest first
   core::Sequence next = core::no_sequence;  // where the next page begins; none: this was the last
@@ -205,6 +211,7 @@ class ReadSession {
                                                      std::size_t limit);
   std::vector<UnassignedRow> unassigned_deposits(core::Sequence after, std::size_t limit);
   std::vector<TermsRow> terms();
+  void add_deposit_address(const DepositAddressRow& row, core::TimeUs now_us);  // or finds it there
   std::vector<AnchorRow> anchors(std::int64_t below_id, bool solidified_only, std::size_t limit);
   std::vector<AnchorRow> anchors_covering(core::Sequence sequence, std::int64_t above_id,
                                           bool solidified_only, std::size_t limit);

@@ -225,6 +225,10 @@ constexpr Statement unassigned_deposits{
     "ORDER BY c.id LIMIT $2::bigint"};
 constexpr Statement read_terms{
     "read_terms", "SELECT asset, refuses, minimum, fee, payable, beyond, updated_us FROM gateway_terms"};
+constexpr Statement add_deposit_address{
+    "add_deposit_address",
+    "INSERT INTO deposit_addresses (address, account, key, handed_out_us) VALUES ($1::bytea, $2::bigint, "
+    "$3::bytea, $4::bigint) ON CONFLICT (address) DO NOTHING"};
 
 constexpr Statement list_anchors{
     "list_anchors",

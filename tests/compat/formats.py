@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import hmac
 import struct
 from dataclasses import dataclass, field
 
@@ -432,3 +433,18 @@ def anchor_memo(size, tree_root):
 def chain_amount(amount):
     """Big-endian without leading zeros."""
     return amount.to_bytes((amount.bit_length() + 7) // 8, "big")
+
+
+_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
+def deposit_address(deposit_key, account):
+    """The TRON address of an xpub's child (BIP-32): one multiplication and one addition on the curve."""
+    number = 0
+    for digit in deposit_key:
+        number = number * 58 + _BASE58.index(digit)
+    serialized = number.to_bytes(82, "big")
+    assert sha256(sha256(serialized[:78]))[:4] == serialized[78:]
+    chain_code, key = serialized[13:45], serialized[45:78]
+    mixed = hmac.digest(chain_code, key + struct.pack(">I", account), "sha512")
+    return tron_address(coincurve.PublicKey(key).add(mixed[:32]).format())

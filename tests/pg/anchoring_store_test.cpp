@@ -1,6 +1,7 @@
 // The anchoring process's memory in Postgres: what comes back, what is refused, and who may write.
 #include "anchoring/admin.h"
 #include "anchoring/postgres_store.h"
+#include "ledger/journal/journal.h"
 #include "tests/pg/cluster.h"
 #include "tests/unit/anchoring_world.h"
 
@@ -72,7 +73,7 @@ TEST_F(AnchoringStore, ComesBackWithEverythingAfterAPowerCut) {
   Anchor anchor = added(sealed_anchor());
   store.save_deposit(some_deposit());
   Cluster::instance().stop_immediately();
-  EXPECT_THROW(store.save_cursor({1, {}}), DatabaseError);
+  EXPECT_THROW(store.save_cursor({1, {}}, {}), DatabaseError);
   Cluster::instance().start();
   PostgresStore again(database.anchor_url);
   EXPECT_TRUE(again.acquire());
@@ -204,9 +205,97 @@ TEST_F(AnchoringStore, RemembersHowFarItScanned) {
   EXPECT_FALSE(store.cursor());
   for (std::int64_t number : {41, 42}) {
     BlockPlace place{number, hash_of(std::to_string(number))};
-    store.save_cursor(place);
+    store.save_cursor(place, {});
     EXPECT_EQ(store.cursor(), place);
   }
+}
+
+tron::Address address_of(char last) {
+  tron::Address address;
+  address.bytes[0] = 0x41;
+  address.bytes[20] = static_cast<std::uint8_t>(last);
+  return address;
+}
+
+class AnchoringAddresses : public AnchoringStore {
+ protected:
+  // As the ledger's server does it.
+  void hand_out(const tron::Address& address, std::uint64_t account) {
+    journal::ReadSession(database.server_url)
+        .add_deposit_address({std::string(view(address.bytes)), account, key}, 5);
+  }
+  Sweep some_sweep(const tron::Address& address, char number) {
+    Sweep sweep{.address = address, .account = 7, .asset = {1}};
+    sweep.amount = (static_cast<core::ChainAmount>(1) << 90) + 7;
+    sweep.transaction = std::string("\x0a\x00 bytes", 8) + number;
+    sweep.transaction_id = hash_of(sweep.transaction);
+    sweep.expiration_ms = 1'790'000'060'000;
+    sweep.reference_block = 41;
+    sweep.signed_us = 1'790'000'000'000'000;
+    return sweep;
+  }
+  const PublicKey key = SecretKey::generate().public_key();
+  const tron::Address first = address_of('1'), second = address_of('2'), third = address_of('3');
+};
+
+TEST_F(AnchoringAddresses, AreThoseThatTheServerHandedOut) {
+  hand_out(first, 7);
+  hand_out(first, 7);  // again
+  hand_out(second, 8);
+  auto found = store.deposit_addresses({first, third});
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found.at(first).account, 7u);
+  EXPECT_EQ(found.at(first).key, key);
+  EXPECT_TRUE(store.deposit_addresses({}).empty());
+  EXPECT_EQ(refusal_of(database.anchor_url, "DELETE FROM deposit_addresses"), "42501");
+}
+
+TEST_F(AnchoringAddresses, HoldWhatTheBlocksUpToTheCursorBrought) {
+  hand_out(first, 7);
+  hand_out(second, 8);
+  auto much = static_cast<core::Int128>(1) << 100;
+  store.save_cursor({41, {}}, {{{{first, {1}}, 5}, {{second, {1}}, much}, {{first, {2}}, 3}}, 10});
+  store.save_cursor({42, {}}, {{{{first, {1}}, 4}, {{first, {2}}, -8}}, 1});
+  auto totals = store.address_totals();
+  EXPECT_TRUE(totals.amounts[{1}] == much + 9);
+  EXPECT_TRUE(totals.amounts[{2}] == -5);
+  EXPECT_EQ(totals.fees_sun, 11);
+  auto holdings = store.holdings({1}, 9, 10);
+  ASSERT_EQ(holdings.size(), 2u);
+  EXPECT_EQ(holdings[0].address, second);
+  EXPECT_EQ(holdings[1].account, 7u);
+  EXPECT_TRUE(holdings[1].amount == 9);
+  EXPECT_EQ(store.holdings({1}, 10, 10).size(), 1u);
+  EXPECT_EQ(store.holdings({1}, 0, 1).size(), 1u);
+  EXPECT_TRUE(store.holdings({2}, 0, 10).empty());
+}
+
+TEST_F(AnchoringAddresses, CountNothingWhereTheCursorIsNotSaved) {
+  hand_out(first, 7);
+  // The second change is to an address that nobody was told.
+  EXPECT_THROW(store.save_cursor({41, {}}, {{{{first, {1}}, 5}, {{third, {1}}, 5}}, 10}), DatabaseError);
+  EXPECT_FALSE(store.cursor());
+  EXPECT_TRUE(store.address_totals().amounts.empty());
+  lose_lease();
+  EXPECT_THROW(store.save_cursor({41, {}}, {{{{first, {1}}, 5}}, 10}), Fenced);
+  EXPECT_TRUE(store.address_totals().amounts.empty());
+}
+
+TEST_F(AnchoringAddresses, AreSweptByOneTransactionAtATime) {
+  hand_out(first, 7);
+  Sweep sweep = some_sweep(first, 'a');
+  store.add_sweep(sweep);
+  EXPECT_EQ(store.open_sweeps(), std::vector<Sweep>{sweep});
+  EXPECT_THROW(store.add_sweep(some_sweep(first, 'b')), DatabaseError);
+  sweep.state = PaymentState::included;
+  sweep.block = 44;
+  store.save_sweep(sweep);
+  EXPECT_EQ(store.open_sweeps(), std::vector<Sweep>{sweep});
+  sweep.state = PaymentState::landed;
+  store.save_sweep(sweep);
+  EXPECT_TRUE(store.open_sweeps().empty());
+  store.add_sweep(some_sweep(first, 'b'));
+  EXPECT_EQ(refusal_of(database.anchor_url, "UPDATE sweeps SET amount = 1"), "42501");
 }
 
 TEST_F(AnchoringStore, RemembersWhatTheOperatorSaid) {
@@ -334,20 +423,20 @@ TEST(AdminCommand, IsWhatIsNeitherAFlagNorTheConfiguration) {
 TEST_F(AnchoringStore, GivesTheLeaseToOneSessionAndThenToTheNext) {
   PostgresStore second(database.anchor_url);
   EXPECT_FALSE(second.acquire());
-  EXPECT_THROW(second.save_cursor({1, {}}), Fenced);
+  EXPECT_THROW(second.save_cursor({1, {}}, {}), Fenced);
   store = PostgresStore(database.anchor_url);  // the first session ends
   // Its backend may take a moment to notice.
   bool acquired = false;
   for (int tries = 0; tries < 1000 && !acquired; ++tries) acquired = second.acquire();
   EXPECT_TRUE(acquired);
-  second.save_cursor({1, {}});
+  second.save_cursor({1, {}}, {});
 }
 
 TEST_F(AnchoringStore, SavesNothingOnceItsEpochHasPassed) {
   Anchor anchor = added(sealed_anchor());
   lose_lease();
   EXPECT_THROW(store.save_anchor(signed_anchor(anchor)), Fenced);
-  EXPECT_THROW(store.save_cursor({1, {}}), Fenced);
+  EXPECT_THROW(store.save_cursor({1, {}}, {}), Fenced);
   EXPECT_THROW(store.save_deposit(some_deposit()), Fenced);
   EXPECT_THROW(store.save_stopped(), Fenced);
   EXPECT_EQ(store.open_anchor(), anchor);

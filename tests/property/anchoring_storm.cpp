@@ -27,6 +27,14 @@ constexpr const char* btt_token = "1002000";
 constexpr std::int64_t usual_memo_fee = 1'000'000, usual_bandwidth_price = 1'000, usual_energy_price = 100;
 
 // The memo, or what the contract is called with in the same form.
+// Of a transfer, or of a call of a token's contract that is one.
+tron::Address recipient(const tron::ChainTransaction& transaction) {
+  if (const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract)) return transfer->to;
+  const auto* call = std::get_if<tron::ContractCall>(&transaction.contract);
+  if (!call || call->data.size() != 68) return {};
+  return *tron::address_from_bytes("\x41" + call->data.substr(16, 20));
+}
+
 std::string anchored_by(const tron::ChainTransaction& transaction) {
   const auto* call = std::get_if<tron::ContractCall>(&transaction.contract);
   if (!call) return transaction.memo;
@@ -45,6 +53,7 @@ void Storm::Figures::add(const Figures& other) {
   blocks += other.blocks;
   for (const auto& [name, count] : other.outcomes) outcomes[name] += count;
   for (const auto& [name, count] : other.payments) payments[name] += count;
+  for (const auto& [name, count] : other.sweeps) sweeps[name] += count;
   for (const auto& [name, count] : other.faults) faults[name] += count;
 }
 
@@ -113,6 +122,11 @@ void Storm::fund() {
   for (const auto& owner : owners_)
     for (const char* token : {btt_token, ""}) world_.deposit(10'000'000, token, to_hex(owner.public_key()));
   while (world_.ledger.available(owners_.back().public_key(), trx) == 0) world_.tick();
+  if (random_.one_in(4)) return;
+  for (const auto& owner : owners_) addresses_[owner.public_key()] = world_.hand_out(owner.public_key());
+  world_.sweeps = !random_.one_in(4);
+  if (random_.one_in(2)) world_.sweeper_options.minimums = {{"BTT", 500}, {"TRX", 2'000'000}, {"BTT20", 500}};
+  world_.start();
 }
 
 // One node, or several of which a majority must agree.
@@ -356,12 +370,28 @@ void Storm::refill() {
 
 void Storm::deposit() {
   const auto& owner = owners_[random_.below(owners_.size())];
+  if (!addresses_.empty() && random_.one_in(2)) return deposit_at_address(owner.public_key());
   std::string memo = random_.one_in(4) ? "" : to_hex(owner.public_key());
   std::uint64_t amount = 1 + random_.below(1000);
   if (random_.one_in(3))
     world_.deposit_token(amount * btt20_unit, memo, random_.one_in(5) ? lookalike_token : btt20_token);
   else
     world_.deposit(static_cast<std::int64_t>(amount), random_.one_in(2) ? "1002000" : "", memo);
+}
+
+// Some with a memo that names somebody else.
+void Storm::deposit_at_address(const PublicKey& owner) {
+  const auto& address = addresses_.at(owner);
+  std::string memo = random_.one_in(4) ? to_hex(owners_.front().public_key()) : "";
+  auto amount = static_cast<std::int64_t>(1 + random_.below(1'000));
+  if (random_.one_in(3))
+    world_.call(world_.payer, btt20_token,
+                tron::trc20::transfer_call(address, static_cast<core::ChainAmount>(amount) * btt20_unit),
+                memo);
+  else if (random_.one_in(2))
+    world_.pay(world_.payer, address, amount, btt_token, memo);
+  else
+    world_.pay(world_.payer, address, amount * 5'000, "", memo);
 }
 
 // Mostly to an address of the owner's, known to the chain or new to it. To custody itself nothing is sent.
@@ -404,7 +434,8 @@ void Storm::take_over() {
   rival_worker_ = std::move(world_.worker);
   rival_scanner_ = std::move(world_.scanner);
   rival_gateway_ = std::move(world_.gateway);
-  rival_scanner_->also([this](const tron::Block& block) { return rival_gateway_->meet(block); });
+  rival_sweeper_ = std::move(world_.sweeper);
+  rival_scanner_->also(World::meet_both(*rival_gateway_, *rival_sweeper_));
   rival_connection_ = std::move(world_.connection);
   rival_sleeps_ = random_.below(20);
   dynamic_cast<StaleStore&>(*rival_store_).freeze(world_.tables);
@@ -421,6 +452,7 @@ void Storm::step_rival() {
     static_cast<void>(rival_worker_->step());
     static_cast<void>(rival_scanner_->step());
     if (world_.pays) static_cast<void>(rival_gateway_->step());
+    if (world_.sweeps) static_cast<void>(rival_sweeper_->step());
     dynamic_cast<StaleStore&>(*rival_store_).thaw();
   } catch (const anchoring::Fenced&) {
     rival_worker_.reset();
@@ -488,7 +520,7 @@ bool Storm::is_settled() {
   std::int64_t last_deposit = 0;
   for (const auto& [place, deposit] : world_.tables.deposits)
     last_deposit = std::max(last_deposit, static_cast<std::int64_t>(deposit.at.block));
-  return anchored && is_paid_out() && world_.tables.cursor &&
+  return anchored && is_paid_out() && world_.store->open_sweeps().empty() && world_.tables.cursor &&
          world_.tables.cursor->number == world_.chain.solidified() && world_.chain.pool_size() == 0 &&
          world_.chain.solidified() > std::max(last_deposit + world_.options.solid_after, healed_at_ + 1);
 }
@@ -516,7 +548,18 @@ std::optional<bool> Storm::succeeded(const Hash& txid) const {
   return world_.chain.block(place->block)->receipts[place->index].result == tron::contract_success;
 }
 
+std::optional<tron::Address> Storm::swept(const tron::ChainTransaction& transaction) const {
+  const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract);
+  const auto* call = std::get_if<tron::ContractCall>(&transaction.contract);
+  for (const auto& [owner, address] : addresses_)
+    if ((transfer && transfer->owner == address) || (call && call->owner == address) ||
+        (transfer && transfer->owner == world_.custody && transfer->to == address))
+      return address;
+  return std::nullopt;
+}
+
 bool Storm::is_payment(const tron::ChainTransaction& transaction) const {
+  if (swept(transaction)) return false;
   const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract);
   const auto* call = std::get_if<tron::ContractCall>(&transaction.contract);
   return (transfer && transfer->owner == world_.custody) || (call && call->owner == world_.custody);
@@ -524,8 +567,10 @@ bool Storm::is_payment(const tron::ChainTransaction& transaction) const {
 
 void Storm::check_send(ByteView transaction) {
   auto parsed = *tron::parse_transaction(transaction);
-  Sent sent{.withdrawal = {}, .expiration_ms = parsed.expiration_ms};
-  if (is_payment(parsed))
+  Sent sent{.withdrawal = {}, .expiration_ms = parsed.expiration_ms, .swept = swept(parsed)};
+  if (sent.swept)
+    check_sweep(transaction, parsed);
+  else if (is_payment(parsed))
     sent.withdrawal = check_payment(transaction, parsed);
   else
     check_anchor(transaction, parsed);
@@ -536,12 +581,26 @@ void Storm::check_send(ByteView transaction) {
   }
 }
 
-// Two transactions that could both land must never be out at the same time: two anchors, or two payments of
-// one withdrawal, of which none follows one that landed either.
+// What is sent was saved before, and stays the gateway's.
+void Storm::check_sweep(ByteView transaction, const tron::ChainTransaction& parsed) const {
+  auto saved = world_.tables.sweeps.find(parsed.txid);
+  ASSERT_TRUE(saved != world_.tables.sweeps.end()) << to_hex(parsed.txid) << " was sent unsaved";
+  EXPECT_TRUE(saved->second.transaction == transaction) << to_hex(parsed.txid);
+  const auto* call = std::get_if<tron::ContractCall>(&parsed.contract);
+  if (call) {
+    EXPECT_EQ(to_hex(call->data), to_hex(tron::trc20::transfer_call(world_.custody, saved->second.amount)));
+    return;
+  }
+  const auto& transfer = std::get<tron::TransferContract>(parsed.contract);
+  EXPECT_TRUE(transfer.to == world_.custody || transfer.owner == world_.custody) << to_hex(parsed.txid);
+}
+
+// Two transactions that could both land must never be out at the same time: two anchors, two sweeps of one
+// address, or two payments of one withdrawal, of which none follows one that landed either.
 void Storm::check_alone(const tron::ChainTransaction& sent, const Sent& of) {
   if (is_over(sent.txid, of.expiration_ms)) return;
   for (const auto& [txid, other] : sent_) {
-    if (txid == sent.txid || other.withdrawal != of.withdrawal) continue;
+    if (txid == sent.txid || other.withdrawal != of.withdrawal || other.swept != of.swept) continue;
     EXPECT_TRUE(is_over(txid, other.expiration_ms)) << to_hex(txid) << " may still land";
     bool pays_again = of.withdrawal != core::ChannelId{} && succeeded(txid) == true;
     EXPECT_FALSE(pays_again) << to_hex(txid) << " has paid withdrawal " << of.withdrawal.value;
@@ -657,8 +716,10 @@ void Storm::check_end() {
   check_anchors();
   check_balances();
   if (world_.pays) check_custody();
+  check_holdings();
   for (const auto& outcome : world_.outcomes) ++figures_.outcomes[outcome];
   for (const auto& outcome : world_.payment_outcomes) ++figures_.payments[outcome];
+  for (const auto& outcome : world_.sweep_outcomes) ++figures_.sweeps[outcome];
   figures_.withdrawals = withdrawals_.size();
 }
 
@@ -711,12 +772,32 @@ void Storm::check_custody() {
   auto surplus = [&](std::uint32_t asset, const std::string& token) {
     const auto& totals = world_.ledger.totals_of(asset);
     EXPECT_EQ(totals.held, 0);
-    auto difference = *client.solidified_balance(world_.custody, token) - (totals.credited - totals.paid);
-    return static_cast<core::Amount>(difference);
+    auto there = static_cast<core::Int128>(*client.solidified_balance(world_.custody, token));
+    there += stands_at_addresses(asset) + (asset == trx ? moves.sweep_fees_sun : 0);
+    return static_cast<core::Amount>(there - static_cast<core::Int128>(totals.credited - totals.paid));
   };
+  EXPECT_EQ(world_.tables.sweep_fees_sun, moves.sweep_fees_sun);
   EXPECT_EQ(surplus(btt, btt_token), moves.more_btt);
   EXPECT_EQ(surplus(trx, ""), moves.more_sun);
   EXPECT_EQ(surplus(btt20, tron::to_base58(btt20_token)), 0);
+}
+
+core::Int128 Storm::stands_at_addresses(std::uint32_t asset) const {
+  core::Int128 sum = 0;
+  for (const auto& [of, amount] : world_.tables.holdings)
+    if (of.second.value == asset) sum += amount;
+  return sum;
+}
+
+// What the scan has counted on deposit addresses is there, to the unit, and nothing else is.
+void Storm::check_holdings() {
+  devchain::DevChainClient client(world_.chain);
+  for (const auto& [owner, address] : addresses_)
+    for (const auto& asset : world_.ledger.state().globals.assets) {
+      auto counted = world_.tables.holdings.find({address, asset.number});
+      auto amount = counted == world_.tables.holdings.end() ? 0 : counted->second;
+      EXPECT_TRUE(core::Int128(*client.solidified_balance(address, asset.token)) == amount) << asset.symbol;
+    }
 }
 
 Storm::Moves Storm::moves_of_custody() {
@@ -734,6 +815,8 @@ Storm::Moves Storm::moves_of_custody() {
         moves.more_sun -= fee_sun;
         auto& more = transfer->token_id.empty() ? moves.more_sun : moves.more_btt;
         more -= transaction.succeeded ? transfer->amount : 0;
+      } else if (swept(transaction)) {
+        moves.sweep_fees_sun += fee_sun;
       } else if (is_payment(transaction)) {
         const auto* payment = payments[transaction.txid];
         EXPECT_TRUE(payment) << to_hex(transaction.txid) << " pays nothing";
@@ -758,17 +841,23 @@ std::vector<Storm::OnChain> Storm::deposits_on_chain() {
       if (!moved) continue;
       auto owner =
           transaction.memo.empty() ? world_.payer.public_key() : *to_array<33>(*from_hex(transaction.memo));
+      for (const auto& [key, address] : addresses_)
+        if (recipient(transaction) == address) owner = key;
       found.push_back({owner, moved->first, moved->second});
     }
   }
   return found;
 }
 
-// As it was asked for, not as it was logged.
+// Or to a deposit address. As it was asked for, not as it was logged.
 std::optional<std::pair<std::uint32_t, core::Amount>> Storm::moved_to_custody(
     const tron::ChainTransaction& transaction) const {
+  if (swept(transaction)) return std::nullopt;
   if (const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract)) {
-    if (transfer->to != world_.custody || transfer->owner == world_.worker->address()) return std::nullopt;
+    bool is_at_address = std::any_of(addresses_.begin(), addresses_.end(),
+                                     [&](const auto& entry) { return entry.second == transfer->to; });
+    if (transfer->to != world_.custody && !is_at_address) return std::nullopt;
+    if (transfer->owner == world_.custody || transfer->owner == world_.worker->address()) return std::nullopt;
     return std::pair(transfer->token_id.empty() ? trx : btt, transfer->amount);
   }
   const auto* call = std::get_if<tron::ContractCall>(&transaction.contract);
@@ -786,6 +875,7 @@ Hash Storm::trace() {
     for (const auto& transaction : node->sent) all += transaction;
   for (const auto& outcome : world_.outcomes) all += outcome;
   for (const auto& outcome : world_.payment_outcomes) all += outcome;
+  for (const auto& outcome : world_.sweep_outcomes) all += outcome;
   for (const auto& problem : world_.problems) all += problem;
   for (const auto& [id, anchor] : world_.tables.anchors) all += view(anchor.transaction_id);
   for (const auto& [key, payment] : world_.tables.payments)

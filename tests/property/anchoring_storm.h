@@ -1,7 +1,8 @@
 // The anchoring process through everything that goes wrong at random, in virtual time: forks, transactions
 // that vanish, move or fail, pools that drop, nodes that lag, lie or are gone, answers that are lost, prices
 // that change, an empty wallet, an empty custody, a ledger that answers late, crashes, rivals; all the while
-// it anchors, credits deposits and pays withdrawals. A seed decides it all: the same seed is the same story.
+// it anchors, credits deposits (to addresses too, which it sweeps) and pays withdrawals. A seed decides it
+// all: the same seed is the same story.
 #pragma once
 
 #include "anchoring/tron/endpoints.h"
@@ -30,7 +31,21 @@ class StaleStore final : public anchoring::Store {
   std::int64_t add_anchor(const anchoring::Anchor& anchor) override { return live_.add_anchor(anchor); }
   void save_anchor(const anchoring::Anchor& anchor) override { live_.save_anchor(anchor); }
   std::optional<anchoring::BlockPlace> cursor() override { return reading().cursor(); }
-  void save_cursor(const anchoring::BlockPlace& cursor) override { live_.save_cursor(cursor); }
+  void save_cursor(const anchoring::BlockPlace& cursor, const anchoring::AddressChanges& changes) override {
+    live_.save_cursor(cursor, changes);
+  }
+  std::map<tron::Address, anchoring::DepositAddress> deposit_addresses(
+      const std::set<tron::Address>& of) override {
+    return reading().deposit_addresses(of);
+  }
+  anchoring::AddressTotals address_totals() override { return reading().address_totals(); }
+  std::vector<anchoring::Holding> holdings(core::AssetId asset, core::ChainAmount minimum,
+                                           std::size_t limit) override {
+    return reading().holdings(asset, minimum, limit);
+  }
+  std::vector<anchoring::Sweep> open_sweeps() override { return reading().open_sweeps(); }
+  void add_sweep(const anchoring::Sweep& sweep) override { live_.add_sweep(sweep); }
+  void save_sweep(const anchoring::Sweep& sweep) override { live_.save_sweep(sweep); }
   std::optional<anchoring::Deposit> deposit(const Hash& transaction_id, std::uint32_t log) override {
     return reading().deposit(transaction_id, log);
   }
@@ -71,6 +86,7 @@ class Storm {
     std::uint64_t anchors = 0, landed = 0, deposits = 0, withdrawals = 0, crashes = 0, blocks = 0;
     std::map<std::string, std::uint64_t> outcomes;  // of the worker's steps
     std::map<std::string, std::uint64_t> payments;  // of the payer's
+    std::map<std::string, std::uint64_t> sweeps;    // of the sweeper's
     std::map<std::string, std::uint64_t> faults;    // by name: how often they began
     void add(const Figures& other);
   };
@@ -95,6 +111,7 @@ class Storm {
   struct Sent {
     core::ChannelId withdrawal;  // that it pays; of an anchor 0
     std::int64_t expiration_ms;
+    std::optional<tron::Address> swept;  // of a sweep: the deposit address
   };
 
   // Of custody on the chain, at the end.
@@ -102,6 +119,7 @@ class Storm {
     std::map<core::ChannelId, int> paid;  // how often
     // Beside deposits and payments: its genesis, what anchors bring, what somebody else took.
     core::Amount more_btt = 0, more_sun = 1'000'000;
+    std::int64_t sweep_fees_sun = 0;
   };
 
   static WorldOptions world_options(Seeded& random);
@@ -120,6 +138,7 @@ class Storm {
   std::int64_t next_step_ms();
 
   void deposit();
+  void deposit_at_address(const PublicKey& owner);
   void withdraw();
   void refill();
   void empty_custody();
@@ -136,6 +155,10 @@ class Storm {
   void check_anchor(ByteView transaction, const tron::ChainTransaction& parsed);
   core::ChannelId check_payment(ByteView transaction, const tron::ChainTransaction& parsed);
   bool is_payment(const tron::ChainTransaction& transaction) const;
+  // Of a sweep, or of TRX for one.
+  std::optional<tron::Address> swept(const tron::ChainTransaction& transaction) const;
+  void check_sweep(ByteView transaction, const tron::ChainTransaction& parsed) const;
+  void check_holdings();
   void check_paid(const tron::ChainTransaction& parsed, const core::Channel& withdrawal) const;
   std::optional<bool> succeeded(const Hash& txid) const;
   void check_block();
@@ -149,6 +172,7 @@ class Storm {
   void check_balances();
   void check_custody();
   Moves moves_of_custody();
+  core::Int128 stands_at_addresses(std::uint32_t asset) const;
   bool is_settled();
   bool is_paid_out();
   std::vector<OnChain> deposits_on_chain();
@@ -172,12 +196,14 @@ class Storm {
   std::set<Hash> taken_;                              // transfers by which somebody else empties custody
   std::int64_t healed_at_ = 0;                        // block
   std::vector<SecretKey> owners_;
+  std::map<PublicKey, tron::Address> addresses_;  // of owners, where there are deposit addresses
   std::unique_ptr<anchoring::Store> rival_store_;
   std::uint64_t rival_sleeps_ = 0;  // blocks
   std::unique_ptr<tron::Chain> rival_connection_;
   std::unique_ptr<anchoring::Worker> rival_worker_;
   std::unique_ptr<anchoring::Scanner> rival_scanner_;
   std::unique_ptr<anchoring::Payer> rival_gateway_;
+  std::unique_ptr<anchoring::Sweeper> rival_sweeper_;
   Figures figures_;
 };
 

@@ -6,7 +6,7 @@ target_precompile_headers(anchoring_world REUSE_FROM windlass_test_pch)
 
 windlass_test(anchoring_test LABEL unit
   SOURCES unit/anchor_contract_worker_test.cpp unit/anchor_worker_test.cpp unit/deposit_scanner_test.cpp
-          unit/withdrawal_payer_test.cpp
+          unit/sweeper_test.cpp unit/withdrawal_payer_test.cpp
   LINK anchoring_world)
 windlass_test(exchange_test LABEL unit
   SOURCES unit/exchange_test.cpp

@@ -131,11 +131,19 @@ LedgerResult<Sequence> TestLedger::apply(const codec::Decoded& decoded) {
 }
 
 LedgerResult<Sequence> TestLedger::submit(const SecretKey& by, core::Body body) {
-  core::Command command{.signer = by.public_key(),
+  return submit({&by}, std::move(body));
+}
+
+LedgerResult<Sequence> TestLedger::rotate(const SecretKey& from, const SecretKey& to) {
+  return submit({&from, &to}, core::RotateKey{to.public_key()});
+}
+
+LedgerResult<Sequence> TestLedger::submit(std::initializer_list<const SecretKey*> signers, core::Body body) {
+  core::Command command{.signer = (*signers.begin())->public_key(),
                         .nonce = ++nonce_,
                         .expires_us = clock_.now_ms() * 1000 + core::hour_us,
                         .body = std::move(body)};
-  auto envelope = codec::sign(codec::encode_command(command), *tag_, {&by});
+  auto envelope = codec::sign(codec::encode_command(command), *tag_, signers);
   auto decoded = codec::decode_submitted(envelope);
   if (!decoded) return refuse(decoded.error());
   return apply(*decoded);
@@ -203,6 +211,14 @@ LedgerResult<void> TestLedger::close_btfs_channel(const std::string& bytes, cons
   channel.open = false;
   channel.given_back = channel.amount;
   return {};
+}
+
+LedgerResult<anchoring::AccountInfo> TestLedger::account(const PublicKey& key) {
+  if (!reachable) return tl::unexpected(anchoring::LedgerError{true, "", "GetAccount: unreachable"});
+  const auto* entry = state_.key_entry(key);
+  if (!entry) return tl::unexpected(anchoring::LedgerError{false, "UNKNOWN_KEY", "GetAccount: unknown"});
+  const auto& account = state_.account(entry->account);
+  return anchoring::AccountInfo{account.number.value, account.key};
 }
 
 LedgerResult<anchoring::LedgerInfo> TestLedger::info() {
@@ -374,6 +390,9 @@ World::World(StoreMaker make_store, WorldOptions world_options)
       make_store_(std::move(make_store)) {
   payer_options = {
       .custody = custody, .offers = {{.symbol = "BTT"}, {.symbol = "TRX"}}, .max_fee_sun = 5'000'000};
+  sweeper_options = {.custody = custody,
+                     .minimums = {{"BTT", 1}, {"TRX", 1'000'000}, {"BTT20", 1}},
+                     .max_fee_sun = 50'000'000};
   worker_options = {.to = custody, .interval_ms = 10 * 60 * 1000, .every_entries = 0};
   if (!make_store_) make_store_ = [this] { return std::make_unique<anchoring::MemoryStore>(tables); };
   tables.on_write = [this](std::string_view, bool) { crashes.pass(); };
@@ -389,6 +408,7 @@ void World::start() {
   worker.reset();
   scanner.reset();
   gateway.reset();
+  sweeper.reset();
   connection.reset();
   store.reset();
   store = make_store_();
@@ -401,7 +421,16 @@ void World::start() {
                                                  ledger, *store);
   gateway = std::make_unique<anchoring::Payer>(payer_options, custody_key, ledger.gateway_key, clock,
                                                process_chain, ledger, *store);
-  scanner->also([this](const tron::Block& block) { return gateway->meet(block); });
+  sweeper = std::make_unique<anchoring::Sweeper>(sweeper_options, deposit_key, custody_key,
+                                                 ledger.gateway_key.public_key(), clock, process_chain,
+                                                 ledger, *store);
+  scanner->also(meet_both(*gateway, *sweeper));
+}
+
+anchoring::Scanner::Meet World::meet_both(anchoring::Payer& payer, anchoring::Sweeper& sweeper) {
+  return [&payer, &sweeper](const tron::Block& block) {
+    return payer.meet(block).and_then([&] { return sweeper.meet(block); });
+  };
 }
 
 void World::run_worker() {
@@ -439,6 +468,17 @@ void World::run_payer() {
   }
 }
 
+void World::run_sweeper() {
+  int steps = 0;
+  for (bool more = true; more;) {
+    ASSERT_LT(++steps, max_steps_of_a_block);
+    auto step = sweeper->step();
+    if (!step) problems.push_back(step.error());
+    if (step) sweep_outcomes.insert(sweep_outcomes.end(), step->outcomes.begin(), step->outcomes.end());
+    more = step && step->advanced;
+  }
+}
+
 void World::tick(std::int64_t after_ms) {
   clock.advance(after_ms);
   chain.produce_block();
@@ -446,6 +486,7 @@ void World::tick(std::int64_t after_ms) {
     run_worker();
     if (scans) run_scanner();
     if (pays) run_payer();
+    if (sweeps) run_sweeper();
   } catch (const Crash&) {
     start();
   }
@@ -533,6 +574,14 @@ tron::SignedTransaction World::pay(const SecretKey& from, const tron::Address& t
 
 Hash World::deposit(std::int64_t amount, std::string token, std::string memo) {
   return pay(payer, custody, amount, std::move(token), std::move(memo)).txid;
+}
+
+tron::Address World::hand_out(const PublicKey& key) {
+  auto account = *ledger.account(key);
+  auto child = deposit_key.public_key().child(static_cast<std::uint32_t>(account.number));
+  auto address = tron::address_of(child->key());
+  tables.addresses[address] = {account.number, account.key};
+  return address;
 }
 
 Hash World::deposit_token(core::ChainAmount amount, std::string memo, const tron::Address& token) {

@@ -11,9 +11,11 @@
 #include "anchoring/devchain/client.h"
 #include "anchoring/gateway/payer.h"
 #include "anchoring/gateway/scanner.h"
+#include "anchoring/gateway/sweeper.h"
 #include "anchoring/memory_store.h"
 #include "anchoring/tron/transaction.h"
 #include "anchoring/worker/worker.h"
+#include "crypto/bip32.h"
 #include "ledger/codec/entry.h"
 #include "tests/unit/devchain_fixture.h"
 
@@ -66,9 +68,11 @@ class TestLedger final : public anchoring::LedgerClient {
   LedgerResult<std::vector<anchoring::BtfsChannel>> idle_exchange_channels(
       const SecretKey& gateway, core::TimeUs opened_before_us) override;
   LedgerResult<void> close_btfs_channel(const std::string& state, const std::string& to_signature) override;
+  LedgerResult<anchoring::AccountInfo> account(const PublicKey& key) override;
 
   // A command of anybody's; what it became.
   LedgerResult<Sequence> submit(const SecretKey& by, core::Body body);
+  LedgerResult<Sequence> rotate(const SecretKey& from, const SecretKey& to);
   // An entry that is no seal.
   void add_entry();
   std::uint64_t size() const { return leaves_.size(); }
@@ -105,6 +109,7 @@ class TestLedger final : public anchoring::LedgerClient {
     std::string envelope;
   };
   class Nodes;
+  LedgerResult<Sequence> submit(std::initializer_list<const SecretKey*> signers, core::Body body);
   LedgerResult<Sequence> apply(const codec::Decoded& decoded);
   Sequence append(const codec::Decoded& decoded, core::Outcome outcome);
   LedgerResult<Sequence> refuse(core::Error error) const;
@@ -245,6 +250,9 @@ class World {
   void run_worker();
   void run_scanner();
   void run_payer();
+  void run_sweeper();
+  // What the scan shows its blocks to.
+  static anchoring::Scanner::Meet meet_both(anchoring::Payer& payer, anchoring::Sweeper& sweeper);
 
   // An empty one before the first.
   anchoring::Anchor newest_anchor() const {
@@ -275,11 +283,15 @@ class World {
   Hash deposit_token(core::ChainAmount amount, std::string memo = {},
                      const tron::Address& token = btt20_token);
 
+  // The deposit address of a key's account, as the server gives it; the account is known to the ledger.
+  tron::Address hand_out(const PublicKey& key);
+
   const WorldOptions options;
   CrashPoints crashes;
   TestClock clock{start_ms};
   SecretKey payer = key_from(options.entropy), custody_key = key_from(options.entropy);
   const tron::Address custody = tron::address_of(custody_key.public_key());
+  ExtendedSecretKey deposit_key = *ExtendedSecretKey::from_seed(view(options.entropy()));
   TestLedger ledger{clock, crashes, options.entropy};
   devchain::DevChain chain;
   TestChain network{chain, crashes};
@@ -292,9 +304,13 @@ class World {
   std::unique_ptr<anchoring::Worker> worker;
   std::unique_ptr<anchoring::Scanner> scanner;
   std::unique_ptr<anchoring::Payer> gateway;
+  std::unique_ptr<anchoring::Sweeper> sweeper;
   bool scans = false;  // ticks run the scanner too
   bool pays = false;   // and the payer of withdrawals
+  bool sweeps = false;
   anchoring::PayerOptions payer_options;
+  anchoring::SweeperOptions sweeper_options;
+  std::vector<std::string> sweep_outcomes;
   std::vector<std::string> payment_outcomes;
   std::vector<std::string> problems, outcomes;
   std::vector<anchoring::Scanner::Step::Counted> deposits;

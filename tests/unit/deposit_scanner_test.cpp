@@ -638,5 +638,93 @@ TEST_F(DepositScanner, CreditsNothingWhileTheOperatorHasDepositsPaused) {
   EXPECT_EQ(world.ledger.count(core::Kind::credit), 1u);
 }
 
+// --- deposit addresses
+
+class DepositAddresses : public DepositScanner {
+ protected:
+  // An account exists from its first credit on.
+  DepositAddresses() {
+    world.deposit(1'000, "1002000", memo);
+    settle();
+    address = world.hand_out(owner.public_key());
+  }
+  void pay(std::int64_t amount, std::string token = {}, std::string with_memo = {}) {
+    world.pay(world.payer, address, amount, std::move(token), std::move(with_memo));
+  }
+  tron::Address address;
+};
+
+TEST_F(DepositAddresses, CreditTheirAccountWhateverAssetComes) {
+  pay(70);
+  pay(30, "1002000");
+  world.call(world.payer, btt20_token, tron::trc20::transfer_call(address, 5 * btt20_unit));
+  settle();
+  EXPECT_EQ(held(owner, trx), 70);
+  EXPECT_EQ(held(owner, btt), 1'030);
+  EXPECT_EQ(held(owner, btt20), 5);
+  for (const char* symbol : {"BTT", "BTT20"}) EXPECT_EQ(difference(world, symbol), 0) << symbol;
+}
+
+TEST_F(DepositAddresses, ComeBeforeTheMemo) {
+  auto other = SecretKey::generate();
+  pay(70, {}, to_hex(other.public_key()));
+  settle();
+  EXPECT_EQ(held(owner, trx), 70);
+  EXPECT_EQ(held(other, trx), 0);
+}
+
+TEST_F(DepositAddresses, StayTheAccountsWhenItsKeyIsRotated) {
+  auto next = SecretKey::generate();
+  ASSERT_TRUE(world.ledger.rotate(owner, next));
+  pay(70);
+  settle();
+  EXPECT_EQ(held(next, trx), 70);
+  EXPECT_EQ(world.ledger.totals_of(trx).unassigned, 0);
+}
+
+// It stands there and is nobody's: whoever knows the extended key can pay to addresses that nobody was told.
+TEST_F(DepositAddresses, AreNoneBeforeTheyAreHandedOut) {
+  world.tables.addresses.clear();
+  pay(70, "1002000");
+  settle();
+  EXPECT_EQ(held(owner, btt), 1'000);
+  world.hand_out(owner.public_key());
+  pay(5, "1002000");
+  settle();
+  EXPECT_EQ(held(owner, btt), 1'005);
+  EXPECT_EQ(difference(world, "BTT"), 0);
+}
+
+TEST_F(DepositAddresses, MissWhatIsTakenFromThem) {
+  pay(500, "1002000");
+  settle();
+  auto number = static_cast<std::uint32_t>(world.tables.addresses[address].account);
+  world.pay(world.deposit_key.child(number)->key(), tron::address_of(world.payer.public_key()), 200,
+            "1002000");
+  settle();
+  EXPECT_EQ(difference(world, "BTT"), -200);
+}
+
+TEST_F(DepositAddresses, AreNotWatchedByAnotherAccountsNumber) {
+  world.tables.addresses[address].account += 1;
+  pay(70);
+  world.tick_blocks(solid_after + 3);
+  EXPECT_EQ(held(owner, trx), 0);
+  EXPECT_THAT(world.last_problem(), ::testing::HasSubstr("was handed out for account"));
+}
+
+TEST_F(DepositAddresses, AreCreditedOnceWhateverCrashes) {
+  for (int nth = 1; nth < 12; ++nth) {
+    auto before = held(owner, btt);
+    pay(10 + nth, "1002000");
+    world.crashes.arm(nth);
+    world.tick_blocks(solid_after + 4);
+    world.crashes.disarm();
+    settle();
+    EXPECT_EQ(held(owner, btt), before + 10 + nth) << nth;
+    EXPECT_EQ(difference(world, "BTT"), 0) << nth;
+  }
+}
+
 }  // namespace
 }  // namespace windlass::test

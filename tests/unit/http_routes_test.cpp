@@ -117,6 +117,9 @@ class InventedLedger : public Reader {
   Answered<std::vector<TermsView>> withdrawal_terms() override {
     return std::vector<TermsView>{{btt, {.minimum = 1'000'000, .fee = 100'000}, 5'000'000}};
   }
+  Answered<DepositAddressView> deposit_address(const core::Key&) override {
+    return DepositAddressView{.address = address_bytes(bob), .account = 3, .deposit_key = "xpub6..."};
+  }
   Answered<ChannelsView> channels(const core::Key&, bool, std::size_t, const std::string&) override {
     return ChannelsView{{*channel({2})}, ""};
   }
