@@ -167,7 +167,7 @@ constexpr Statement read_amounts{
 constexpr Statement read_claimed{"read_claimed",
                                  "SELECT payer, asset, sum(claimed)::bigint FROM channels WHERE payer >= "
                                  "$1::bigint AND payer < $2::bigint "
-                                 "AND open AND purpose = 0 AND claimed > 0 GROUP BY payer, asset"};
+                                 "AND open AND claimed > 0 GROUP BY payer, asset"};
 constexpr Statement newest_private{
     "newest_private",
     "SELECT sequence, secret FROM entries WHERE sequence < $1::bigint AND kind <> ALL($2::bigint[]) "
