@@ -154,9 +154,8 @@ std::optional<std::string> payment_fault(const PaidWithdrawal& paid, const tron:
     if (!transaction.succeeded) return where + " failed: it paid nothing";
     bool ran = !executions.empty() && !executions[i].failed && executions[i].result == tron::contract_success;
     if (!pays(transaction, ran ? executions[i].logs : std::vector<tron::ContractLog>(), asset.token, wanted))
-      return fmt::format("{} does not pay {} of the chain's units of {} from custody to {}", where,
-                         static_cast<std::uint64_t>(paid.amount) * asset.chain_units, asset.symbol,
-                         tron::to_base58(*destination));
+      return fmt::format("{} does not pay {} units of {} from custody to {}", where, paid.amount,
+                         asset.symbol, tron::to_base58(*destination));
     return std::nullopt;
   }
   return "TRON has no such payment: no " + where;
