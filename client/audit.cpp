@@ -221,8 +221,8 @@ class Replay {
     note_payment(*made, entry.decoded);
     if (!codec::is_public(made->kind)) newest_private_ = made->secret;
     signatures_ += entry.signatures;
-    if (auto right = check_liabilities(made->sequence); !right) return right;
-    return check_snapshot(made->sequence);
+    if (auto right = check_snapshot(made->sequence); !right) return right;
+    return check_liabilities(made->sequence);
   }
 
   void note_payment(const codec::Entry& made, const codec::Decoded& decoded) {
