@@ -274,17 +274,21 @@ int serve(const ops::Config& config) {
   journal::Sessions sessions(config.text("database.url"));
   sequencer::LogKeeper log(config.path("log.directory"), *signer, sessions);
 
-  snapshot::Snapshots snapshots({config.path("log.directory") / "snapshots",
-                                 [](const std::string& why) {
-                                   ops::log_warning("no balance snapshot", {{"error", why}});
-                                 },
-                                 [](const snapshot::Snapshot& made, double seconds) {
-                                   ops::log_info("balance snapshot", {{"sequence", made.sequence.value},
-                                                                      {"accounts", made.accounts},
-                                                                      {"root", to_hex(made.root)},
-                                                                      {"seconds", seconds}});
-                                 }},
-                                sessions);
+  snapshot::Snapshots snapshots(
+      {config.path("log.directory") / "snapshots", config.path("log.directory") / "liabilities",
+       [](const std::string& why) {
+         ops::log_warning("no balance snapshot", {{"error", why}});
+       },
+       [](const snapshot::Snapshot& made, double seconds) {
+         ops::log_info("balance snapshot", {{"sequence", made.sequence.value},
+                                            {"accounts", made.accounts},
+                                            {"root", to_hex(made.root)},
+                                            {"seconds", seconds}});
+       },
+       [](core::Sequence sequence, double seconds) {
+         ops::log_info("liabilities", {{"sequence", sequence.value}, {"seconds", seconds}});
+       }},
+      sessions);
   api::Witnesses witnesses(
       witness_options(config),
       {log.signer(), log.tiles(),
@@ -318,6 +322,10 @@ int serve(const ops::Config& config) {
   sequencing.snapshot = [&]() -> codec::SealedSnapshot {
     auto newest = snapshots.newest();
     return newest ? codec::SealedSnapshot{newest->sequence, newest->root} : codec::SealedSnapshot();
+  };
+  sequencing.liabilities = [&]() -> codec::SealedSnapshot {
+    auto newest = snapshots.newest_liabilities();
+    return newest ? codec::SealedSnapshot{newest->first, newest->second} : codec::SealedSnapshot();
   };
   sequencing.committed = [&](const auto& batch) {
     log.append(*batch);

@@ -39,7 +39,7 @@ EntryView bare_view(const codec::Entry& entry) {
   EntryView view;
   view.leaf = entry.leaf;
   view.leaf_hash = entry.leaf_hash;
-  if (is_public(entry.kind)) {
+  if (codec::is_public(entry.kind)) {
     view.envelope = entry.envelope;
     view.envelope_salt = codec::salt(entry.secret, 0);
     view.secret = entry.secret;
@@ -52,7 +52,7 @@ EntryView bare_view(const codec::Entry& entry) {
 void show_to_party(EntryView& view, const codec::Entry& entry,
                    const std::function<bool(const core::Posting&)>& is_party,
                    const std::optional<core::Key>& key) {
-  if (is_public(entry.kind)) return;
+  if (codec::is_public(entry.kind)) return;
   bool any = false;
   for (const auto& posting : entry.postings) any = any || is_party(posting);
   if (!any) return;
@@ -105,11 +105,6 @@ ProvenPosting prove_posting(const codec::Entry& entry, std::size_t index) {
   auto count = static_cast<std::uint32_t>(entry.postings.size());
   return {codec::encode_posting(entry.postings[index]), codec::salt(entry.secret, place + 1), place, count,
           log::inclusion_of(entry.posting_leaves, index)};
-}
-
-bool is_public(core::Kind kind) {
-  return kind == core::Kind::genesis || kind == core::Kind::seal || kind == core::Kind::set_roles ||
-         kind == core::Kind::set_asset;
 }
 
 Queries::Queries(sequencer::Sequencer& sequencer, sequencer::LogKeeper& log, snapshot::Snapshots& snapshots,
@@ -571,11 +566,11 @@ Answered<AnchorsView> Queries::anchors(const std::optional<core::Sequence>& cove
   return view;
 }
 
-// The one that the newest solidified anchor covers, else the newest.
-Answered<std::optional<codec::Entry>> Queries::newest_seal() {
+Answered<std::optional<codec::Entry>> Queries::newest_seal(bool anchored) {
   auto stored = with_session([&](auto& session) {
     core::Sequence end = sequencer_.status().committed_next;
-    if (auto anchored = session.anchors(0, true, 1); !anchored.empty()) end.value = anchored.front().size;
+    if (anchored)
+      if (auto anchors = session.anchors(0, true, 1); !anchors.empty()) end.value = anchors.front().size;
     return session.newest_seal(end);
   });
   if (!stored) return failure(stored.error());
@@ -645,6 +640,26 @@ Answered<StatementView> Queries::statement(const core::Key& key,
   if (!proof) return failure(Error::unknown_snapshot);
   view.proof = *std::move(proof);
   return view;
+}
+
+Answered<LiabilityView> Queries::liability(const core::Key& key, core::AssetId asset) {
+  if (!snapshots_.started()) return failure(Error::unavailable);
+  auto owner = account(key);
+  if (!owner) return failure(owner.error());
+  auto all = totals();
+  if (!all) return failure(all.error());
+  if (asset == core::no_asset || asset.value > all->globals.assets.size())
+    return failure(Error::unknown_asset);
+  for (bool anchored : {true, false}) {
+    auto seal = newest_seal(anchored);
+    if (!seal) return failure(seal.error());
+    auto decoded = *seal ? codec::decode_stored((*seal)->envelope) : tl::unexpected(std::string());
+    if (!decoded || decoded->liabilities == codec::SealedSnapshot{}) continue;
+    auto proof = snapshots_.prove_liability(decoded->liabilities.sequence, owner->account.number, asset);
+    if (proof && codec::liabilities_root(proof->assets) == decoded->liabilities.root)
+      return LiabilityView{owner->account.number, *std::move(proof), bare_view(**seal)};
+  }
+  return failure(Error::unknown_snapshot);
 }
 
 Error Queries::add_audit(const std::string& vkey, const std::string& note) {

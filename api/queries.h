@@ -118,9 +118,14 @@ struct StatementView {
   std::optional<EntryView> seal;
 };
 
+// An account in the liabilities that the seal names.
+struct LiabilityView {
+  core::AccountNumber account;
+  snapshot::LiabilityProof proof;
+  EntryView seal;
+};
+
 ProvenPosting prove_posting(const codec::Entry& entry, std::size_t index);
-// Genesis, seals, roles and assets are everybody's.
-bool is_public(core::Kind kind);
 
 class Queries {
  public:
@@ -178,6 +183,9 @@ class Queries {
   // In the snapshot of this sequence; without one, in that of the newest anchored seal, or of the newest seal
   // while none is anchored.
   Answered<StatementView> statement(const core::Key& key, const std::optional<core::Sequence>& snapshot);
+  // In the newest liabilities that an anchored seal names, else, where these are not kept, that any seal
+  // does.
+  Answered<LiabilityView> liability(const core::Key& key, core::AssetId asset);
   // Oldest first.
   Answered<HistoryView> seals(std::size_t page_size, const std::string& page_token);
   // Held against the log and the snapshots, then kept.
@@ -193,7 +201,8 @@ class Queries {
   // Runs `read` with a session; a failing database is `unavailable`.
   template <typename Read>
   auto with_session(Read read) -> Answered<decltype(read(std::declval<journal::ReadSession&>()))>;
-  Answered<std::optional<codec::Entry>> newest_seal();
+  // The one that the newest solidified anchor covers, else the newest.
+  Answered<std::optional<codec::Entry>> newest_seal(bool anchored = true);
   Answered<std::optional<codec::Entry>> seal_naming(core::Sequence snapshot);
   Answered<HistoryView> page_of(std::int64_t link, core::Sequence head, std::size_t page_size,
                                 const std::string& page_token, const std::optional<core::Key>& key);

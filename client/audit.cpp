@@ -6,9 +6,11 @@
 #include <thread>
 
 #include "anchoring/gateway/deposit.h"
+#include "anchoring/tron/trc20.h"
 #include "client/commands.h"
 #include "crypto/bip32.h"
 #include "ledger/codec/balance_tree.h"
+#include "ledger/codec/liabilities.h"
 #include "ledger/codec/replay.h"
 #include "ledger/core/error.h"
 #include "ledger/core/invariants.h"
@@ -121,12 +123,63 @@ std::optional<std::string> credit_fault(const CreditedDeposit& credited,
          " that went to custody or to the deposit address of its owner";
 }
 
+// A withdrawal that was settled as paid says which transaction on TRON paid it.
+struct PaidWithdrawal {
+  core::Sequence entry;
+  core::AssetId asset;
+  core::Amount amount = 0;  // without the fee
+  std::string destination, transaction_id;
+  std::uint64_t block = 0;
+};
+
+bool pays(const tron::ChainTransaction& transaction, const std::vector<tron::ContractLog>& logs,
+          std::string_view token, const tron::trc20::Transfer& wanted) {
+  if (const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract))
+    return transfer->token_id == token && transfer->owner == wanted.from && transfer->to == wanted.to &&
+           transfer->amount > 0 && static_cast<core::ChainAmount>(transfer->amount) == wanted.amount;
+  return std::any_of(logs.begin(), logs.end(), [&](const tron::ContractLog& log) {
+    return tron::to_base58(log.address) == token && tron::trc20::read_transfer(log) == wanted;
+  });
+}
+
+// What on TRON contradicts the settlement. `executions` are those of executions_of.
+std::optional<std::string> payment_fault(const PaidWithdrawal& paid, const tron::Block& block,
+                                         const std::vector<tron::Execution>& executions,
+                                         const core::Asset& asset, const tron::Address& custody) {
+  std::string where =
+      fmt::format("transaction {} in solidified block {}", to_hex(paid.transaction_id), paid.block);
+  auto destination = tron::address_from_bytes(paid.destination);
+  if (!destination) return "the withdrawal goes to no TRON address";
+  tron::trc20::Transfer wanted{custody, *destination,
+                               static_cast<core::ChainAmount>(paid.amount) * asset.chain_units};
+  for (std::size_t i = 0; i < block.transactions.size(); ++i) {
+    const auto& transaction = block.transactions[i];
+    if (view(transaction.txid) != paid.transaction_id) continue;
+    if (!transaction.succeeded) return where + " failed: it paid nothing";
+    bool ran = !executions.empty() && !executions[i].failed && executions[i].result == tron::contract_success;
+    if (!pays(transaction, ran ? executions[i].logs : std::vector<tron::ContractLog>(), asset.token, wanted))
+      return fmt::format("{} does not pay {} units of {} from custody to {}", where, paid.amount,
+                         asset.symbol, tron::to_base58(*destination));
+    return std::nullopt;
+  }
+  return "TRON has no such payment: no " + where;
+}
+
+// What seals say of the liabilities, by the entry that they are of.
+using NamedLiabilities = std::map<core::Sequence, Hash>;
+// Leaves of liabilities that are computed again for each entry replayed, at the most: about as much work as
+// its signature is. The newest liabilities are computed in any case.
+constexpr std::uint64_t liability_leaves_per_entry = 64;
+
 // The replay: the ledger's own core over its own entries.
 class Replay {
  public:
-  // `snapshots`: the roots that seals name, by sequence.
-  Replay(codec::SigningTag tag, std::map<core::Sequence, Hash> snapshots)
-      : tag_(std::move(tag)), state_(true), snapshots_(std::move(snapshots)) {}
+  // The roots that seals name, by sequence.
+  Replay(codec::SigningTag tag, std::map<core::Sequence, Hash> snapshots, NamedLiabilities liabilities)
+      : tag_(std::move(tag)),
+        state_(true),
+        snapshots_(std::move(snapshots)),
+        liabilities_(std::move(liabilities)) {}
 
   Proven<void> apply(std::vector<codec::StoredEntry> entries) {
     auto checked = on_all_cores<Replayable>(
@@ -145,6 +198,9 @@ class Replay {
   std::uint64_t snapshots() const { return snapshots_found_; }
   const codec::SealedSnapshot& newest_snapshot() const { return newest_snapshot_; }
   const std::vector<CreditedDeposit>& credits() const { return credits_; }
+  const std::vector<PaidWithdrawal>& payments() const { return payments_; }
+  std::uint64_t liabilities() const { return liabilities_.size(); }
+  std::uint64_t liabilities_found() const { return liabilities_found_; }
   const std::vector<core::Asset>& assets() const { return state_.globals.assets; }
   // The account of a key that may have been rotated away since.
   std::optional<std::uint64_t> account_of(const PublicKey& key) const {
@@ -164,25 +220,61 @@ class Replay {
     accounts_.follow(state_, *made);
     if (made->kind == core::Kind::seal) {
       if (auto fault = core::check_globals(state_.globals)) return tl::unexpected(named(sequence, *fault));
-      if (auto right = check_seal(sequence, entry.decoded.snapshot); !right) return right;
+      if (auto right = check_seal(sequence, entry.decoded); !right) return right;
     }
     if (const auto* credit = std::get_if<core::Credit>(&entry.decoded.command.body)) {
       pb::Command command;
       command.ParseFromString(entry.decoded.envelope.command);
       credits_.push_back({made->sequence, *credit, command.credit().transaction_id()});
     }
+    note_payment(*made, entry.decoded);
+    if (!codec::is_public(made->kind)) newest_private_ = made->secret;
     signatures_ += entry.signatures;
-    return check_snapshot(made->sequence);
+    if (auto right = check_snapshot(made->sequence); !right) return right;
+    return check_liabilities(made->sequence);
   }
 
-  // A seal names a snapshot before it, which was compared when the replay was there.
-  Proven<void> check_seal(std::uint64_t sequence, const codec::SealedSnapshot& named_by_it) const {
-    if (named_by_it == codec::SealedSnapshot{}) return {};
-    auto known = snapshots_.find(named_by_it.sequence);
-    if (known == snapshots_.end() || known->second != named_by_it.root ||
-        named_by_it.sequence.value >= sequence)
+  void note_payment(const codec::Entry& made, const codec::Decoded& decoded) {
+    const auto* settled = std::get_if<core::SettleWithdrawal>(&decoded.command.body);
+    if (!settled || !settled->paid) return;
+    const core::Channel& withdrawal = *state_.channels.find(settled->withdrawal);
+    pb::Command command;
+    command.ParseFromString(decoded.envelope.command);
+    const auto& settlement = command.settle_withdrawal();
+    payments_.push_back({made.sequence, withdrawal.asset, withdrawal.deposit - withdrawal.fee,
+                         withdrawal.content, settlement.transaction_id(), settlement.block()});
+  }
+
+  // A seal names what is of an entry before it, and was compared when the replay was there.
+  Proven<void> check_seal(std::uint64_t sequence, const codec::Decoded& seal) const {
+    auto listed = [&](const codec::SealedSnapshot& named, const std::map<core::Sequence, Hash>& list) {
+      if (named == codec::SealedSnapshot{}) return true;
+      auto known = list.find(named.sequence);
+      return known != list.end() && known->second == named.root && named.sequence.value < sequence;
+    };
+    if (!listed(seal.snapshot, snapshots_))
       return tl::unexpected(
           named(sequence, "this seal names a balance snapshot that the list of seals does not"));
+    if (!listed(seal.liabilities, liabilities_))
+      return tl::unexpected(named(sequence, "this seal names liabilities that the list of seals does not"));
+    return {};
+  }
+
+  // What is owed changes only by entries that are not public.
+  Proven<void> check_liabilities(core::Sequence sequence) {
+    auto wanted = liabilities_.find(sequence);
+    if (wanted == liabilities_.end()) return {};
+    auto leaves = codec::liability_shares * state_.globals.accounts;
+    bool affordable = liability_leaves_ + leaves <= liability_leaves_per_entry * (sequence.value + 1);
+    if (!affordable && std::next(wanted) != liabilities_.end()) return {};
+    liability_leaves_ += leaves;
+    auto secret = newest_private_ ? codec::liabilities_secret(sequence, *newest_private_) : codec::Secret{};
+    auto assets = codec::liabilities_of(state_, secret);
+    if (codec::liabilities_root(assets) != wanted->second)
+      return tl::unexpected(
+          named(sequence.value,
+                "what is owed to all accounts after it does not make the liabilities that a seal names"));
+    ++liabilities_found_;
     return {};
   }
 
@@ -205,7 +297,11 @@ class Replay {
   std::map<core::Sequence, Hash> snapshots_;
   std::uint64_t snapshots_found_ = 0;
   codec::SealedSnapshot newest_snapshot_;
+  NamedLiabilities liabilities_;
+  std::uint64_t liabilities_found_ = 0, liability_leaves_ = 0;
+  std::optional<codec::Secret> newest_private_;  // of the newest entry that is not public
   std::vector<CreditedDeposit> credits_;
+  std::vector<PaidWithdrawal> payments_;
   std::uint64_t signatures_ = 0;
 };
 
@@ -241,8 +337,9 @@ class Audit {
     auto facts = connection_.facts();
     if (!facts) return tl::unexpected(facts.error());
     report_.first = options_.from;
-    for (auto step : {&Audit::fetch_anchors, &Audit::fetch_checkpoint, &Audit::begin_replay, &Audit::resume,
-                      &Audit::read, &Audit::finish, &Audit::look_up_anchors, &Audit::look_up_credits})
+    for (auto step :
+         {&Audit::fetch_anchors, &Audit::fetch_checkpoint, &Audit::begin_replay, &Audit::resume, &Audit::read,
+          &Audit::finish, &Audit::look_up_anchors, &Audit::look_up_credits, &Audit::look_up_payments})
       if (auto done = (this->*step)(); !done) return tl::unexpected(done.error());
     return report_;
   }
@@ -293,6 +390,7 @@ class Audit {
   Result<void> begin_replay() {
     if (!options_.full) return {};
     std::map<core::Sequence, Hash> snapshots;
+    NamedLiabilities liabilities;
     pb::ListSealsRequest request;
     request.set_page_size(page_anchors);
     do {
@@ -306,10 +404,17 @@ class Audit {
           return false_proof(named(seal.sequence(), "the server lists it as a seal, but it is none"));
         if (seal.sequence() < report_.checkpoint.size && decoded->snapshot != codec::SealedSnapshot{})
           snapshots.emplace(decoded->snapshot.sequence, decoded->snapshot.root);
+        if (seal.sequence() >= report_.checkpoint.size || decoded->liabilities == codec::SealedSnapshot{})
+          continue;
+        auto [known, is_new] = liabilities.emplace(decoded->liabilities.sequence, decoded->liabilities.root);
+        if (!is_new && known->second != decoded->liabilities.root)
+          return false_proof(named(seal.sequence(), fmt::format("this seal and an earlier one name different "
+                                                                "liabilities after entry {}",
+                                                                known->first.value)));
       }
       request.set_page_token(page->next_page_token());
     } while (!request.page_token().empty());
-    replay_.emplace((*connection_.facts())->tag, std::move(snapshots));
+    replay_.emplace((*connection_.facts())->tag, std::move(snapshots), std::move(liabilities));
     return {};
   }
 
@@ -389,6 +494,8 @@ class Audit {
     report_.accounts = replay_->accounts();
     report_.snapshots = replay_->snapshots();
     report_.newest_snapshot = replay_->newest_snapshot();
+    report_.liabilities = replay_->liabilities();
+    report_.liabilities_found = replay_->liabilities_found();
     return {};
   }
 
@@ -424,26 +531,17 @@ class Audit {
     if (!custody)
       return false_proof("there are credits, but genesis names no custody address that deposits go to");
     anchoring::Parties parties{*custody, anchor.value_or(tron::Address{})};
-    std::optional<tron::Block> block;
-    std::vector<tron::Execution> executions;  // of the block
     auto deposit_key = this->deposit_key();
     if (!deposit_key) return tl::unexpected(deposit_key.error());
+    std::optional<SolidBlock> block;
     for (const auto& credited : replay_->credits()) {
-      auto number = static_cast<std::int64_t>(credited.credit.at.block);
-      if (!block || block->ref.number != number) {
-        auto found = options_.chain->solidified_block(number);
-        if (!found) return fail(Failure::Kind::later, found.error().message);
-        if (!*found)
-          return false_proof(
-              named(credited.entry.value,
-                    fmt::format("TRON has no such deposit: block {} is not solidified", number)));
-        block = **found;
-        auto told = anchoring::executions_of(*options_.chain, *block);
-        if (!told) return fail(Failure::Kind::later, told.error());
-        executions = *std::move(told);
+      if (!block || block->number != credited.credit.at.block) {
+        auto found = solid_block(credited.credit.at.block, credited.entry, "deposit");
+        if (!found) return tl::unexpected(found.error());
+        block = *std::move(found);
       }
       parties.deposit_addresses = deposit_address_of(credited.credit, *deposit_key);
-      auto arrivals = anchoring::arrivals(*block, executions, parties);
+      auto arrivals = anchoring::arrivals(block->block, block->executions, parties);
       if (auto fault = credit_fault(credited, arrivals, *custody, replay_->assets()))
         return false_proof(named(credited.entry.value, *fault));
     }
@@ -469,6 +567,55 @@ class Audit {
     auto child = deposit_key->child(static_cast<std::uint32_t>(*account));
     if (!child) return {};
     return {tron::address_of(child->key())};
+  }
+
+  // A withdrawal that was settled as paid left custody for its destination.
+  Result<void> look_up_payments() {
+    if (!replay_) return {};
+    report_.payments = replay_->payments().size();
+    if (!options_.chain || replay_->payments().empty()) return {};
+    auto entry = connection_.call(&pb::Query::Stub::GetEntry, pb::GetEntryRequest{});
+    if (!entry) return tl::unexpected(entry.error());
+    auto genesis = check_genesis(*entry);
+    if (!genesis) return false_proof(genesis.error());
+    auto custody = tron::address_from_bytes(genesis->custody_address);
+    if (!custody)
+      return false_proof("there are payments, but genesis names no custody address that they come from");
+    std::optional<SolidBlock> block;
+    std::map<std::string, core::Sequence> settled;  // by transaction
+    for (const auto& paid : replay_->payments()) {
+      auto [other, is_new] = settled.emplace(paid.transaction_id, paid.entry);
+      if (!is_new)
+        return false_proof(
+            named(paid.entry.value, fmt::format("entry {} claims the same payment, transaction {}",
+                                                other->second.value, to_hex(paid.transaction_id))));
+      if (!block || block->number != paid.block) {
+        auto found = solid_block(paid.block, paid.entry, "payment");
+        if (!found) return tl::unexpected(found.error());
+        block = *std::move(found);
+      }
+      const auto& asset = replay_->assets()[paid.asset.value - 1];
+      if (auto fault = payment_fault(paid, block->block, block->executions, asset, *custody))
+        return false_proof(named(paid.entry.value, *fault));
+    }
+    report_.payments_on_chain = report_.payments;
+    return {};
+  }
+
+  struct SolidBlock {
+    std::uint64_t number = 0;
+    tron::Block block;
+    std::vector<tron::Execution> executions;
+  };
+  Result<SolidBlock> solid_block(std::uint64_t number, core::Sequence entry, std::string_view claimed) const {
+    auto found = options_.chain->solidified_block(static_cast<std::int64_t>(number));
+    if (!found) return fail(Failure::Kind::later, found.error().message);
+    if (!*found)
+      return false_proof(named(
+          entry.value, fmt::format("TRON has no such {}: block {} is not solidified", claimed, number)));
+    auto executions = anchoring::executions_of(*options_.chain, **found);
+    if (!executions) return fail(Failure::Kind::later, executions.error());
+    return SolidBlock{number, **std::move(found), *std::move(executions)};
   }
 
   void sign(pb::ReadEntriesRequest& request) const {

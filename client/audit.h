@@ -28,6 +28,10 @@ struct AuditReport {
   std::uint64_t credits_on_chain = 0;     // of those, found in a solidified block, just as they say
   std::uint64_t snapshots = 0;            // balance snapshots that seals name and the replay has found right
   codec::SealedSnapshot newest_snapshot;  // of these; zero: none
+  std::uint64_t payments = 0;             // of withdrawals that were settled as paid
+  std::uint64_t payments_on_chain = 0;    // of those, found in a solidified block, just as they say
+  std::uint64_t liabilities = 0;          // that seals name
+  std::uint64_t liabilities_found = 0;  // of those, computed again leaf by leaf: the newest, and earlier ones
 
   // What an auditor signs of it.
   log::AuditStatement statement() const;

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <thread>
 
+#include "ledger/codec/liabilities.h"
 #include "ledger/core/error.h"
 
 namespace windlass::client {
@@ -143,9 +144,9 @@ core::Int128 set_aside(const core::Balance& balance) {
 }
 
 // The channels that it paid for and that were open then, and its withdrawals under way. Either sets aside
-// money of the payer, and none of the recipient; the payer's closing posting ends it.
-std::set<std::uint64_t> open_channels_at(const Chains& chains, core::Sequence snapshot) {
-  std::set<std::uint64_t> open;
+// money of the payer, and none of the recipient; the payer's closing posting ends it. Their assets, by id.
+std::map<std::uint64_t, core::AssetId> open_channels_at(const Chains& chains, core::Sequence snapshot) {
+  std::map<std::uint64_t, core::AssetId> open;
   core::Account account;
   for (const auto& [sequence, postings] : chains.own.postings) {
     if (sequence > snapshot.value) break;
@@ -156,7 +157,7 @@ std::set<std::uint64_t> open_channels_at(const Chains& chains, core::Sequence sn
         open.erase(closing->channel.value);
       else if (chains.channels.contains(sequence) &&
                set_aside(after) > set_aside(account.balance(after.asset)))
-        open.insert(sequence);
+        open[sequence] = after.asset;
       if (after.asset != core::no_asset) account.change_balance(after.asset) = after;
     }
   }
@@ -165,11 +166,12 @@ std::set<std::uint64_t> open_channels_at(const Chains& chains, core::Sequence sn
 
 std::vector<core::Channel> channels_at(const Chains& chains, core::Sequence snapshot) {
   std::vector<core::Channel> channels;
-  for (auto id : open_channels_at(chains, snapshot)) {
+  for (auto [id, asset] : open_channels_at(chains, snapshot)) {
     const auto& chain = chains.channels.at(id);
     auto newest = std::prev(chain.postings.upper_bound(snapshot.value));  // it opened before
     const auto& posting = std::get<core::ChannelPosting>(newest->second.back());
     channels.push_back({.id = {id},
+                        .asset = asset,
                         .deposit = posting.deposit,
                         .claimed = posting.claimed,
                         .last = {newest->first},
@@ -322,8 +324,10 @@ Result<log::AuditStatement> find_audit(Evidence& evidence, const log::VerifierKe
 }
 
 Result<std::optional<ProvenStatement>> find_statement(Evidence& evidence, ByteView key,
-                                                      const std::optional<log::AuditStatement>& audit) {
+                                                      const std::optional<log::AuditStatement>& audit,
+                                                      const std::optional<core::Sequence>& wanted) {
   std::optional<std::uint64_t> snapshot;
+  if (wanted) snapshot = wanted->value;
   if (audit) snapshot = audit->snapshot_sequence;
   auto found = evidence.statement(key, snapshot);
   if (!found) return tl::unexpected(found.error());
@@ -507,10 +511,11 @@ Result<Verified> verify_history(Evidence& evidence, const History& history, cons
     if (!found) return tl::unexpected(found.error());
     audit = *found;
   }
-  auto statement = find_statement(evidence, history.account.key(), audit);
+  auto statement = find_statement(evidence, history.account.key(), audit, options.snapshot);
   if (!statement) return tl::unexpected(statement.error());
   std::uint64_t shown = newest + 1;
   if (*statement && (*statement)->seal) shown = std::max(shown, (*statement)->seal->first.value + 1);
+  if (!options.also_in_log.empty()) shown = std::max(shown, options.also_in_log.rbegin()->first + 1);
   auto newest_signed = get_checkpoint(evidence, shown, options.vkey);
   if (newest_signed && *anchor)
     newest_signed = not_shorter(evidence, *newest_signed, (*anchor)->size(), "an anchor", options.vkey);
@@ -525,8 +530,9 @@ Result<Verified> verify_history(Evidence& evidence, const History& history, cons
                                         chains->own.postings.begin()->first);
         !held)
       return tl::unexpected(held.error());
-  auto included =
-      prove_inclusion(evidence, chains->leaf_hashes, verified.checkpoint, options.proofs_in_flight, progress);
+  auto in_log = chains->leaf_hashes;
+  in_log.insert(options.also_in_log.begin(), options.also_in_log.end());
+  auto included = prove_inclusion(evidence, in_log, verified.checkpoint, options.proofs_in_flight, progress);
   if (!included) return tl::unexpected(included.error());
 
   if (!*anchor) {
@@ -543,6 +549,15 @@ Result<Verified> verify_history(Evidence& evidence, const History& history, cons
     if (auto proven = prove_snapshot(evidence, *chains, **statement, audit, verified); !proven)
       return tl::unexpected(proven.error());
   return verified;
+}
+
+Proven<core::Amount> owed_after(const History& history, core::Sequence sequence, core::AssetId asset) {
+  auto chains = check_chains(history);
+  if (!chains) return tl::unexpected(chains.error());
+  core::Amount claimed = 0;
+  for (const auto& channel : channels_at(*chains, sequence))
+    if (channel.asset == asset) claimed += channel.claimed;
+  return codec::owed(account_at(chains->own, sequence).balance(asset), claimed);
 }
 
 std::vector<std::string> describe(const Verified& verified) {

@@ -52,6 +52,9 @@ struct VerifyOptions {
   std::optional<log::VerifierKey> auditor;  // whose statement must cover the history
   tron::Chain* chain = nullptr;             // null: anchors are not looked up
   int proofs_in_flight = 4;
+  // Which balance snapshot; where neither this nor an auditor says: the newest that an anchored seal names.
+  std::optional<core::Sequence> snapshot = std::nullopt;
+  std::map<std::uint64_t, Hash> also_in_log = {};  // leaf hashes of further entries, by sequence
 };
 // A balance snapshot has the account with exactly this history.
 struct ProvenSnapshot {
@@ -77,6 +80,10 @@ struct Verified {
 };
 Result<Verified> verify_history(Evidence& evidence, const History& history, const VerifyOptions& options,
                                 const OnProgress& progress);
+
+// What the ledger owed the account after an entry, by what the history shows; that it is complete up to there
+// is verify_history's to say.
+Proven<core::Amount> owed_after(const History& history, core::Sequence sequence, core::AssetId asset);
 
 // The verified facts as sentences.
 std::vector<std::string> describe(const Verified& verified);

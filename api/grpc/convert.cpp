@@ -156,6 +156,29 @@ void fill(v1::Statement& out, const StatementView& view) {
   if (view.seal) fill(*out.mutable_seal(), *view.seal);
 }
 
+void fill(v1::LiabilityProof& out, const LiabilityView& view) {
+  out.set_sequence(view.proof.sequence.value);
+  out.set_number(view.account.value);
+  for (const auto& asset : view.proof.assets) {
+    auto& to = *out.add_assets();
+    to.set_asset(asset.asset.value);
+    to.set_total(asset.total);
+    to.set_root(str(asset.root));
+  }
+  if (!view.proof.shares.empty()) out.set_secret(str(view.proof.secret));
+  for (const auto& share : view.proof.shares) {
+    auto& to = *out.add_shares();
+    to.set_amount(share.amount);
+    for (const auto& [sibling, left] : share.path) {
+      auto& step = *to.add_path();
+      step.set_hash(str(sibling.hash));
+      step.set_sum(sibling.sum);
+      step.set_left(left);
+    }
+  }
+  fill(*out.mutable_seal(), view.seal);
+}
+
 void fill_whole(v1::Entry& out, const codec::StoredEntry& stored) {
   out.set_sequence(stored.sequence.value);
   out.set_time_us(stored.time_us);

@@ -20,6 +20,7 @@ void fill(v1::DepositAddress& out, const DepositAddressView& view);
 void fill(v1::WithdrawalTerms& out, const TermsView& view);
 void fill(v1::Anchor& out, const journal::AnchorRow& anchor);
 void fill(v1::Statement& out, const StatementView& view);
+void fill(v1::LiabilityProof& out, const LiabilityView& view);
 // Everything of it: for an audit.
 void fill_whole(v1::Entry& out, const codec::StoredEntry& stored);
 

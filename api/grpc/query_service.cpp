@@ -488,6 +488,19 @@ grpc::ServerUnaryReactor* LogService::GetStatement(grpc::CallbackServerContext* 
   });
 }
 
+grpc::ServerUnaryReactor* LogService::GetLiabilityProof(grpc::CallbackServerContext* context,
+                                                        const v1::GetLiabilityProofRequest* request,
+                                                        v1::LiabilityProof* response) {
+  return on_pool(&pool_, context, [=, this] {
+    auto key = to_array<33>(request->key());
+    if (!key) return core::Error::bad_key;
+    auto view = queries_.liability(*key, {request->asset()});
+    if (!view) return view.error();
+    fill(*response, *view);
+    return core::Error::none;
+  });
+}
+
 grpc::ServerUnaryReactor* LogService::AddAudit(grpc::CallbackServerContext* context,
                                                const v1::AddAuditRequest* request, v1::AddAuditResponse*) {
   return on_pool(&pool_, context, [=, this] {

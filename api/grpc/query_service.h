@@ -101,6 +101,9 @@ class LogService final : public v1::Log::CallbackService {
                                       v1::ListSealsResponse*) override;
   grpc::ServerUnaryReactor* GetStatement(grpc::CallbackServerContext*, const v1::GetStatementRequest*,
                                          v1::Statement*) override;
+  grpc::ServerUnaryReactor* GetLiabilityProof(grpc::CallbackServerContext*,
+                                              const v1::GetLiabilityProofRequest*,
+                                              v1::LiabilityProof*) override;
   grpc::ServerUnaryReactor* AddAudit(grpc::CallbackServerContext*, const v1::AddAuditRequest*,
                                      v1::AddAuditResponse*) override;
   grpc::ServerUnaryReactor* ListAudits(grpc::CallbackServerContext*, const v1::ListAuditsRequest*,

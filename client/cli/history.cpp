@@ -132,18 +132,6 @@ Result<Verified> verify_against_log(Context& context, Evidence& evidence, const 
                         [&](std::uint64_t done, std::uint64_t of) { progress.show(done, of); });
 }
 
-Result<History> read_history_of(Context& context, const std::string& who) {
-  auto key = context.resolve(who);
-  if (!key) return tl::unexpected(key.error());
-  pb::GetAccountRequest request;
-  request.set_key(std::string(view(*key)));
-  auto account = context.connection().call(&pb::Query::Stub::GetAccount, request);
-  if (!account) return tl::unexpected(account.error());
-  Progress reading("entries");
-  return read_history(context.connection(), *account,
-                      [&](std::uint64_t done, std::uint64_t of) { reading.show(done, of); });
-}
-
 void print_history(const std::vector<pb::Entry>& entries, Context& context, bool csv) {
   if (csv) {
     fmt::print("sequence,time_us,kind,account,channel,asset,available,locked,held,deposit,claimed\n");
@@ -244,6 +232,18 @@ Run statement(CLI::App& app) {
 }
 
 }  // namespace
+
+Result<History> read_history_of(Context& context, const std::string& who) {
+  auto key = context.resolve(who);
+  if (!key) return tl::unexpected(key.error());
+  pb::GetAccountRequest request;
+  request.set_key(std::string(view(*key)));
+  auto account = context.connection().call(&pb::Query::Stub::GetAccount, request);
+  if (!account) return tl::unexpected(account.error());
+  Progress reading("entries");
+  return read_history(context.connection(), *account,
+                      [&](std::uint64_t done, std::uint64_t of) { reading.show(done, of); });
+}
 
 Result<int> verify_statement(Context& context, const pb::StatementFile& file, const std::string& bytes,
                              const log::VerifierKey& vkey, const std::string& auditor_vkey) {

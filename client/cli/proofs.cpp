@@ -179,6 +179,10 @@ void print_report(Context& context, const AuditReport& report, bool full) {
           .add("accounts", report.accounts)
           .add("credits", report.credits)
           .add("credits_on_chain", report.credits_on_chain)
+          .add("payments", report.payments)
+          .add("payments_on_chain", report.payments_on_chain)
+          .add("liabilities", report.liabilities)
+          .add("liabilities_computed", report.liabilities_found)
           .add("snapshots", report.snapshots)
           .add("snapshot_sequence", report.newest_snapshot.sequence.value);
     fmt::print("{}\n", object.text());
@@ -194,11 +198,20 @@ void print_report(Context& context, const AuditReport& report, bool full) {
     fmt::print(
         "credits: {}; {}\n", report.credits,
         report.credits_on_chain > 0 ? "each is a deposit on TRON, as it says" : "none was looked up on TRON");
+  if (full && report.payments > 0)
+    fmt::print("withdrawals paid: {}; {}\n", report.payments,
+               report.payments_on_chain > 0 ? "each is a payment from custody on TRON, as it says"
+                                            : "none was looked up on TRON");
   if (full)
     fmt::print(
         "replayed from genesis: {} signatures and every rule hold, for {} accounts; {} balance snapshots are "
         "what seals say\n",
         report.signatures, report.accounts, report.snapshots);
+  if (full && report.liabilities > 0)
+    fmt::print(
+        "liabilities: {} of {} that seals name, the newest included, were computed again: they count "
+        "every account\n",
+        report.liabilities_found, report.liabilities);
 }
 
 Run audit_command(CLI::App& app) {

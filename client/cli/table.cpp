@@ -76,8 +76,9 @@ class Parser {
     app_.get_formatter()->column_width(34);
     define_globals(app_, options_);
     for (const auto& [name, summary] : groups) group_[std::string(name)] = {std::string(summary), nullptr};
-    for (const auto& area : {key_commands(), payment_commands(), withdrawal_commands(), history_commands(),
-                             proof_commands(), operator_commands(), development_commands(), demo_commands()})
+    for (const auto& area :
+         {key_commands(), payment_commands(), withdrawal_commands(), history_commands(), liability_commands(),
+          proof_commands(), operator_commands(), development_commands(), demo_commands()})
       for (const auto& command : area) add(command);
     add({"completion", "prints completion for bash: source <(windlass completion)",
          [this](CLI::App&) -> Run { return [this](Context&) { return print(completion()); }; }});

@@ -26,6 +26,7 @@ Commands key_commands();
 Commands payment_commands();
 Commands withdrawal_commands();
 Commands history_commands();
+Commands liability_commands();
 Commands proof_commands();
 Commands operator_commands();
 Commands development_commands();

@@ -288,6 +288,9 @@ core::Seal parse(const pb::Seal& in, Decoded& decoded) {
   fully_known(in);
   decoded.seal_block_id = exactly<32>(in.block_id());
   decoded.snapshot = {{in.snapshot_sequence()}, exactly<32>(in.snapshot_root())};
+  // Seals from before there were any have none.
+  if (!in.liabilities_root().empty())
+    decoded.liabilities = {{in.liabilities_sequence()}, exactly<32>(in.liabilities_root())};
   core::Seal seal{{}, in.accounts()};
   for (const auto& totals : in.totals()) seal.totals.push_back(parse(totals));
   return seal;
@@ -631,7 +634,8 @@ std::optional<GenesisParameters> read_genesis(ByteView command) {
   }
 }
 
-Decoded make_seal(const core::Globals& globals, const Hash& block_id, const SealedSnapshot& snapshot) {
+Decoded make_seal(const core::Globals& globals, const Hash& block_id, const SealedSnapshot& snapshot,
+                  const SealedSnapshot& liabilities) {
   pb::Command message;
   auto& out = *message.mutable_seal();
   for (const auto& totals : globals.totals) {
@@ -649,6 +653,10 @@ Decoded make_seal(const core::Globals& globals, const Hash& block_id, const Seal
   out.set_snapshot_root(std::string(view(snapshot.root)));
   out.set_snapshot_sequence(snapshot.sequence.value);
   out.set_block_id(std::string(view(block_id)));
+  if (liabilities != SealedSnapshot{}) {
+    out.set_liabilities_root(std::string(view(liabilities.root)));
+    out.set_liabilities_sequence(liabilities.sequence.value);
+  }
   return decode_own(message);
 }
 

@@ -15,7 +15,7 @@ struct SignatureClaim {
   bool historical = false;
 };
 
-// The balance snapshot that a seal names; all zero: none was finished yet.
+// The balance snapshot that a seal names, and likewise the liabilities; all zero: none was finished yet.
 struct SealedSnapshot {
   core::Sequence sequence;  // all accounts as this entry left them
   Hash root{};
@@ -29,6 +29,7 @@ struct Decoded {
   bool requests_seal = false;  // a RequestSeal: becomes a seal, which the ledger writes itself
   Hash seal_block_id{};        // of a seal and of a request for one
   SealedSnapshot snapshot;     // of a seal
+  SealedSnapshot liabilities;  // likewise
   // Of a close with a last receipt: its bytes, its signer (command.last_receipt) and this signature.
   std::string last_receipt_command, last_receipt_signature;
 
@@ -61,7 +62,8 @@ struct GenesisParameters {
 };
 Decoded make_genesis(const GenesisParameters& parameters);
 std::optional<GenesisParameters> read_genesis(ByteView command);
-Decoded make_seal(const core::Globals& globals, const Hash& block_id, const SealedSnapshot& snapshot);
+Decoded make_seal(const core::Globals& globals, const Hash& block_id, const SealedSnapshot& snapshot,
+                  const SealedSnapshot& liabilities = {});
 
 // Around what historical clients signed, each message well formed (btfs.h). Signers are in the order that
 // command.proto says. The size of a signature is at most max_der_signature_bytes.

@@ -1,12 +1,22 @@
 // Entries as they are stored and as the log commits to them. docs/formats.md describes every byte.
 #pragma once
 
+#include <algorithm>
+#include <array>
+
 #include "ledger/codec/envelope.h"
 #include "ledger/core/apply.h"
 #include "ledger/core/limits.h"
 #include "ledger/log/merkle.h"
 
 namespace windlass::codec {
+
+// Genesis, seals, roles and assets are everybody's: their contents are shown whole, secret included.
+constexpr std::array public_kinds{core::Kind::genesis, core::Kind::seal, core::Kind::set_roles,
+                                  core::Kind::set_asset};
+constexpr bool is_public(core::Kind kind) {
+  return std::find(public_kinds.begin(), public_kinds.end(), kind) != public_kinds.end();
+}
 
 // The leaf: what the log commits to. Fixed layout, big-endian.
 //   u8 version (1) || u64 sequence || i64 time_us || u16 kind || 32 SHA256(salt || envelope) || 32 postings

@@ -1,6 +1,7 @@
 #include "ledger/journal/journal.h"
 
 #include <algorithm>
+#include <map>
 
 #include "crypto/tron_address.h"
 #include "ledger/journal/statements.h"
@@ -435,6 +436,39 @@ std::vector<core::Channel> SnapshotSession::open_channels_of(const std::vector<c
   std::vector<core::Channel> channels;
   for (int i = 0; i < rows.rows(); ++i) channels.push_back(read_channel(rows, i));
   return channels;
+}
+
+std::optional<SnapshotSession::Private> SnapshotSession::newest_private(core::Sequence end) {
+  std::vector<std::int64_t> kinds;
+  for (auto kind : codec::public_kinds) kinds.push_back(static_cast<std::int64_t>(kind));
+  auto rows = connection_.run(sql::newest_private, Parameters().bigint(signed_of(end)).bigints(kinds));
+  if (rows.rows() == 0) return std::nullopt;
+  return Private{sequence_of(rows.bigint(0, 0)), array<32>(rows.bytes(0, 1))};
+}
+
+std::optional<core::AccountNumber> SnapshotSession::owed(core::AccountNumber first, std::size_t limit,
+                                                         std::vector<Owed>& out) {
+  auto from = static_cast<std::int64_t>(first.value);
+  auto rows =
+      connection_.run(sql::read_amounts, Parameters().bigint(from).bigint(static_cast<std::int64_t>(limit)));
+  if (rows.rows() == 0) return std::nullopt;
+  std::int64_t end = rows.bigint(rows.rows() - 1, 0) + 1;
+  std::map<std::pair<std::int64_t, std::int64_t>, core::Amount> claimed;  // by payer and asset
+  auto claims = connection_.run(sql::read_claimed, Parameters().bigint(from).bigint(end));
+  for (int i = 0; i < claims.rows(); ++i)
+    claimed[{claims.bigint(i, 0), claims.integer(i, 1)}] = claims.bigint(i, 2);
+  for (int i = 0; i < rows.rows(); ++i) {
+    std::int64_t number = rows.bigint(i, 0);
+    auto amounts = rows.bigints(i, 1);
+    for (std::size_t k = 0; k + 3 < amounts.size(); k += 4) {
+      core::Balance balance{core::AssetId{static_cast<std::uint32_t>(amounts[k])}, amounts[k + 1],
+                            amounts[k + 2], amounts[k + 3]};
+      auto used = claimed.find({number, amounts[k]});
+      auto amount = codec::owed(balance, used == claimed.end() ? 0 : used->second);
+      if (amount > 0) out.push_back({{static_cast<std::uint64_t>(number)}, balance.asset, amount});
+    }
+  }
+  return core::AccountNumber{static_cast<std::uint64_t>(end)};
 }
 
 // --- queries

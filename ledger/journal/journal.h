@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 
+#include "ledger/codec/liabilities.h"
 #include "ledger/codec/replay.h"
 #include "ledger/journal/postgres.h"
 
@@ -117,6 +118,22 @@ class SnapshotSession {
   std::vector<core::Account> accounts(const std::vector<core::AccountNumber>& numbers);
   // By payer and id.
   std::vector<core::Channel> open_channels_of(const std::vector<core::AccountNumber>& payers);
+
+  // The newest entry before `end` whose secret not everybody has; nothing where there is none.
+  struct Private {
+    core::Sequence sequence;
+    codec::Secret secret{};
+  };
+  std::optional<Private> newest_private(core::Sequence end);
+  // What is owed to up to `limit` accounts from number `first` on, and where to go on; nothing after the
+  // last.
+  struct Owed {
+    core::AccountNumber account;
+    core::AssetId asset;
+    core::Amount amount = 0;  // above 0
+  };
+  std::optional<core::AccountNumber> owed(core::AccountNumber first, std::size_t limit,
+                                          std::vector<Owed>& out);
 
  private:
   Connection connection_;

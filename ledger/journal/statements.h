@@ -159,6 +159,20 @@ constexpr Statement open_channels_of{
     "last_sequence, claim_sequence, history, purpose, fee FROM channels "
     "WHERE payer = ANY($1::bigint[]) AND open AND purpose <> 2 ORDER BY payer, id"};
 
+// Accounts and their amounts in order, from $1 on.
+constexpr Statement read_amounts{
+    "read_amounts",
+    "SELECT number, amounts FROM accounts WHERE number >= $1::bigint ORDER BY number LIMIT $2::bigint"};
+// Of the channels of payers from $1 to below $2: what their recipients have in their own balances already.
+constexpr Statement read_claimed{"read_claimed",
+                                 "SELECT payer, asset, sum(claimed)::bigint FROM channels WHERE payer >= "
+                                 "$1::bigint AND payer < $2::bigint "
+                                 "AND open AND claimed > 0 GROUP BY payer, asset"};
+constexpr Statement newest_private{
+    "newest_private",
+    "SELECT sequence, secret FROM entries WHERE sequence < $1::bigint AND kind <> ALL($2::bigint[]) "
+    "ORDER BY sequence DESC LIMIT 1"};
+
 // --- auditors' statements
 
 constexpr Statement write_audit{

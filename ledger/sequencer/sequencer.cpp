@@ -463,7 +463,9 @@ Answer Sequencer::apply_command(const codec::Decoded& decoded, core::TimeUs now)
   if (decoded.requests_seal) {
     if (auto refused = refuse_seal_request(decoded, now)) return *refused;
     auto snapshot = options_.snapshot ? options_.snapshot() : codec::SealedSnapshot();
-    return apply_command(codec::make_seal(state_->globals, decoded.seal_block_id, snapshot), now);
+    auto liabilities = options_.liabilities ? options_.liabilities() : codec::SealedSnapshot();
+    return apply_command(codec::make_seal(state_->globals, decoded.seal_block_id, snapshot, liabilities),
+                         now);
   }
   core::Outcome outcome = core::apply(*state_, decoded.command, now, options_.terms);
   Answer answer{outcome.verdict, outcome.error, outcome.sequence, outcome.claimed, outcome.details, {}};

@@ -29,7 +29,7 @@ struct Options {
   // must not block.
   core::TermsOf terms;
   // What the next seal names; none: there are no snapshots. On the writer's thread: it must not block.
-  std::function<codec::SealedSnapshot()> snapshot;
+  std::function<codec::SealedSnapshot()> snapshot, liabilities;
   // Every committed batch with entries, in order, after its answers: nobody waits for the log, which shows an
   // entry only once a checkpoint covers it. On the publishing thread.
   std::function<void(const std::shared_ptr<const CommittedBatch>&)> committed;

@@ -35,12 +35,12 @@ std::uint64_t RecordFile::count() const {
   return static_cast<std::uint64_t>(status.st_size) / width_;
 }
 
-std::string RecordFile::read(std::uint64_t place) const {
-  std::string record(width_, '\0');
+std::string RecordFile::read(std::uint64_t place, std::size_t records) const {
+  std::string record(width_ * records, '\0');
   std::size_t done = 0;
-  while (done < width_) {
+  while (done < record.size()) {
     ssize_t got =
-        ::pread(fd_, record.data() + done, width_ - done, static_cast<off_t>(place * width_ + done));
+        ::pread(fd_, record.data() + done, record.size() - done, static_cast<off_t>(place * width_ + done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail("cannot read", path_);
     if (got == 0) break;  // past the end: zeros

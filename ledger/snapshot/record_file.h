@@ -17,8 +17,9 @@ class RecordFile {
   RecordFile(RecordFile&& other) noexcept;
   RecordFile& operator=(RecordFile&&) = delete;
 
-  std::uint64_t count() const;                  // of whole records
-  std::string read(std::uint64_t place) const;  // zeros where nothing was ever written
+  std::uint64_t count() const;  // of whole records
+  // Zeros where nothing was ever written.
+  std::string read(std::uint64_t place, std::size_t count = 1) const;
   // `records` is a multiple of the width.
   void write(std::uint64_t place, ByteView records);
   void sync();

@@ -134,8 +134,10 @@ void Snapshots::start(const Hash& genesis_leaf_hash) {
     if (started_) return;
   }
   auto tree = std::make_unique<AccountTree>(options_.directory, genesis_leaf_hash);
+  auto liabilities = std::make_unique<Liabilities>(options_.liabilities, genesis_leaf_hash);
   std::lock_guard lock(mutex_);
   tree_ = std::move(tree);
+  liabilities_ = std::move(liabilities);
   newest_ = tree_->newest();
   started_ = true;
 }
@@ -169,6 +171,19 @@ std::optional<AccountProof> Snapshots::prove(Sequence snapshot, AccountNumber ac
     if (!started_) return std::nullopt;
   }
   return tree_->prove(snapshot, account);
+}
+
+std::optional<std::pair<Sequence, Hash>> Snapshots::newest_liabilities() const {
+  std::lock_guard lock(mutex_);
+  return started_ ? liabilities_->newest_root() : std::nullopt;
+}
+std::optional<LiabilityProof> Snapshots::prove_liability(Sequence sequence, AccountNumber account,
+                                                         core::AssetId asset) const {
+  {
+    std::lock_guard lock(mutex_);
+    if (!started_) return std::nullopt;
+  }
+  return liabilities_->prove(sequence, account, asset);
 }
 
 void Snapshots::run() {
@@ -215,11 +230,24 @@ void Snapshots::take(Sequence wanted) {
     tree_->discard();
     last.reset();
   }
-  if (last && last->sequence.value + 1 == moment.next.value) return;
+  liabilities_->discard_from(moment.next);
+  if (!last || last->sequence.value + 1 != moment.next.value) {
+    auto snapshot = change_tree(*session, moment, last);
+    std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    options_.finished(snapshot, took.count());
+    std::lock_guard lock(mutex_);
+    newest_ = snapshot;  // a seal need not wait for the liabilities
+  }
+  make_liabilities(*session, {moment.next.value - 1});
+  session->end();
+}
 
+Snapshot Snapshots::change_tree(journal::SnapshotSession& session,
+                                const journal::SnapshotSession::Moment& moment,
+                                const std::optional<Snapshot>& last) {
   Folding folding(*tree_, options_.directory / "histories", moment.accounts);
   for (Sequence first{last ? last->sequence.value + 1 : 0}; first < moment.next;) {
-    auto entries = session->postings(first, moment.next, entries_at_once);
+    auto entries = session.postings(first, moment.next, entries_at_once);
     if (entries.empty())
       throw journal::DatabaseError("no entry from " + std::to_string(first.value) + " on, though " +
                                        std::to_string(moment.next.value) + " were committed",
@@ -227,17 +255,34 @@ void Snapshots::take(Sequence wanted) {
     stop_if_told();
     first = {entries.back().sequence.value + 1};
     if (auto channels = folding.fold(entries); !channels.empty())
-      for (auto payer : session->payers_of(channels)) folding.touch(payer);
+      for (auto payer : session.payers_of(channels)) folding.touch(payer);
   }
-
   tree_->begin();
-  put_accounts(*session, folding);
-  session->end();
+  put_accounts(session, folding);
   std::vector<Sequence> pinned;
   for (const auto& audit : sessions_.reader()->audits(max_audits)) pinned.push_back(audit.snapshot);
-  auto snapshot = tree_->finish({moment.next.value - 1}, moment.accounts, pinned);
-  std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-  options_.finished(snapshot, took.count());
+  return tree_->finish({moment.next.value - 1}, moment.accounts, pinned);
+}
+
+// Nothing changed what is owed where no entry came that is not public.
+void Snapshots::make_liabilities(journal::SnapshotSession& session, Sequence sequence) {
+  auto began = std::chrono::steady_clock::now();
+  if (began < rests_until_) return;
+  auto key = session.newest_private({sequence.value + 1});
+  auto last = liabilities_->newest();
+  if (!key || (last && key->sequence <= *last)) return;
+  auto maker = liabilities_->make(sequence, codec::liabilities_secret(sequence, key->secret));
+  std::vector<journal::SnapshotSession::Owed> page;
+  for (std::optional<AccountNumber> next{AccountNumber{0}}; next;) {
+    stop_if_told();
+    page.clear();
+    next = session.owed(*next, accounts_at_once, page);
+    for (const auto& owed : page) maker->add(owed.account, owed.asset, owed.amount);
+  }
+  liabilities_->finish(std::move(maker));
+  auto took = std::chrono::steady_clock::now() - began;
+  if (took > short_work) rests_until_ = std::chrono::steady_clock::now() + rest_after_work * took;
+  options_.liabilities_finished(sequence, std::chrono::duration<double>(took).count());
 }
 
 void Snapshots::put_accounts(journal::SnapshotSession& session, const Folding& folding) {

@@ -4,6 +4,8 @@
 //
 //   entries since the last snapshot ──> histories folded, accounts and payers touched
 //   rows of those accounts as of the flush ──> their leaves ──> the tree
+//
+// From the same moment, where it is time for them, the liabilities: of all accounts anew.
 #pragma once
 
 #include <condition_variable>
@@ -12,11 +14,17 @@
 
 #include "ledger/journal/journal.h"
 #include "ledger/snapshot/account_tree.h"
+#include "ledger/snapshot/liabilities.h"
 
 namespace windlass::snapshot {
 
 // Auditors' statements that are kept, and their snapshots with them, however old.
 constexpr std::size_t max_audits = 64;
+
+// Liabilities that took longer than this to make are made again no sooner than so many times later: a
+// twentieth of a core, however many accounts there are.
+constexpr std::chrono::seconds short_work{1};
+constexpr int rest_after_work = 19;
 
 class Folding;
 
@@ -24,9 +32,11 @@ class Snapshots {
  public:
   struct Options {
     std::filesystem::path directory;
+    std::filesystem::path liabilities;  // another
     // Where a snapshot could not be made: it is tried again when the next one is asked for.
     std::function<void(const std::string& why)> trouble;
     std::function<void(const Snapshot&, double seconds)> finished;
+    std::function<void(core::Sequence, double seconds)> liabilities_finished;
   };
   Snapshots(Options options, journal::Sessions& sessions);
   ~Snapshots();
@@ -41,16 +51,25 @@ class Snapshots {
   std::optional<Snapshot> newest() const;
   std::vector<Snapshot> kept() const;
   std::optional<AccountProof> prove(core::Sequence snapshot, core::AccountNumber account) const;
+  // Likewise what a seal names: sequence and root.
+  std::optional<std::pair<core::Sequence, Hash>> newest_liabilities() const;
+  std::optional<LiabilityProof> prove_liability(core::Sequence sequence, core::AccountNumber account,
+                                                core::AssetId asset) const;
 
  private:
   void run();
   void take(core::Sequence wanted);
+  Snapshot change_tree(journal::SnapshotSession& session, const journal::SnapshotSession::Moment& moment,
+                       const std::optional<Snapshot>& last);
+  void make_liabilities(journal::SnapshotSession& session, core::Sequence sequence);
   void put_accounts(journal::SnapshotSession& session, const Folding& folding);
   void stop_if_told() const;
 
   const Options options_;
   journal::Sessions& sessions_;
-  std::unique_ptr<AccountTree> tree_;  // set once, by start()
+  std::unique_ptr<AccountTree> tree_;         // set once, by start()
+  std::unique_ptr<Liabilities> liabilities_;  // likewise
+  std::chrono::steady_clock::time_point rests_until_{};
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

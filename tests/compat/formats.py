@@ -16,6 +16,7 @@ NONE = 2**64 - 1  # as a `previous`: no entry before
 ZERO_HASH = bytes(32)
 GENESIS, SEAL, RECEIPT, TRANSFER, TRANSFER_LIST, OPEN_CHANNEL = range(6)
 TOP_UP_CHANNEL, CLOSE_CHANNEL, ROTATE_KEY, CREDIT, SET_ROLES, SET_ASSET = range(6, 12)
+PUBLIC_KINDS = {GENESIS, SEAL, SET_ROLES, SET_ASSET}
 
 
 # Keys, signatures, digests

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from client import command_pb2
 from formats import (
     NONE,
+    PUBLIC_KINDS,
     SEAL,
     ZERO_HASH,
     AccountPosting,
@@ -20,6 +21,7 @@ from formats import (
     signing_tag,
 )
 from leaves import AccountLeaves
+from liabilities import Owed, sealed_root
 from merkle import leaf_hash
 
 
@@ -39,6 +41,10 @@ class Replay:
     histories: Histories = field(default_factory=Histories)
     leaves: AccountLeaves = field(default_factory=AccountLeaves)
     snapshots: int = 0  # that seals name, each found right
+    owed: Owed = field(default_factory=Owed)
+    liabilities: int = 0  # likewise
+    payers: dict = field(default_factory=dict)  # of channels
+    claimed: dict = field(default_factory=dict)  # open channels' -> what was claimed
     balances: dict = field(default_factory=dict)  # (account, asset) -> its last posting
     # What is set aside, and not ended: id -> its last posting. Channels, withdrawals and deposits of nobody.
     channels: dict = field(default_factory=dict)
@@ -64,6 +70,33 @@ class Replay:
         self._note_assets(command)
         self._book(entry, command)
         self.leaves.add(entry, command, signers, self.histories)
+        self._note_owed(entry, signers)
+
+    def _note_owed(self, entry, signers):
+        if entry.kind not in PUBLIC_KINDS:
+            self.owed.note_secret(entry.sequence, entry.secret)
+        changed = set()
+        for posting in (decode_posting(shown.posting) for shown in entry.postings):
+            if isinstance(posting, ChannelPosting):
+                if self.purposes[posting.channel] != "open_channel":
+                    continue
+                if posting.channel == entry.sequence:
+                    self.payers[posting.channel] = self.leaves.number_of(signers[0][0])
+                if posting.channel in self.channels:
+                    self.claimed[posting.channel] = posting.claimed
+                changed.add((self.payers[posting.channel], self.channel_assets[posting.channel]))
+            elif posting.asset:
+                changed.add((posting.account, posting.asset))
+            if isinstance(posting, ClosingPosting):
+                self.claimed.pop(posting.channel, None)
+        for account, asset in changed:
+            row = self.balances[account, asset]
+            claimed = sum(
+                amount
+                for id, amount in self.claimed.items()
+                if (self.payers[id], self.channel_assets[id]) == (account, asset)
+            )
+            self.owed.note(entry.sequence, account, asset, row.available + row.locked + row.held - claimed)
 
     def _check_leaf(self, entry):
         postings = [shown.posting for shown in entry.postings]
@@ -225,3 +258,7 @@ class Replay:
             assert seal.snapshot_sequence < sequence
             assert seal.snapshot_root == self.leaves.root(seal.snapshot_sequence)
             self.snapshots += 1
+        if seal.liabilities_root:
+            assert seal.liabilities_sequence < sequence
+            assert seal.liabilities_root == sealed_root(self.owed.liabilities(seal.liabilities_sequence))
+            self.liabilities += 1

@@ -2,8 +2,9 @@
 
 import pytest
 
-from client import DEADLINE_S, TRON, command_pb2, postings_of, query_pb2
-from formats import ChannelPosting, Signer, next_history_hash, open_checkpoint, posting_leaf_hash, sha256
+from client import DEADLINE_S, TRON, command_pb2, log_pb2, postings_of, query_pb2
+from formats import ChannelPosting, Signer, decode_envelope, next_history_hash, open_checkpoint, posting_leaf_hash, sha256
+from liabilities import check_proof
 from merkle import root
 from replay import Replay
 from test_commands import next_asset_number, open_channel, submit_receipt
@@ -148,6 +149,38 @@ def test_totals_are_those_the_ledger_tells(ledger, replay):
 
 def test_seals_name_balance_snapshots_that_the_replay_finds(replay):
     assert replay.snapshots > 0
+
+
+def test_seals_name_liabilities_that_the_replay_finds(ledger, replay):
+    assert replay.liabilities > 0
+    told = ledger.query.GetTotals(query_pb2.GetTotalsRequest(), timeout=DEADLINE_S)
+    owed = replay.owed.after(len(replay.leaf_hashes))
+    for row in told.totals:
+        mine = sum(amount for (_, asset), amount in owed.items() if asset == row.asset)
+        assert mine == row.available + row.locked + row.held
+
+
+def test_every_account_is_counted_in_the_liabilities(ledger, replay, activity):
+    counted = 0
+    for key in activity[0]:
+        number = ledger.account(key).number
+        for asset in sorted(replay.chain_units):
+            request = log_pb2.GetLiabilityProofRequest(key=key, asset=asset)
+            proof = ledger.log.GetLiabilityProof(request, timeout=DEADLINE_S)
+            seal = command_pb2.Command.FromString(decode_envelope(proof.seal.envelope)[0]).seal
+            if proof.sequence >= len(replay.leaf_hashes):
+                continue  # of a seal after the replay
+            amount = replay.owed.after(proof.sequence).get((number, asset), 0)
+            check_proof(proof, seal, number, asset, amount)
+            counted += amount > 0
+            with pytest.raises(ValueError):
+                check_proof(proof, seal, number, asset, amount + 1)
+            for share in proof.shares:
+                share.path[0].sum += 1
+                with pytest.raises(ValueError):
+                    check_proof(proof, seal, number, asset, amount)
+                share.path[0].sum -= 1
+    assert counted
 
 
 def test_an_altered_entry_is_found(ledger):

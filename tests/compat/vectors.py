@@ -6,6 +6,7 @@ Run it as a program to write the file anew; test_vectors.py holds the file to it
 import json
 
 import formats
+import liabilities
 from client import command_pb2
 from formats import NONE, ZERO_HASH, AccountPosting, ChannelPosting, ClosingPosting, Signer, sha256
 from merkle import leaf_hash, root
@@ -181,6 +182,22 @@ def _account_leaves():
     ]
 
 
+def _liabilities():
+    """Of accounts 0 to 4 in two assets: one account's way to the root."""
+    secret = liabilities.secret_of(41, _secret("entry 40"))
+    owed = {(0, 1): 1, (1, 1): 1_000, (3, 1): 70_000, (4, 1): 12, (4, 3): LARGEST}
+    assets = liabilities.liabilities(secret, owed)
+    return {
+        "sequence": 41,
+        "entry_secret": _secret("entry 40"),
+        "owed": [[account, asset, amount] for (account, asset), amount in owed.items()],
+        "secret_of_account_3": liabilities.account_secret(secret, 3, 1),
+        "leaves_of_account_3": liabilities.leaves_of(secret, 3, 1, 70_000),
+        "assets": assets,
+        "root": liabilities.sealed_root(assets),
+    }
+
+
 def _rows(account):
     return [[asset, *amounts] for asset, amounts in account.balances.items()]
 
@@ -204,6 +221,7 @@ def make():
             "channel_history": _channel_history(entries),
             "notes": _notes(),
             "account_leaves": _account_leaves(),
+            "liabilities": _liabilities(),
             "anchor_memo": {
                 "size": 2**33,
                 "root": _secret("root"),

@@ -78,3 +78,8 @@ class System:
     def balance(self, key, asset=1, part="available"):
         balances = self.run("account", key, "--json").json["balances"]
         return next((int(balance[part]) for balance in balances if balance["asset"] == asset), 0)
+
+    def sql(self, statement):
+        """As whoever the environment names: the owner."""
+        command = ["psql", self.environment["WINDLASS_DATABASE_URL"], "-tAc", statement]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -10,6 +10,7 @@ import pytest
 
 import formats
 import merkle
+from client import HOUR_US, now_us
 from devchain import Devchain
 from forger import Entry, Journal, SnapshotFiles, credit_of, history_without, put_anchor
 from formats import SEAL, Signer
@@ -697,6 +698,74 @@ def test_a_credit_that_tron_does_not_bear_out(story, copy, chain, change, words)
         client.checkpoint(credited + 1)
     holds(copy.audit("--full"))
     caught(copy.full_audit(), f"entry {credited}: ", words)
+
+
+def settle_a_withdrawal(story, copy, client, **changes):
+    """Alice withdraws 5,000 of TRX; the entry that says they were paid, by a transaction that `changes` may belie."""
+    alice = story.people.alice
+    copy.database.sql(
+        f"INSERT INTO gateway_terms VALUES ({TRX}, '', 1, 10, {SUN}, 'GATEWAY_OUT_OF_FUNDS', {now_us() + HOUR_US}, 1)"
+    )
+    wait_until(lambda: (client.terms(TRX) or (0, 0, 0, ""))[2] >= 5_000, "the gateway's terms")
+    body = command_pb2.Withdraw(asset=TRX, amount=5_000, fee=10, destination=alice.address)
+    withdrawal = client.do(alice, withdraw=body).sequence
+    paid = {"sender": story.people.custody, "to": alice.address, "amount": 5_000, **changes}
+    txid = story.chain.transfer(paid["sender"], paid["to"], paid["amount"], b"")
+    settlement = command_pb2.SettleWithdrawal(
+        withdrawal=withdrawal,
+        outcome=command_pb2.SettleWithdrawal.OUTCOME_PAID,
+        transaction_id=changes.get("transaction_id", txid),
+        block=changes.get("block", story.chain.place_of(txid)[0]),
+    )
+    settled = client.execute(story.keys.gateway, settle_withdrawal=settlement).sequence
+    client.checkpoint(settled + 1)
+    return settled
+
+
+def test_a_withdrawal_that_tron_has_paid(story, copy):
+    copy.start(keep_files=True)
+    with copy.client() as client:
+        settle_a_withdrawal(story, copy, client)
+    holds(copy.audit("--full"), "withdrawals paid: 1; none was looked up on TRON")
+    holds(copy.full_audit(), "withdrawals paid: 1; each is a payment from custody on TRON, as it says")
+
+
+PAYMENTS = {
+    "none": (lambda people: {"transaction_id": bytes(32)}, "TRON has no such payment"),
+    "a future one": (lambda people: {"block": 10**6}, "is not solidified"),
+    "less": (lambda people: {"amount": 4_999}, "does not pay 5000"),
+    "to another": (lambda people: {"to": people.bob.address}, "does not pay 5000"),
+    "from another": (lambda people: {"sender": people.depositor}, "does not pay 5000"),
+}
+
+
+@pytest.mark.parametrize("changes, words", PAYMENTS.values(), ids=PAYMENTS.keys())
+def test_a_payment_that_tron_does_not_bear_out(story, copy, changes, words):
+    copy.start(keep_files=True)
+    with copy.client() as client:
+        settled = settle_a_withdrawal(story, copy, client, **changes(story.people))
+    holds(copy.audit("--full"))
+    caught(copy.full_audit(), f"entry {settled}: ", words)
+
+
+def test_liabilities_that_leave_an_account_out(story, copy):
+    """The seal is signed by nobody, so the owner may write any root into it; who replays, finds another."""
+    copy.start(keep_files=True)
+    copy.seal()
+    copy.stop()
+    journal = Journal(copy.database)
+    seals = [entry for entry in journal if entry.kind == SEAL and entry.command.seal.liabilities_root]
+    of = seals[-1].command.seal.liabilities_sequence
+    for seal in seals:
+        command = seal.command
+        if command.seal.liabilities_sequence == of:
+            command.seal.liabilities_root = merkle.sha256(b"without bob")
+            seal.recommand(command)
+    journal.write()
+    copy.forget_anchors()
+    shutil.rmtree(copy.log_directory)
+    copy.ledger.start()
+    caught(copy.audit("--full"), f"entry {of}: what is owed to all accounts after it does not make the liabilities")
 
 
 def test_a_deposit_credited_twice(story, copy, chain):

@@ -4,7 +4,7 @@ import stat
 
 import pytest
 
-from command_line import DONE, LATER, REFUSED, USAGE, System, run
+from command_line import DONE, LATER, PATIENCE_S, REFUSED, USAGE, System, run
 from processes import wait_until
 
 
@@ -144,6 +144,27 @@ def test_a_channel_lives_from_open_to_close(system, alice, bob, tmp_path):
     assert system.balance(alice, part="locked") == 0
     assert str(channel) in [c["id"] for c in system.run("channel", "list", alice, "--closed", "--json").json]
     system.run("channel", "close", channel, key=bob, expect=REFUSED)
+
+
+def test_both_parties_of_a_channel_are_counted_in_what_is_owed(system, alice, bob, tmp_path):
+    channel = system.run("channel", "open", bob, "5", "BTT", "--expires", "1d", key=alice).number(r"entry (\d+)")
+    (tmp_path / "claim").write_text(system.run("receipt", "sign", channel, "2", key=alice).out)
+    system.run("receipt", "submit", tmp_path / "claim", key=bob)
+    for key, in_channel in ((alice, 3_000_000), (bob, 0)):
+        owed = system.balance(key) + in_channel
+
+        def counted():
+            done = system.run("liabilities", key, "--json", expect=None)
+            return done.code == 0 and int(done.json["amount"]) == owed and done.json
+
+        report = wait_until(counted, "a seal of what is owed now", PATIENCE_S)
+        assert report["holds"] and report["solvent"]
+        sums = system.sql("SELECT available + locked + held FROM assets WHERE number = 1")
+        assert int(report["total"]) == int(sums)
+        words = system.run("liabilities", key).out
+        assert words.startswith("counted: ") and "\nin the log: seal " in words and "\nsolvent: custody T" in words
+    report = system.run("audit", "--full", "--json").json
+    assert int(report["liabilities"]) == int(report["liabilities_computed"]) > 0
 
 
 def test_a_receipt_that_was_changed_is_refused(system, alice, bob, tmp_path):

@@ -41,12 +41,6 @@ def children_of(process_id):
     return found
 
 
-def sql(system, statement):
-    """As whoever the environment names: the owner."""
-    command = ["psql", system.environment["WINDLASS_DATABASE_URL"], "-tAc", statement]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-
 def test_gives_every_variable_that_others_find_it_by(system):
     system.start()
     assert set(system.environment) == VARIABLES
@@ -54,7 +48,7 @@ def test_gives_every_variable_that_others_find_it_by(system):
     exports = run("dev", "env", "--dir", system.directory).out
     shell = subprocess.run(["bash", "-c", f"{exports}\nenv"], env={}, capture_output=True, text=True, check=True)
     assert f"WINDLASS_DATABASE_URL={system.environment['WINDLASS_DATABASE_URL']}\n" in shell.stdout
-    assert sql(system, "SELECT count(*) > 0 FROM entries") == "t"
+    assert system.sql("SELECT count(*) > 0 FROM entries") == "t"
 
 
 def test_keeps_its_state_until_it_is_reset(system):
@@ -122,8 +116,8 @@ def test_refuses_a_ledger_of_which_the_newest_entries_are_gone(system):
     key = system.new_key("robbed.key")
     system.fund(key, "3", "BTT")
     wait_until(lambda: anchored_by(system, key), "the ledger to have nothing more to seal", PATIENCE_S)
-    entries = int(sql(system, "SELECT count(*) FROM entries"))
-    sql(system, f"DELETE FROM entries WHERE sequence >= {entries - 2}")
+    entries = int(system.sql("SELECT count(*) FROM entries"))
+    system.sql(f"DELETE FROM entries WHERE sequence >= {entries - 2}")
     system.stop()
     refused = run("dev", "--dir", system.directory, "--detach", *system.OPTIONS, expect=REFUSED)
     assert re.search(rf"\b{entries}\b.*\b{entries - 2}\b|\b{entries - 2}\b.*\b{entries}\b", refused.err), refused.err

@@ -1,5 +1,6 @@
 // Balance snapshots of a running ledger against a replay of its entries.
 #include "ledger/codec/balance_tree.h"
+#include "ledger/codec/liabilities.h"
 #include "ledger/snapshot/snapshots.h"
 #include "tests/pg/ledger_fixture.h"
 #include "tests/seeded.h"
@@ -22,8 +23,9 @@ class SnapshotTest : public ::testing::Test {
 
   void start() {
     snapshots = std::make_unique<Snapshots>(
-        Snapshots::Options{folder.path(), [](const std::string& why) { ADD_FAILURE() << why; },
-                           [](const auto&, double) {}},
+        Snapshots::Options{folder.path() / "snapshots", folder.path() / "liabilities",
+                           [](const std::string& why) { ADD_FAILURE() << why; }, [](const auto&, double) {},
+                           [](auto, double) {}},
         sessions);
     snapshots->start(sessions.reader()->entry({0})->leaf_hash);
   }
@@ -48,6 +50,23 @@ class SnapshotTest : public ::testing::Test {
       tree.follow(state, *entry);
     }
     return tree.root(state);
+  }
+
+  // What a replay up to the newest liabilities finds; its totals are those of the ledger then.
+  Hash replayed_liabilities(core::Sequence sequence) {
+    core::State state(true);
+    codec::Secret newest_private{};
+    for (const auto& stored : sessions.reader()->entries({0}, {sequence.value + 1}, 1'000'000)) {
+      auto decoded = codec::decode_stored(stored.envelope);
+      EXPECT_TRUE(codec::replay(state, *decoded, stored));
+      if (!codec::is_public(stored.kind)) newest_private = stored.secret;
+    }
+    auto assets = codec::liabilities_of(state, codec::liabilities_secret(sequence, newest_private));
+    for (const auto& asset : assets) {
+      const auto& total = state.globals.totals[asset.asset.value - 1];
+      EXPECT_EQ(asset.total, total.available + total.locked + total.held);
+    }
+    return codec::liabilities_root(assets);
   }
 
   // Some of everything that changes an account's leaf.
@@ -103,6 +122,30 @@ TEST_F(SnapshotTest, AreWhatAReplayFinds) {
     ASSERT_TRUE(proof);
     EXPECT_EQ(codec::AccountLeaf::decode(proof->leaf)->key, operating.key);
   }
+}
+
+TEST_F(SnapshotTest, CountWhatIsOwedToEveryAccount) {
+  for (int round = 0; round < 4; ++round) {
+    happen(60);
+    auto newest = refreshed();
+    auto liabilities = snapshots->newest_liabilities();
+    ASSERT_TRUE(liabilities);
+    EXPECT_EQ(liabilities->first, newest.sequence);
+    EXPECT_EQ(liabilities->second, replayed_liabilities(newest.sequence));
+  }
+}
+
+TEST_F(SnapshotTest, MakeTheSameLiabilitiesAnewWhenTheyAreLost) {
+  happen(60);
+  refreshed();
+  auto before = snapshots->newest_liabilities();
+  ASSERT_TRUE(before);
+  snapshots.reset();
+  std::filesystem::remove_all(folder.path() / "liabilities");
+  start();
+  EXPECT_FALSE(snapshots->newest_liabilities());
+  refreshed();
+  EXPECT_EQ(snapshots->newest_liabilities(), before);
 }
 
 TEST_F(SnapshotTest, AreRebuiltFromTheEntriesWhenLost) {

@@ -6,6 +6,7 @@
 #include "anchoring/tron/transaction.h"
 #include "client/verify.h"
 #include "ledger/codec/balance_tree.h"
+#include "ledger/codec/liabilities.h"
 #include "ledger/codec/replay.h"
 
 namespace windlass::client {
@@ -67,7 +68,13 @@ class TinyLedger {
     snapshot_ = {{size() - 1}, tree_.root(state_)};
     account_leaves_.clear();
     for (std::uint64_t i = 0; i < state_.globals.accounts; ++i) account_leaves_.push_back(account_leaf({i}));
-    auto made = codec::make_seal(state_.globals, Hash{7}, snapshot_);
+    auto newest_private = std::find_if(entries_.rbegin(), entries_.rend(),
+                                       [](const auto& entry) { return !codec::is_public(entry.kind); });
+    liabilities_secret_ = codec::liabilities_secret({size() - 1}, newest_private->secret);
+    assets_ = codec::liabilities_of(state_, liabilities_secret_);
+    collect_owed();
+    auto made = codec::make_seal(state_.globals, Hash{7}, snapshot_,
+                                 {snapshot_.sequence, codec::liabilities_root(assets_)});
     seal_ = add(made.command, made.envelope);
   }
   pb::Statement statement(std::uint64_t account) const {
@@ -83,6 +90,42 @@ class TinyLedger {
     *out.mutable_seal() = show(seal_);
     return out;
   }
+  // Of asset 1, as the newest seal names it.
+  pb::LiabilityProof liability(std::uint64_t account) const {
+    pb::LiabilityProof out;
+    out.set_sequence(snapshot_.sequence.value);
+    for (const auto& asset : assets_) {
+      auto& to = *out.add_assets();
+      to.set_asset(asset.asset.value);
+      to.set_total(asset.total);
+      to.set_root(std::string(view(asset.root)));
+    }
+    out.set_number(account);
+    *out.mutable_seal() = show(seal_);
+    if (!owed_.contains(account)) return out;
+    std::vector<codec::SumNode> leaves;
+    for (auto [number, amount] : owed_)
+      for (const auto& leaf :
+           codec::liability_leaves(liabilities_secret_, {number}, core::AssetId{1}, amount))
+        leaves.push_back(leaf);
+    std::sort(leaves.begin(), leaves.end(), [](const auto& a, const auto& b) { return a.hash < b.hash; });
+    out.set_secret(
+        std::string(view(codec::account_liability_secret(liabilities_secret_, {account}, core::AssetId{1}))));
+    for (const auto& leaf :
+         codec::liability_leaves(liabilities_secret_, {account}, core::AssetId{1}, owed_.at(account))) {
+      auto place = std::find(leaves.begin(), leaves.end(), leaf) - leaves.begin();
+      auto& share = *out.add_shares();
+      share.set_amount(leaf.sum);
+      for (const auto& [sibling, left] : codec::path_of_sums(leaves, static_cast<std::size_t>(place))) {
+        auto& step = *share.add_path();
+        step.set_hash(std::string(view(sibling.hash)));
+        step.set_sum(sibling.sum);
+        step.set_left(left);
+      }
+    }
+    return out;
+  }
+  const std::map<std::uint64_t, core::Amount>& owed() const { return owed_; }  // as of the newest seal
   std::uint64_t seal_sequence() const { return seal_; }
 
   const codec::Entry& entry(std::uint64_t sequence) const { return entries_[sequence]; }
@@ -171,6 +214,18 @@ class TinyLedger {
         open.push_back(channel);
     return codec::make_account_leaf(state_.account(number), open, tree_.history(number)).encode();
   }
+  void collect_owed() {
+    owed_.clear();
+    for (std::uint64_t number = 0; number < state_.globals.accounts; ++number) {
+      core::Amount claimed = 0;
+      for (std::uint64_t id = 0; id < size(); ++id)
+        if (const auto* channel = state_.channels.find({id});
+            channel && channel->open && channel->payer.value == number)
+          claimed += channel->claimed;
+      auto amount = codec::owed(state_.account({number}).balance(core::AssetId{1}), claimed);
+      if (amount > 0) owed_[number] = amount;
+    }
+  }
   static std::vector<pb::Posting> postings(const codec::Entry& entry) {
     auto leaves = codec::posting_leaf_hashes(entry.postings, entry.secret);
     std::vector<pb::Posting> out(leaves.size());
@@ -193,6 +248,9 @@ class TinyLedger {
   codec::SealedSnapshot snapshot_;
   std::vector<std::string> account_leaves_;  // as of it
   std::uint64_t seal_ = 0;
+  codec::Secret liabilities_secret_{};
+  std::vector<codec::AssetLiabilities> assets_;
+  std::map<std::uint64_t, core::Amount> owed_;  // by account, in asset 1
 };
 
 // Copies of `message`, each with one scalar somewhere in it changed; `visit` gets the field's name too.

@@ -11,6 +11,7 @@
 #include "crypto/tron_address.h"
 #include "ledger/codec/command.h"
 #include "ledger/codec/entry.h"
+#include "ledger/codec/liabilities.h"
 #include "ledger/log/note.h"
 
 namespace windlass::codec {
@@ -214,6 +215,29 @@ TEST(CodecVectors, MakesAccountLeaves) {
     leaf.history = hash_of(fields["history_hash"]);
     EXPECT_EQ(to_hex(leaf.encode()), fields["leaf"]);
   }
+}
+
+TEST(CodecVectors, MakesLiabilities) {
+  const auto& given = vectors()["liabilities"];
+  auto secret = liabilities_secret(sequence_of(given["sequence"]), hash_of(given["entry_secret"]));
+  EXPECT_EQ(to_hex(account_liability_secret(secret, {3}, core::AssetId{1})), given["secret_of_account_3"]);
+  std::map<std::uint32_t, std::vector<SumNode>> nodes;
+  for (const auto& row : given["owed"]) {
+    auto leaves = liability_leaves(secret, {row[0].get<std::uint64_t>()},
+                                   core::AssetId{row[1].get<std::uint32_t>()}, row[2]);
+    auto& of_asset = nodes[row[1].get<std::uint32_t>()];
+    of_asset.insert(of_asset.end(), leaves.begin(), leaves.end());
+  }
+  std::vector<AssetLiabilities> assets;
+  for (auto& [asset, leaves] : nodes) {
+    std::sort(leaves.begin(), leaves.end(), [](const auto& a, const auto& b) { return a.hash < b.hash; });
+    auto root = root_of_sums(leaves);
+    const auto& wanted = given["assets"][assets.size()];
+    EXPECT_EQ(root.sum, wanted[1].get<core::Amount>());
+    EXPECT_EQ(to_hex(root.hash), wanted[2]);
+    assets.push_back({{asset}, root.sum, root.hash});
+  }
+  EXPECT_EQ(to_hex(liabilities_root(assets)), given["root"]);
 }
 
 }  // namespace
