@@ -90,27 +90,6 @@ Run watch(CLI::App& app) {
   };
 }
 
-Run deposit_address(CLI::App& app) {
-  auto who = std::make_shared<std::string>();
-  app.add_option("key", *who, "whose; default: the signer's own");
-  return [=](Context& context) -> Result<int> {
-    auto key = context.resolve(*who);
-    if (!key) return tl::unexpected(key.error());
-    auto facts = context.facts();
-    if (!facts) return tl::unexpected(facts.error());
-    auto custody = tron::address_from_bytes((*facts)->info.custody_address());
-    if (!custody)
-      return fail(Failure::Kind::refused,
-                  "this ledger takes no deposits: its genesis names no custody address");
-    std::string address = tron::to_base58(*custody);
-    if (context.json())
-      fmt::print("{}\n", JsonObject().add("address", address).add("memo", to_hex(*key)).text());
-    else
-      fmt::print("send to  {}\nmemo     {}\n", address, to_hex(*key));
-    return 0;
-  };
-}
-
 // --- payments
 
 Result<int> pay_one(Context& context, const std::string& to, const AmountArgument& amount,
@@ -428,7 +407,6 @@ Run receipt_submit_all(CLI::App& app) {
 Commands payment_commands() {
   return {
       {"account", "shows an account: balances, channels, newest entry", account},
-      {"deposit-address", "says where to send a deposit on TRON, and with which memo", deposit_address},
       {"pay", "pays one key, or everybody in a list", pay},
       {"channel open", "locks a deposit for a recipient", channel_open},
       {"channel top-up", "adds to a channel's deposit", channel_top_up},

@@ -184,6 +184,22 @@ std::optional<std::string> address_fault(const pb::DepositAddress& given) {
   return std::nullopt;
 }
 
+// Who has no address of its own deposits to custody, with the key as the memo.
+Result<int> by_memo(Context& context, const Connection::Facts& facts, const core::Key& key,
+                    std::string_view why) {
+  auto custody = tron::address_from_bytes(facts.info.custody_address());
+  if (!custody)
+    return fail(Failure::Kind::refused,
+                "this ledger takes no deposits: its genesis names no custody address");
+  if (context.json())
+    fmt::print("{}\n",
+               JsonObject().add("address", tron::to_base58(*custody)).add("memo", to_hex(key)).text());
+  else
+    fmt::print("send to  {}\nmemo     {}\n  ({}, so no address of its own: the memo says whose it is)\n",
+               tron::to_base58(*custody), to_hex(key), why);
+  return 0;
+}
+
 Run deposit_address(CLI::App& app) {
   struct Options {
     std::string who, deposit_key;
@@ -199,17 +215,12 @@ Run deposit_address(CLI::App& app) {
     request.set_key(std::string(view(*key)));
     auto given = context.connection().call(&pb::Query::Stub::GetDepositAddress, request);
     auto facts = context.facts();
+    if (!facts) return tl::unexpected(facts.error());
     bool is_unknown = !given && given.error().reason == core::info(core::Error::unknown_key).reason;
-    if (is_unknown && facts)
-      return fail(Failure::Kind::refused,
-                  fmt::format("the ledger has no account of this key yet, and so no address: let its first "
-                              "deposit go to {} with the memo {}, or let it be paid",
-                              address_text((*facts)->info.custody_address()), to_hex(*key)));
+    if (is_unknown) return by_memo(context, **facts, *key, "the ledger has no account of this key yet");
     if (!given) return tl::unexpected(given.error());
     if (given->address().empty())
-      return fail(Failure::Kind::refused,
-                  fmt::format("this ledger has no deposit addresses: send to {} with the memo {}",
-                              address_text(given->custody_address()), to_hex(*key)));
+      return by_memo(context, **facts, *key, "this ledger has no deposit addresses");
     if (!options->deposit_key.empty() && options->deposit_key != given->deposit_key())
       return fail(Failure::Kind::false_proof,
                   "the address is of " + given->deposit_key() + ", not of the key given by --deposit-key");

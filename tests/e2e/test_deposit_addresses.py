@@ -24,7 +24,8 @@ def system(directory):
 @pytest.fixture(scope="module")
 def key(system):
     key = system.new_key("owner.key")
-    system.run("deposit-address", key, expect=REFUSED)  # no account, no number
+    by_memo = system.run("deposit-address", key, "--json").json  # no account, no number, no address of its own
+    assert by_memo["address"] == settings(system)["custody"] and len(by_memo["memo"]) == 66
     system.fund(key, "3", "BTT")
     return key
 
