@@ -37,7 +37,9 @@ std::vector<std::uint64_t> channels_opened(const std::vector<pb::Entry>& own) {
   std::vector<std::uint64_t> ids;
   for (const auto& entry : own) {
     auto kind = static_cast<core::Kind>(entry.kind());
-    if (kind == core::Kind::open_channel || kind == core::Kind::withdraw) ids.push_back(entry.sequence());
+    if (kind == core::Kind::open_channel || kind == core::Kind::btfs_open_channel ||
+        kind == core::Kind::withdraw)
+      ids.push_back(entry.sequence());
   }
   return ids;
 }

@@ -14,9 +14,14 @@ from merkle import leaf_hash, root, root_from_inclusion, sha256
 
 NONE = 2**64 - 1  # as a `previous`: no entry before
 ZERO_HASH = bytes(32)
+GROUP_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of secp256k1
 GENESIS, SEAL, RECEIPT, TRANSFER, TRANSFER_LIST, OPEN_CHANNEL = range(6)
 TOP_UP_CHANNEL, CLOSE_CHANNEL, ROTATE_KEY, CREDIT, SET_ROLES, SET_ASSET = range(6, 12)
+<<<<<<< HEAD
 PUBLIC_KINDS = {GENESIS, SEAL, SET_ROLES, SET_ASSET}
+=======
+REFUSE_BTFS, BTFS_TRANSFER, BTFS_OPEN_CHANNEL, BTFS_CLOSE_CHANNEL, BTFS_WITHDRAW, BTFS_ROTATE_KEY = range(16, 22)
+>>>>>>> coretests
 
 
 # Keys, signatures, digests
@@ -51,10 +56,17 @@ class Signer:
     def sign(self, tag, command):
         return self.sign_recoverable(digest(tag, command))[:64]
 
+    def sign_historical(self, message):
+        """As clients of the historical BTFS ledger do: DER over one SHA-256."""
+        return self._private.sign(message)
+
     def sign_recoverable(self, hashed):
         """r || s || v, as TRON's transactions have it."""
         signature = self._private.sign_recoverable(hashed, hasher=None)
         return signature[:64] + bytes([27 + signature[64]])
+
+    def uncompressed(self):
+        return self._private.public_key.format(compressed=False)
 
     def secret_hex(self):
         return self._private.secret.hex()
@@ -64,6 +76,87 @@ def signature_holds(key, tag, command, signature):
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     der = utils.encode_dss_signature(r, s)
     return len(signature) == 64 and coincurve.verify_signature(der, digest(tag, command), key, hasher=None)
+
+
+def historical_signature_holds(key, message, signature):
+    """Any S is good; libsecp256k1 takes the low one alone, and reads DER that is not strict."""
+    r, s = utils.decode_dss_signature(signature)
+    low = utils.encode_dss_signature(r, min(s, GROUP_ORDER - s))
+    strict = signature == utils.encode_dss_signature(r, s)
+    return strict and len(signature) <= 72 and coincurve.verify_signature(low, message, key)
+
+
+# What historical clients signed
+
+
+def wire_fields(message):
+    """Of a message of theirs: number -> int or bytes."""
+    fields, reader = {}, Reader(message)
+    while reader.left():
+        tag = _varint(reader)
+        fields[tag >> 3] = reader.take(_varint(reader)) if tag & 7 == 2 else _varint(reader)
+    return fields
+
+
+def _varint(reader):
+    value, shift = 0, 0
+    while True:
+        byte = reader.number(1)
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value
+        shift += 7
+
+
+def historical_key(message):
+    """Of a ledger.PublicKey, compressed."""
+    return coincurve.PublicKey(wire_fields(message)[1]).format(compressed=True)
+
+
+@dataclass(frozen=True)
+class ChannelState:
+    channel: int
+    from_key: bytes
+    to_key: bytes
+    from_balance: int
+    to_balance: int
+
+    @classmethod
+    def decode(cls, message):
+        fields = wire_fields(message)
+        parties = [wire_fields(fields[number]) for number in (3, 4)]
+        keys = [historical_key(party[1]) for party in parties]
+        return cls(wire_fields(fields[1])[1], *keys, *(party.get(2, 0) for party in parties))
+
+
+def historical_messages(command):
+    """Of a Command that the ledger wrapped around them: (key, message) in the envelope's order."""
+    body = command.WhichOneof("body")
+    if body in ("btfs_transfer", "btfs_open_channel"):
+        message = getattr(command, body)
+        return [(historical_key(wire_fields(message)[1]), message)]
+    if body == "btfs_close_channel":
+        message, signers = command.btfs_close_channel.state, command.btfs_close_channel.signers
+        state = ChannelState.decode(message)
+        return [(key, message) for key in {1: (state.from_key, state.to_key), 2: (state.from_key,), 3: (state.to_key,)}[signers]]
+    if body == "btfs_withdraw":
+        both = [command.btfs_withdraw.success_state, command.btfs_withdraw.failure_state]
+        state = ChannelState.decode(both[0])
+        return [(key, message) for key in (state.from_key, state.to_key) for message in both]
+    if body == "btfs_rotate_key":
+        new_key, old_key = command.btfs_rotate_key.new_key, command.btfs_rotate_key.old_key
+        return [(historical_key(old_key), new_key), (historical_key(new_key), old_key)]
+    return []
+
+
+def historical_id(command):
+    """What a transfer or a channel's opening is known by; None of anything else."""
+    if command.HasField("btfs_transfer"):
+        return sha256(command.btfs_transfer)
+    if command.HasField("btfs_open_channel"):
+        fields = wire_fields(command.btfs_open_channel)
+        return sha256(b"windlass/btfs/commit", historical_key(fields[1]), struct.pack(">q", fields[4]))
+    return None
 
 
 # Envelope
@@ -90,6 +183,9 @@ class Reader:
 
     def number(self, width):
         return int.from_bytes(self.take(width), "big")
+
+    def left(self):
+        return len(self._data)
 
     def finish(self):
         if self._data:
@@ -372,6 +468,7 @@ class Account:
     channels: list  # of open ones: (id, deposit, claimed, last sequence, history hash)
     last_sequence: int
     history_hash: bytes
+    refuses_btfs: bool = False
 
 
 def balances_root(balances):
@@ -395,7 +492,7 @@ def account_leaf(account):
             struct.pack(">Q", account.last_sequence),
             sha256(nonces),
             channels_root(account.channels),
-            ZERO_HASH,
+            sha256(b"\x01") if account.refuses_btfs else ZERO_HASH,
             account.history_hash,
         ]
     )
@@ -411,7 +508,7 @@ class AccountLeaf:
     last_sequence: int
     nonces_hash: bytes
     channels_root: bytes
-    reserved: bytes
+    extra: bytes
     history_hash: bytes
 
     _LAYOUT = struct.Struct(">B33s21s32sQ32s32s32s32s")

@@ -11,6 +11,9 @@ from formats import (
     ClosingPosting,
     account_leaf,
     decode_posting,
+    historical_key,
+    historical_messages,
+    wire_fields,
 )
 from merkle import leaf_hash, root
 
@@ -23,6 +26,8 @@ def keys_named(command):
     body = command.WhichOneof("body")
     if body == "genesis":
         return [command.genesis.operator_key, *(grant.key for grant in command.genesis.roles)]
+    if body in ("btfs_transfer", "btfs_open_channel"):
+        return [historical_key(wire_fields(getattr(command, body))[2])]
     if body == "transfer_list":
         recipients = command.transfer_list.recipients
         return [recipients[k : k + KEY_BYTES] for k in range(0, len(recipients), KEY_BYTES)]
@@ -70,13 +75,23 @@ class AccountLeaves:
         """Who signs need not be touched, but its nonces are."""
         if not signers or entry.kind == RECEIPT:
             return set()
+        if historical_messages(command):  # they have no nonces
+            if command.HasField("btfs_rotate_key"):
+                self._rotate(signers[0][0], historical_key(command.btfs_rotate_key.new_key))
+            return set()
         number = self._numbers[signers[0][0]]
         account = self.accounts[number]
         account.nonces = sorted([*account.nonces, (command.nonce, entry.sequence)])[-KEPT_NONCES:]
         if command.HasField("rotate_key"):
-            account.key = command.rotate_key.new_key
-            self._numbers[account.key] = number
+            self._rotate(signers[0][0], command.rotate_key.new_key)
+        if command.HasField("refuse_btfs"):
+            account.refuses_btfs = True
         return {number}
+
+    def _rotate(self, old_key, new_key):
+        number = self._numbers[old_key]
+        self.accounts[number].key = new_key
+        self._numbers[new_key] = number
 
     def _book(self, entry, command, posting, signers):
         if isinstance(posting, ChannelPosting):

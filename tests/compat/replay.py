@@ -11,14 +11,19 @@ from formats import (
     ZERO_HASH,
     AccountPosting,
     ChannelPosting,
+    ChannelState,
     ClosingPosting,
     Histories,
     decode_envelope,
     decode_posting,
+    historical_id,
+    historical_messages,
+    historical_signature_holds,
     make_leaf,
     salt,
     signature_holds,
     signing_tag,
+    wire_fields,
 )
 from leaves import AccountLeaves
 from liabilities import Owed, sealed_root
@@ -52,11 +57,13 @@ class Replay:
     purposes: dict = field(default_factory=dict)  # id -> the body that set it aside
     deposits: dict = field(default_factory=dict)  # id -> how much
     fees: dict = field(default_factory=dict)  # of withdrawals
+    historical_ids: set = field(default_factory=set)  # of messages that became entries
     closed: dict = field(default_factory=dict)  # id -> the history hash in the closing posting
     last_sequence: dict = field(default_factory=dict)  # of accounts and of channels
     chain_units: dict = field(default_factory=dict)
     totals: dict = field(default_factory=lambda: defaultdict(Totals))
     time_us: int = 0
+    btfs_asset: int = None  # the one that historical clients pay with
 
     def add(self, entry):
         """AssertionError where the entry is not what its leaf says, or does not follow from those before it."""
@@ -113,6 +120,9 @@ class Replay:
         body = command.WhichOneof("body")
         if entry.sequence == 0:
             self.tag = signing_tag(command.genesis.origin, entry.leaf_hash)
+        if messages := historical_messages(command):
+            self._check_historical(command, messages, signers)
+            return command, signers
         assert len(signers) == {"genesis": 0, "seal": 0, "rotate_key": 2}.get(body, 1)
         for key, signature in signers:
             assert signature_holds(key, self.tag, signed, signature)
@@ -121,10 +131,22 @@ class Replay:
             assert signature_holds(last.key, self.tag, last.command, last.signature)
         return command, signers
 
+    def _check_historical(self, command, messages, signers):
+        assert [key for key, _ in signers] == [key for key, _ in messages]
+        for (key, message), (_, signature) in zip(messages, signers):
+            assert historical_signature_holds(key, message, signature)
+        extension = wire_fields(command.btfs_transfer)
+        assert (command.nonce, command.expires_us) == (extension.get(5, 0), extension.get(6, 0))
+        if id := historical_id(command):
+            assert id not in self.historical_ids
+            self.historical_ids.add(id)
+
     def _note_assets(self, command):
         for asset in [*command.genesis.assets, command.set_asset.asset]:
             if asset.number:
                 self.chain_units[asset.number] = asset.chain_units
+                if (asset.chain, asset.token) == (1, "1002000") and self.btfs_asset is None:
+                    self.btfs_asset = asset.number
 
     def _book(self, entry, command):
         before = self._money()
@@ -178,11 +200,28 @@ class Replay:
         if posting.channel == entry.sequence:
             body = command.WhichOneof("body")
             self.purposes[posting.channel] = body
-            self.channel_assets[posting.channel] = getattr(command, body).asset
+            self.channel_assets[posting.channel] = (
+                self.btfs_asset if body == "btfs_open_channel" else getattr(command, body).asset
+            )
             if body == "withdraw":
                 self.fees[posting.channel] = command.withdraw.fee
+        if command.HasField("btfs_close_channel"):
+            state = ChannelState.decode(command.btfs_close_channel.state)
+            assert (posting.claimed, posting.deposit) == (state.to_balance, state.from_balance + state.to_balance)
+        if command.HasField("btfs_withdraw"):
+            self._become_withdrawal(command.btfs_withdraw, posting)
         self.channels[posting.channel] = posting
         self.deposits[posting.channel] = posting.deposit
+
+    def _become_withdrawal(self, withdraw, posting):
+        paid, given_back = (ChannelState.decode(state) for state in (withdraw.success_state, withdraw.failure_state))
+        assert paid.channel == given_back.channel == posting.channel
+        assert (paid.from_key, paid.to_key) == (given_back.from_key, given_back.to_key)
+        assert (paid.from_balance, paid.to_balance) == (0, posting.deposit)
+        assert (given_back.from_balance, given_back.to_balance) == (posting.deposit, 0)
+        assert self.purposes[posting.channel] == "btfs_open_channel"
+        self.purposes[posting.channel] = "withdraw"
+        self.fees[posting.channel] = withdraw.fee
 
     def _book_credit(self, credit, before):
         totals, amount = self.totals[credit.asset], int.from_bytes(credit.amount, "big")
@@ -210,7 +249,7 @@ class Replay:
 
     def in_channels(self, asset):
         """Deposits less claims."""
-        return self._set_aside(asset, "open_channel")
+        return self._set_aside(asset, "open_channel") + self._set_aside(asset, "btfs_open_channel")
 
     def unassigned(self, asset):
         return self._set_aside(asset, "credit")

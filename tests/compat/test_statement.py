@@ -109,7 +109,7 @@ def test_a_leaf_commits_to_the_whole_history_and_the_balances_after_it(ledger, p
     shown = statement(ledger, key)
     leaf = AccountLeaf.decode(shown.leaf)
     chain = account_chain(ledger, key, shown)
-    assert (leaf.key, leaf.address, leaf.reserved) == (key, tron_address(key), ZERO_HASH)
+    assert (leaf.key, leaf.address, leaf.extra) == (key, tron_address(key), ZERO_HASH)
     assert leaf.last_sequence == chain[-1][0].sequence
     assert leaf.history_hash == folded(chain)
     balances = {p.asset: (p.available, p.locked, p.held) for _, p, _ in chain if p.asset}

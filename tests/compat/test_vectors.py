@@ -6,7 +6,17 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 
 import vectors
-from formats import open_checkpoint, open_promise, open_tlog_proof, signer_key, tron_address, verifier_key_of_seed
+from client import command_pb2
+from formats import (
+    historical_messages,
+    historical_signature_holds,
+    open_checkpoint,
+    open_promise,
+    open_tlog_proof,
+    signer_key,
+    tron_address,
+    verifier_key_of_seed,
+)
 from merkle import TILE_WIDTH, check_consistency, entries_of_bundle, leaf_hash, root, root_from_inclusion, tile_path
 from processes import SOURCE_DIR
 from tron_chain import base58check
@@ -30,6 +40,25 @@ def test_the_vectors_notes_open(log_vkey):
     assert checkpoint.root == promise.root
     with pytest.raises(ValueError):
         open_promise(notes["promise"]["note"], log_vkey)
+
+
+def test_historical_signatures_hold_for_their_messages_alone():
+    for case in vectors.make()["historical_commands"]:
+        command = command_pb2.Command.FromString(bytes.fromhex(case["command"]))
+        named = [(key.hex(), message.hex()) for key, message in historical_messages(command)]
+        assert named == list(zip((signer["key"] for signer in case["signers"]), case["messages"]))
+        for signer, message in zip(case["signers"], case["messages"]):
+            key, signature = bytes.fromhex(signer["key"]), bytes.fromhex(signer["signature"])
+            assert historical_signature_holds(key, bytes.fromhex(message), signature)
+            assert not historical_signature_holds(key, b"another", signature)
+            assert not holds_strictly(key, bytes.fromhex(message), signature + b"\0")
+
+
+def holds_strictly(key, message, signature):
+    try:
+        return historical_signature_holds(key, message, signature)
+    except ValueError:
+        return False
 
 
 def test_roots_are_those_of_other_implementations():

@@ -5,6 +5,8 @@ Run it as a program to write the file anew; test_vectors.py holds the file to it
 
 import json
 
+from cryptography.hazmat.primitives.asymmetric import utils
+
 import formats
 import liabilities
 from client import command_pb2
@@ -111,6 +113,108 @@ def _commands():
     ]
 
 
+def _varint(value):
+    out = b""
+    while value >= 128:
+        out, value = out + bytes([value & 127 | 128]), value >> 7
+    return out + bytes([value])
+
+
+def _message(fields):
+    """Of the historical ledger's: number -> int or bytes, as Go writes it."""
+    return b"".join(
+        bytes([number << 3]) + _varint(value)
+        if isinstance(value, int)
+        else bytes([number << 3 | 2, len(value)]) + value
+        for number, value in fields.items()
+        if value != 0
+    )
+
+
+def _public_key(signer):
+    return _message({1: signer.uncompressed()})
+
+
+def _state(to, from_balance, to_balance):
+    parties = [_message({1: _public_key(ALICE), 2: from_balance}), _message({1: _public_key(to), 2: to_balance})]
+    return _message({1: _message({1: CHANNEL}), 2: 1, 3: parties[0], 4: parties[1]})
+
+
+def _historical(name, kind, body, *signatures, **around):
+    """`signatures`: of (signer, what it signed)."""
+    command = command_pb2.Command(**body, **around)
+    serialized = command.SerializeToString()
+    pairs = [(signer.key, signer.sign_historical(message)) for signer, message in signatures]
+    if name.endswith("high S"):
+        r, s = utils.decode_dss_signature(pairs[0][1])
+        pairs[0] = (pairs[0][0], utils.encode_dss_signature(r, formats.GROUP_ORDER - s))
+    return {
+        "name": name,
+        "kind": kind,
+        "command": serialized,
+        "messages": [message for _, message in signatures],
+        "signers": [{"key": key, "signature": signature} for key, signature in pairs],
+        "id": formats.historical_id(command) or b"",
+        "envelope": formats.encode_envelope(serialized, pairs),
+    }
+
+
+def _historical_commands():
+    plain = {1: _public_key(ALICE), 2: _public_key(BOB), 3: LARGEST}
+    transfer = _message(plain)
+    extended = _message({**plain, 5: 2**64 - 1, 6: TIME_US})
+    commit = _message({**plain, 4: 1_575_000_000_000_000_000})
+    shared, paid, back = _state(BOB, 400, 600), _state(GATEWAY, 0, 1_000), _state(GATEWAY, 1_000, 0)
+    close = command_pb2.BtfsCloseChannel
+    withdraw = command_pb2.BtfsWithdraw(success_state=paid, failure_state=back, fee=10)
+    new_key, old_key = _public_key(BOB), _public_key(ALICE)
+    rotation = command_pb2.BtfsRotateKey(new_key=new_key, old_key=old_key)
+    return [
+        _historical("transfer", formats.BTFS_TRANSFER, {"btfs_transfer": transfer}, (ALICE, transfer)),
+        _historical("transfer, high S", formats.BTFS_TRANSFER, {"btfs_transfer": transfer}, (ALICE, transfer)),
+        _historical(
+            "transfer with nonce and expiry",
+            formats.BTFS_TRANSFER,
+            {"btfs_transfer": extended},
+            (ALICE, extended),
+            nonce=2**64 - 1,
+            expires_us=TIME_US,
+        ),
+        _historical("open channel", formats.BTFS_OPEN_CHANNEL, {"btfs_open_channel": commit}, (ALICE, commit)),
+        _historical(
+            "close channel, both",
+            formats.BTFS_CLOSE_CHANNEL,
+            {"btfs_close_channel": close(state=shared, signers=close.SIGNERS_BOTH)},
+            (ALICE, shared),
+            (BOB, shared),
+        ),
+        _historical(
+            "close channel, from",
+            formats.BTFS_CLOSE_CHANNEL,
+            {"btfs_close_channel": close(state=shared, signers=close.SIGNERS_FROM)},
+            (ALICE, shared),
+        ),
+        _historical(
+            "close channel, to",
+            formats.BTFS_CLOSE_CHANNEL,
+            {"btfs_close_channel": close(state=shared, signers=close.SIGNERS_TO)},
+            (BOB, shared),
+        ),
+        _historical(
+            "withdraw",
+            formats.BTFS_WITHDRAW,
+            {"btfs_withdraw": withdraw},
+            (ALICE, paid),
+            (ALICE, back),
+            (GATEWAY, paid),
+            (GATEWAY, back),
+        ),
+        _historical(
+            "rotate key", formats.BTFS_ROTATE_KEY, {"btfs_rotate_key": rotation}, (ALICE, new_key), (BOB, old_key)
+        ),
+    ]
+
+
 CHANNEL = 5
 
 
@@ -177,8 +281,10 @@ def _account_leaves():
         history_hash=_secret("history"),
     )
     idle = formats.Account(BOB.key, {}, [], [], 3, _secret("another history"))
+    refusing = formats.Account(GATEWAY.key, {}, [(4, 12)], [], 12, _secret("a third history"), refuses_btfs=True)
     return [
-        {**vars(account), "balances": _rows(account), "leaf": formats.account_leaf(account)} for account in (busy, idle)
+        {**vars(account), "balances": _rows(account), "leaf": formats.account_leaf(account)}
+        for account in (busy, idle, refusing)
     ]
 
 
@@ -217,6 +323,7 @@ def make():
             "keys": [{"key": signer.key, "tron_address": signer.address} for signer in (ALICE, BOB, GATEWAY)],
             "signing_tag": {"origin": ORIGIN, "genesis_leaf_hash": GENESIS["leaf_hash"], "tag": TAG.decode()},
             "commands": _commands(),
+            "historical_commands": _historical_commands(),
             "entries": [GENESIS, *entries],
             "channel_history": _channel_history(entries),
             "notes": _notes(),

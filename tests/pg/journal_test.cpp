@@ -124,6 +124,7 @@ TEST(Journal, LoadsWhatWasFlushed) {
   core::Account account{.number = {0}, .key = one.key, .roles = 3, .open_channels = 1, .last = {7}};
   account.balances.push_back({btt, 11, 12, 13});
   account.nonces.push_back({~std::uint64_t{0}, {5}});
+  account.refuses_btfs = true;
   flush.accounts = {account, {.number = {1}, .key = two.key, .last = {6}}};
   core::Channel channel{.id = {4},
                         .payer = {0},
@@ -145,13 +146,16 @@ TEST(Journal, LoadsWhatWasFlushed) {
                            .content = std::string(21, 'T'),
                            .last = {6}};
   flush.channels = {channel, withdrawal};
+  core::BtfsUse used{sha256("a transfer"), {3}}, another{sha256("a commit"), {4}};
+  flush.btfs_uses = {used, another};
   journal::FlushSession flusher(database.server_url);
   flusher.write(writer.epoch(), flush);
   flusher.write(writer.epoch(), flush);  // again: an upsert
 
   journal::LoadSession loader(database.server_url);
   EXPECT_EQ(loader.globals(), flush.globals);
-  auto loaded = loader.load({{one.key, two.key, Person().key}, {{4}, {5}, {6}}}, {});
+  auto loaded = loader.load(
+      {{one.key, two.key, Person().key}, {{4}, {5}, {6}}, {used.id, another.id, sha256("never seen")}}, {});
   ASSERT_EQ(loaded.channels.size(), 2u);
   std::sort(loaded.channels.begin(), loaded.channels.end(),
             [](const auto& a, const auto& b) { return a.id < b.id; });
@@ -161,6 +165,111 @@ TEST(Journal, LoadsWhatWasFlushed) {
   ASSERT_EQ(loaded.accounts.size(), 2u);
   auto first = loaded.accounts[0].number.value == 0 ? loaded.accounts[0] : loaded.accounts[1];
   EXPECT_EQ(first, account);
+  ASSERT_EQ(loaded.btfs_uses.size(), 2u);
+  bool in_order = loaded.btfs_uses[0] == used;
+  EXPECT_EQ(loaded.btfs_uses[in_order ? 0 : 1], used);
+  EXPECT_EQ(loaded.btfs_uses[in_order ? 1 : 0], another);
+}
+
+class HistoricalChannels : public ::testing::Test {
+ protected:
+  HistoricalChannels() { EXPECT_TRUE(writer.try_acquire()); }
+  // From account 0.
+  static core::Channel channel(std::uint64_t id, std::uint64_t recipient) {
+    return {.id = {id},
+            .purpose = core::Purpose::btfs_channel,
+            .payer = {0},
+            .recipient = {recipient},
+            .receipt_key = random_array<33>(),
+            .asset = btt,
+            .deposit = static_cast<core::Amount>(100 + id),
+            .last = {id}};
+  }
+  static core::Channel closed(core::Channel channel, std::uint64_t by) {
+    channel.open = false;
+    channel.last = {by};
+    return channel;
+  }
+  void flush(std::vector<core::Channel> channels) {
+    journal::Flush one;
+    one.channels = std::move(channels);
+    flusher.write(writer.epoch(), one);
+  }
+  core::Channel load(std::uint64_t id) {
+    auto loaded = loader.load({{}, {{id}}, {}}, {});
+    return loaded.channels.at(0);
+  }
+  std::optional<std::uint64_t> next_closed(std::uint64_t payer, std::int64_t after) {
+    auto id = reader.next_closed_btfs_channel({payer}, after);
+    return id ? std::optional(id->value) : std::nullopt;
+  }
+
+  Cluster::Database database = Cluster::instance().make_database();
+  journal::WriterSession writer{database.server_url};
+  journal::FlushSession flusher{database.server_url};
+  journal::LoadSession loader{database.server_url};
+  journal::ReadSession reader{database.server_url};
+};
+
+TEST_F(HistoricalChannels, BecomeWithdrawalsInPlace) {
+  auto channel = this->channel(4, 2);
+  flush({channel});
+  EXPECT_EQ(load(4), channel);
+  channel.purpose = core::Purpose::withdrawal;
+  channel.fee = 7;
+  channel.content = std::string(21, 'T');
+  channel.last = {9};
+  flush({channel});
+  EXPECT_EQ(load(4), channel);
+}
+
+TEST_F(HistoricalChannels, AreToldInTheOrderInWhichTheyClosed) {
+  auto own = channel(14, 2);  // of Windlass: another protocol's
+  own.purpose = core::Purpose::channel;
+  auto withdrawn = channel(15, 2);
+  withdrawn.purpose = core::Purpose::withdrawal;
+  auto own_withdrawal = channel(16, 0);  // to the payer itself: it was no channel
+  own_withdrawal.purpose = core::Purpose::withdrawal;
+  auto of_another = channel(17, 2);
+  of_another.payer = {5};
+  flush({closed(channel(10, 2), 31), closed(channel(11, 3), 30), channel(12, 2), closed(own, 20),
+         closed(withdrawn, 32), closed(own_withdrawal, 21), closed(of_another, 22)});
+  EXPECT_EQ(next_closed(0, -1), 11u);
+  EXPECT_EQ(next_closed(0, 29), 11u);
+  EXPECT_EQ(next_closed(0, 30), 10u);
+  EXPECT_EQ(next_closed(0, 31), 15u);
+  EXPECT_EQ(next_closed(0, 32), std::nullopt);
+  EXPECT_EQ(next_closed(5, -1), 17u);
+  EXPECT_EQ(next_closed(2, -1), std::nullopt) << "a recipient's";
+}
+
+TEST_F(HistoricalChannels, AreIdleFromTheTimeOfTheirOpening) {
+  // Entries that open channels 0, 1, ... at second 10, 11, ...
+  std::vector<codec::Entry> entries(6);
+  for (std::uint64_t i = 0; i < entries.size(); ++i) {
+    entries[i].sequence = {i};
+    entries[i].time_us = static_cast<core::TimeUs>(10 + i) * core::second_us;
+  }
+  writer.commit(entries);
+  auto own = channel(2, 7), withdrawn = channel(3, 7);
+  own.purpose = core::Purpose::channel;
+  withdrawn.purpose = core::Purpose::withdrawal;
+  flush(
+      {channel(0, 7), closed(channel(1, 7), 9), own, withdrawn, channel(4, 7), channel(5, 7), channel(6, 8)});
+  auto idle = [&](core::TimeUs opened_before, std::size_t limit) {
+    std::vector<std::uint64_t> ids;
+    for (const auto& row : reader.idle_btfs_channels({7}, opened_before, limit)) {
+      EXPECT_EQ(row.payer, load(row.id.value).receipt_key);
+      EXPECT_EQ(row.amount, load(row.id.value).deposit);
+      ids.push_back(row.id.value);
+    }
+    return ids;
+  };
+  using Ids = std::vector<std::uint64_t>;
+  EXPECT_EQ(idle(15 * core::second_us, 10), (Ids{0, 4}));
+  EXPECT_EQ(idle(15 * core::second_us + 1, 10), (Ids{0, 4, 5}));
+  EXPECT_EQ(idle(100 * core::second_us, 1), (Ids{0}));
+  EXPECT_EQ(idle(10 * core::second_us, 10), (Ids{}));
 }
 
 }  // namespace

@@ -27,8 +27,10 @@ struct Person {
 class Running {
  public:
   Running(journal::Sessions& sessions, const Person& operating, const Person& gateway,
-          std::chrono::milliseconds flush_interval = std::chrono::milliseconds(50)) {
+          std::chrono::milliseconds flush_interval = std::chrono::milliseconds(50),
+          std::size_t cache_bytes = sequencer::Limits().cache_bytes) {
     sequencer::Options options;
+    options.limits.cache_bytes = cache_bytes;
     options.limits.flush_interval = flush_interval;
     options.limits.verifier_threads = 2;
     options.clock = wall_clock_us;
@@ -50,8 +52,15 @@ class Running {
   };
   // All in one submission, answered together.
   std::vector<Reply> submit(std::vector<codec::Envelope> envelopes, sequencer::ClientId client = 1) {
+    std::vector<tl::expected<codec::Decoded, core::Error>> decoded;
+    for (auto& envelope : envelopes) decoded.push_back(codec::decode_submitted(std::move(envelope)));
+    return submit_decoded(std::move(decoded), client);
+  }
+  std::vector<Reply> submit_decoded(std::vector<tl::expected<codec::Decoded, core::Error>> decoded,
+                                    sequencer::ClientId client = 1) {
     sequencer::Commands commands;
-    for (auto& envelope : envelopes) commands.items.push_back(codec::decode_submitted(std::move(envelope)));
+    std::size_t count = decoded.size();
+    commands.items = std::move(decoded);
     auto promise = std::make_shared<std::promise<std::vector<Reply>>>();
     auto replies = promise->get_future();
     commands.done = [promise](const auto& answers, const auto& batch) {
@@ -65,7 +74,7 @@ class Running {
       promise->set_value(std::move(out));
     };
     auto error = sequencer_->submit({client, std::move(commands)});
-    if (error != core::Error::none) return std::vector<Reply>(envelopes.size(), Reply{{.error = error}, {}});
+    if (error != core::Error::none) return std::vector<Reply>(count, Reply{{.error = error}, {}});
     return replies.get();
   }
   Reply submit_one(codec::Envelope envelope) { return submit({std::move(envelope)}).front(); }

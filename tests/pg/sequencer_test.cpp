@@ -1,6 +1,8 @@
 // The sequencer over a real Postgres: restarts, commits in doubt, and two planted faults that must be caught.
+#include <btfs/ledger.pb.h>
 #include <gtest/gtest.h>
 
+#include "ledger/codec/btfs.h"
 #include "ledger/core/invariants.h"
 #include "tests/pg/ledger_fixture.h"
 
@@ -73,6 +75,78 @@ TEST_F(SequencerTest, ServesFromStorageWhatWasEvicted) {
             Verdict::accepted);
   EXPECT_EQ(again.available(alice), 800);
   EXPECT_EQ(replay_all(), std::nullopt);
+}
+
+// Without a nonce: only what is kept of the message tells a repetition from a second payment.
+codec::Decoded historical_transfer(const Person& payer, const Person& recipient) {
+  ::ledger::TransferRequest message;
+  message.mutable_payer()->set_key(codec::btfs::address_of(payer.key));
+  message.mutable_recipient()->set_key(codec::btfs::address_of(recipient.key));
+  message.set_amount(300);
+  std::string bytes = message.SerializeAsString();
+  return codec::make_btfs_transfer(bytes,
+                                   {std::string(view(payer.key)), codec::btfs::sign(payer.secret, bytes)});
+}
+
+TEST_F(SequencerTest, PaysAHistoricalMessageOnceWhereverItIsKept) {
+  auto paid = historical_transfer(alice, bob);
+  core::Sequence first;
+  auto expect_repeated = [&](Running& running) {
+    auto replies = running.submit_decoded({paid, historical_transfer(alice, bob)});
+    for (const auto& reply : replies) {
+      EXPECT_EQ(reply.answer.verdict, Verdict::repeated);
+      EXPECT_EQ(reply.answer.sequence, first);
+    }
+    EXPECT_EQ(running.available(alice), 700);
+    EXPECT_EQ(running.available(bob), 300);
+  };
+  {
+    Running running(honest, operating, gateway, std::chrono::hours(1));  // nothing is flushed
+    ASSERT_TRUE(running.serving());
+    running.submit_one(running.credit(gateway, alice, 1000));
+    auto replies = running.submit_decoded({paid, paid});  // both in one round
+    EXPECT_EQ(replies[0].answer.verdict, Verdict::accepted);
+    EXPECT_EQ(replies[1].answer.verdict, Verdict::repeated);
+    first = replies[0].answer.sequence;
+    expect_repeated(running);
+  }
+  {
+    Running running(honest, operating, gateway, std::chrono::hours(1));  // replayed
+    ASSERT_TRUE(running.serving());
+    expect_repeated(running);
+    running.sequencer().drain();  // flushes all
+    EXPECT_EQ(running.sequencer().status().flushed_next, running.sequencer().status().committed_next);
+  }
+  Running running(honest, operating, gateway);  // with an empty cache
+  ASSERT_TRUE(running.serving());
+  expect_repeated(running);
+  EXPECT_EQ(replay_all(), std::nullopt);
+}
+
+TEST_F(SequencerTest, ForgetsNoHistoricalMessageThatWasEvicted) {
+  Running running(honest, operating, gateway, std::chrono::milliseconds(50), 0);  // keeps nothing it need not
+  ASSERT_TRUE(running.serving());
+  running.submit_one(running.credit(gateway, alice, 1000));
+  auto paid = historical_transfer(alice, bob);
+  EXPECT_EQ(running.submit_decoded({paid}).front().answer.verdict, Verdict::accepted);
+  while (running.sequencer().status().flushed_next != running.sequencer().status().committed_next ||
+         running.sequencer().status().cache_bytes > 0)
+    std::this_thread::yield();
+  EXPECT_EQ(running.submit_decoded({paid}).front().answer.verdict, Verdict::repeated);
+  EXPECT_EQ(running.available(bob), 300);
+}
+
+// A round without signatures that hold is refused, as of any command.
+TEST_F(SequencerTest, VerifiesHistoricalSignatures) {
+  Running running(honest, operating, gateway);
+  ASSERT_TRUE(running.serving());
+  running.submit_one(running.credit(gateway, alice, 1000));
+  auto forged = historical_transfer(alice, bob);
+  forged.envelope.signers[0].signature = codec::btfs::sign(bob.secret, forged.historical_messages[0]);
+  auto reply = running.submit_decoded({forged}).front();
+  EXPECT_EQ(reply.answer.verdict, Verdict::refused);
+  EXPECT_EQ(reply.answer.error, core::Error::bad_signature);
+  EXPECT_EQ(running.available(alice), 1000);
 }
 
 TEST_F(SequencerTest, AppliesTheHighestGoodReceiptAndCoversTheOthers) {

@@ -1,6 +1,7 @@
 // The codec against tests/vectors/formats.json, which a program in another language made from
 // docs/formats.md.
 #include <gtest/gtest.h>
+#include <windlass/v1/command.pb.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -18,6 +19,7 @@ namespace windlass::codec {
 namespace {
 
 using nlohmann::json;
+namespace pb = windlass::v1;
 
 const json& vectors() {
   static const json parsed = [] {
@@ -92,6 +94,58 @@ TEST(CodecVectors, EncodesEnvelopes) {
       envelope.signers.push_back({bytes_of(signer["key"]), bytes_of(signer["signature"])});
     EXPECT_EQ(to_hex(envelope.encode()), command["envelope"]);
   }
+}
+
+Decoded wrapped_anew(core::Kind kind, const std::vector<std::string>& messages,
+                     const std::vector<Signed>& signers, const pb::Command& command) {
+  switch (kind) {
+    case core::Kind::btfs_transfer:
+      return make_btfs_transfer(messages[0], signers[0]);
+    case core::Kind::btfs_open_channel:
+      return make_btfs_open_channel(messages[0], signers[0]);
+    case core::Kind::btfs_close_channel: {
+      bool by_to_alone = command.btfs_close_channel().signers() == pb::BtfsCloseChannel::SIGNERS_TO;
+      bool both = signers.size() == 2;
+      return make_btfs_close_channel(messages[0], by_to_alone ? Signed{} : signers[0],
+                                     both || by_to_alone ? signers.back() : Signed{});
+    }
+    case core::Kind::btfs_withdraw:
+      return make_btfs_withdraw({messages[0], messages[1], signers[0], signers[1], signers[2], signers[3],
+                                 command.btfs_withdraw().fee()});
+    default:
+      return make_btfs_rotate_key(messages[0], messages[1], signers[0], signers[1]);
+  }
+}
+
+std::string id_of(const core::Body& body) {
+  if (const auto* transfer = std::get_if<core::BtfsTransfer>(&body)) return to_hex(transfer->id);
+  if (const auto* open = std::get_if<core::BtfsOpenChannel>(&body)) return to_hex(open->id);
+  return "";
+}
+
+TEST(CodecVectors, WrapsWhatHistoricalClientsSigned) {
+  std::set<core::Kind> kinds;
+  for (const auto& one : vectors()["historical_commands"]) {
+    SCOPED_TRACE(one["name"]);
+    auto kind = static_cast<core::Kind>(one["kind"].get<int>());
+    kinds.insert(kind);
+    std::vector<std::string> messages;
+    for (const auto& message : one["messages"]) messages.push_back(bytes_of(message));
+    std::vector<Signed> signers;
+    for (const auto& signer : one["signers"])
+      signers.push_back({bytes_of(signer["key"]), bytes_of(signer["signature"])});
+
+    auto decoded = decode_stored(bytes_of(one["envelope"]));
+    ASSERT_TRUE(decoded) << decoded.error();
+    EXPECT_EQ(decoded->command.kind(), kind);
+    EXPECT_EQ(decoded->historical_messages, messages);
+    EXPECT_EQ(verify_signatures(*decoded, tag_of_vectors()), core::Error::none);
+    EXPECT_EQ(id_of(decoded->command.body), one["id"]);
+    pb::Command command;
+    ASSERT_TRUE(command.ParseFromString(bytes_of(one["command"])));
+    EXPECT_EQ(to_hex(wrapped_anew(kind, messages, signers, command).envelope.encode()), one["envelope"]);
+  }
+  EXPECT_EQ(kinds.size(), 5u);
 }
 
 TEST(CodecVectors, EncodesAndDecodesPostingsOfEveryKind) {
@@ -183,6 +237,7 @@ core::Account account_of(const json& fields) {
   for (const auto& pair : fields["nonces"])
     account.nonces.push_back({pair[0].get<std::uint64_t>(), sequence_of(pair[1])});
   account.last = sequence_of(fields["last_sequence"]);
+  account.refuses_btfs = fields["refuses_btfs"];
   return account;
 }
 std::vector<core::Channel> channels_of(const json& rows) {
@@ -205,14 +260,7 @@ TEST(CodecVectors, MakesAccountLeaves) {
     auto channels = channels_of(fields["channels"]);
     std::vector<const core::Channel*> open;
     for (const auto& channel : channels) open.push_back(&channel);
-    AccountLeaf leaf;
-    leaf.key = account.key;
-    leaf.address = tron_address(account.key);
-    leaf.balances_root = balances_root(account);
-    leaf.last = account.last;
-    leaf.nonces_hash = nonces_hash(account);
-    leaf.channels_root = channels_root(open);
-    leaf.history = hash_of(fields["history_hash"]);
+    auto leaf = make_account_leaf(account, open, hash_of(fields["history_hash"]));
     EXPECT_EQ(to_hex(leaf.encode()), fields["leaf"]);
   }
 }
