@@ -17,6 +17,7 @@
 #include "anchoring/setup.h"
 #include "anchoring/tron/endpoints.h"
 #include "anchoring/tron/node.h"
+#include "anchoring/tron/witnessed_chain.h"
 #include "anchoring/worker/worker.h"
 #include "api/http/routes.h"
 #include "ops/key_file.h"
@@ -33,6 +34,8 @@ using std::chrono::milliseconds;
 constexpr std::int64_t max_fee_default_sun = 5'000'000;
 // Every one of them is asked for every head.
 constexpr std::int64_t max_nodes = 9;
+// Elected producers are 27; those that may be elected next can be listed too.
+constexpr std::int64_t max_witnesses = 127;
 
 constexpr ops::Option options[] = {
     ops::address("ledger.address", "127.0.0.1:7380", "where windlassd's API listens"),
@@ -47,7 +50,15 @@ constexpr ops::Option options[] = {
         "further nodes, each `host:port` or, where the solidity port is another, `full/solidity`: they are "
         "asked when others fail, and must agree on what is solidified"),
     ops::integer("tron.min_agreeing", 0, {0, max_nodes, "nodes"},
-                 "that must name the same solidified block before anything rests on it; 0: the majority"),
+                 "that must name the same solidified block before anything rests on it; 0: the majority; of "
+                 "several nodes never fewer than 2"),
+    ops::list(
+        "tron.witnesses", "",
+        "super representatives, each `T...` or, where another key signs its blocks, `T.../T...` (account "
+        "and signer): a block counts only once enough of them have signed it or one above it; not set: "
+        "signatures are not looked at"),
+    ops::integer("tron.min_witnesses", 0, {0, max_witnesses, "witnesses"},
+                 "of tron.witnesses that must have; 0: more than two thirds of those listed (19 of 27)"),
     ops::integer("tron.poll_interval_ms", 1000, {50, 60'000, "ms"}, "between two looks at the chain"),
     ops::path("anchor.key_file", "",
               "key that pays for anchors and requests seals, mode 0600; not set: nothing is anchored"),
@@ -83,8 +94,15 @@ constexpr ops::Option options[] = {
                  "of custody's permission that the key signs under; 0: it is the owner's"),
     ops::list(
         "gateway.withdrawals", "",
-        "what is paid out, each `SYMBOL minimum=N fee=N daily_cap=N approve_above=N` in ledger units; all "
-        "but the symbol may be left out: no cap, and no second signature"),
+        "what is paid out, each `SYMBOL minimum=N fee=N daily_cap=N approve_above=N hot_ceiling=N` in ledger "
+        "units; all but the symbol may be left out: no cap, no second signature, and any amount in custody"),
+    ops::list(
+        "gateway.cold", "",
+        "TRON addresses whose keys are elsewhere and that hold a part of custody: what they hold counts, "
+        "and what moves between them and gateway.custody is no deposit"),
+    ops::list("gateway.single_node_ceilings", "",
+              "with one TRON node, what its word is good for: each `SYMBOL N`, in ledger units a day (UTC), "
+              "of deposits and as much again of payments; an asset without one waits"),
     ops::integer("gateway.max_fee_sun", max_fee_default_sun, {1, 1'000'000'000'000, "sun"},
                  "a payment that would cost more is not made"),
     ops::path("gateway.deposit_key_file", "",
@@ -125,6 +143,7 @@ struct Settings {
   std::optional<ExchangeOptions> exchange;
   std::optional<ExtendedSecretKey> deposit_key;
   SweeperOptions sweeper;
+  tron::WitnessRules witnesses;
 };
 
 // `full` or `full/solidity`, each host:port.
@@ -136,9 +155,59 @@ std::optional<std::pair<std::string, std::string>> node_addresses(const std::str
   return std::pair(full, solidity);
 }
 
+void find_witness_faults(const ops::Config& config, std::vector<std::string>& found) {
+  auto witnesses = config.list("tron.witnesses");
+  std::set<tron::Address> accounts;
+  for (const auto& text : witnesses) {
+    auto witness = tron::parse_witness(text);
+    if (!witness)
+      found.push_back(
+          fmt::format("tron.witnesses: {} is neither a TRON address nor two: account/signer", text));
+    else if (!accounts.insert(witness->account).second)
+      found.push_back(fmt::format("tron.witnesses: {} is listed twice", to_base58(witness->account)));
+  }
+  auto least = config.integer("tron.min_witnesses");
+  if (least > static_cast<std::int64_t>(witnesses.size()))
+    found.push_back(
+        fmt::format("tron.min_witnesses is {}, but tron.witnesses lists {}", least, witnesses.size()));
+}
+
+// Whose word is good for how much.
+void find_trust_faults(const ops::Config& config, std::vector<std::string>& found) {
+  bool one_node = config.list("tron.more_nodes").empty();
+  if (!one_node && config.integer("tron.min_agreeing") == 1)
+    found.push_back(
+        "tron.min_agreeing is 1: of several nodes at least 2 must agree, or any of them could lie");
+  Ceilings ceilings;
+  for (const auto& text : config.list("gateway.single_node_ceilings")) {
+    auto ceiling = parse_ceiling(text);
+    if (ceiling)
+      ceilings.insert(*ceiling);
+    else
+      found.push_back(fmt::format("gateway.single_node_ceilings: {}", ceiling.error()));
+  }
+  if (one_node && config.is_set("gateway.key_file") && !config.is_set("gateway.single_node_ceilings"))
+    found.push_back(
+        "there is one TRON node, which could invent deposits: name a second one in tron.more_nodes, or in "
+        "gateway.single_node_ceilings how much of each asset its word is good for in a day");
+  if (one_node && config.is_set("gateway.single_node_ceilings"))
+    for (const auto& text : config.list("gateway.withdrawals"))
+      if (auto offer = parse_offer(text); offer && !ceilings.contains(offer->symbol))
+        found.push_back(fmt::format(
+            "gateway.single_node_ceilings has none for {}, which gateway.withdrawals pays out: with one TRON "
+            "node none would be paid",
+            offer->symbol));
+  for (const auto& text : config.list("gateway.cold"))
+    if (!tron::address_from_base58(text) || text == config.text("gateway.custody"))
+      found.push_back(fmt::format(
+          "gateway.cold: {} is not a TRON address (T and 33 more characters) other than custody's", text));
+}
+
 // What --check-config cannot know from the table alone.
 std::vector<std::string> faults(const ops::Config& config) {
   std::vector<std::string> found;
+  find_witness_faults(config, found);
+  find_trust_faults(config, found);
   for (const char* address : {"anchor.to", "anchor.contract", "anchor.account", "gateway.custody"})
     if (config.is_set(address) && !tron::address_from_base58(config.text(address)))
       found.push_back(fmt::format("{} is not a TRON address: T and 33 more characters", address));
@@ -188,8 +257,23 @@ std::vector<std::string> faults(const ops::Config& config) {
   return found;
 }
 
+// Whom to trust, and how far.
+void read_trust(const ops::Config& config, Settings& settings) {
+  for (const auto& witness : config.list("tron.witnesses"))
+    settings.witnesses.witnesses.push_back(*tron::parse_witness(witness));
+  settings.witnesses.least = static_cast<std::size_t>(config.integer("tron.min_witnesses"));
+  for (const auto& address : config.list("gateway.cold"))
+    settings.scanner.parties.cold.push_back(*tron::address_from_base58(address));
+  if (!config.list("tron.more_nodes").empty()) return;
+  settings.scanner.single_node_ceilings.emplace();
+  for (const auto& ceiling : config.list("gateway.single_node_ceilings"))
+    settings.scanner.single_node_ceilings->insert(*parse_ceiling(ceiling));
+  settings.payer.single_node_ceilings = settings.scanner.single_node_ceilings;
+}
+
 tl::expected<Settings, std::string> read_settings(const ops::Config& config) {
   Settings settings;
+  read_trust(config, settings);
   if (config.is_set("anchor.key_file")) {
     auto key = ops::read_key_file(config.path("anchor.key_file"));
     if (!key) return tl::unexpected(key.error());
@@ -354,6 +438,7 @@ class Session {
 
   bool scan() {
     auto step = scanner_->step();
+    metrics_.deposits_waiting.Set(scanner_->waits_for().empty() ? 0 : 1);
     if (!complaints_.check("deposits", step)) return false;
     for (const auto& deposit : step->deposits) {
       metrics_.deposits(deposit.asset, deposit.outcome).Increment();
@@ -406,15 +491,22 @@ class Session {
   // Where custody lacks something nothing more leaves it. What is there and owed to nobody stops nothing: or
   // anybody could, with a unit.
   void compare_custody() {
-    auto differences = reconcile(chain_, ledger_, store_, settings_.scanner.parties.custody);
+    auto differences = reconcile(chain_, ledger_, store_, settings_.scanner.parties);
     if (!complaints_.check("custody", differences)) return;
     if (!*differences) {
       refreshed_ms_ = clock_.now_ms() - refresh_interval_ms + custody_retry_ms;
       return;
     }
+    for (const auto& offer : settings_.payer.offers)
+      for (const auto& held : **differences)
+        if (offer.symbol == held.symbol && offer.hot_ceiling > 0)
+          metrics_.custody_above_ceiling(offer.symbol)
+              .Set(std::max(0.0, held.hot - static_cast<double>(offer.hot_ceiling)));
     std::string missing;
     for (const auto& difference : **differences) {
       metrics_.custody_difference(difference.symbol).Set(difference.ledger_units);
+      metrics_.custody_amount(difference.symbol, "hot").Set(difference.hot);
+      metrics_.custody_amount(difference.symbol, "cold").Set(difference.cold);
       if (difference.chain_units < 0) missing += (missing.empty() ? "" : ", ") + difference.symbol;
     }
     using Whole = tl::expected<void, std::string>;
@@ -448,7 +540,10 @@ class Session {
 // The configured node, or several as one.
 class Nodes {
  public:
-  Nodes(const ops::Config& config, const Clock& clock, ops::AnchorMetrics& metrics) : metrics_(metrics) {
+  // Without witnesses, their signatures are not looked at.
+  Nodes(const ops::Config& config, const Clock& clock, ops::AnchorMetrics& metrics,
+        tron::WitnessRules witnesses)
+      : metrics_(metrics), witnesses_(std::move(witnesses)) {
     std::string full = config.address("tron.full_node").text();
     auto solidity = config.optional_address("tron.solidity_node");
     add(full, solidity ? solidity->text() : full, config.text("tron.api_key"));
@@ -456,23 +551,32 @@ class Nodes {
       auto [more_full, more_solidity] = *node_addresses(node);
       add(more_full, more_solidity, "");
     }
-    if (nodes_.size() > 1) join(config, clock);
+    if (chains_.size() > 1) join(config, clock);
   }
-  tron::Chain& chain() { return endpoints_ ? static_cast<tron::Chain&>(*endpoints_) : *nodes_.front(); }
+  tron::Chain& chain() { return endpoints_ ? *endpoints_ : *chains_.front(); }
 
  private:
   void add(const std::string& full, const std::string& solidity, const std::string& api_key) {
     auto count = [this](std::string_view endpoint, std::string_view method, std::string_view outcome) {
       metrics_.chain_requests(endpoint, method, outcome).Increment();
     };
-    nodes_.push_back(std::make_unique<tron::Node>(
-        tron::NodeOptions{.full = full, .solidity = solidity, .api_key = api_key, .on_call = count}));
+    auto forged = [this, full](const char* reason) { metrics_.chain_forged(full, reason).Increment(); };
+    nodes_.push_back(std::make_unique<tron::Node>(tron::NodeOptions{
+        .full = full, .solidity = solidity, .api_key = api_key, .on_call = count, .on_forged = [forged] {
+          forged("hash");
+        }}));
+    chains_.push_back(nodes_.back().get());
     names_.push_back(full);
+    if (witnesses_.witnesses.empty()) return;
+    auto rules = witnesses_;
+    rules.on_forged = [forged](const std::string&) { forged("witnesses"); };
+    witnessed_.push_back(std::make_unique<tron::WitnessedChain>(*chains_.back(), std::move(rules)));
+    chains_.back() = witnessed_.back().get();
   }
 
   void join(const ops::Config& config, const Clock& clock) {
     std::vector<tron::Endpoints::Endpoint> endpoints;
-    for (std::size_t i = 0; i < nodes_.size(); ++i) endpoints.push_back({names_[i], nodes_[i].get()});
+    for (std::size_t i = 0; i < chains_.size(); ++i) endpoints.push_back({names_[i], chains_[i]});
     for (const auto& name : names_) show(name, "good");
     tron::EndpointsOptions rules;
     rules.min_agreeing = static_cast<std::size_t>(config.integer("tron.min_agreeing"));
@@ -481,6 +585,10 @@ class Nodes {
       report("TRON node", {{"endpoint", name}, {"condition", condition}, {"why", why}});
       show(name, condition);
     };
+    rules.on_contradiction = [this](std::string_view name) {
+      metrics_.chain_forged(name, "contradiction").Increment();
+    };
+    rules.on_disagreement = [this] { metrics_.chain_disagreements.Increment(); };
     endpoints_.emplace(clock, std::move(endpoints), std::move(rules));
   }
 
@@ -490,7 +598,10 @@ class Nodes {
   }
 
   ops::AnchorMetrics& metrics_;
+  const tron::WitnessRules witnesses_;
   std::vector<std::unique_ptr<tron::Node>> nodes_;
+  std::vector<std::unique_ptr<tron::WitnessedChain>> witnessed_;
+  std::vector<tron::Chain*> chains_;  // of each node: itself, or what holds it to the witnesses' signatures
   std::vector<std::string> names_;
   std::optional<tron::Endpoints> endpoints_;
 };
@@ -512,7 +623,7 @@ int serve(const ops::Config& config, const Settings& settings) {
   ops::AnchorMetrics metrics;
   api::HttpServer metrics_http(config.address("metrics.listen"),
                                api::metrics_handler([&] { return metrics.render(); }));
-  Nodes nodes(config, clock, metrics);
+  Nodes nodes(config, clock, metrics, settings.witnesses);
   GrpcLedger ledger({config.address("ledger.address").text(), config.text("ledger.ca_file")});
   Complaints complaints(clock);
   Desk desk([&] { stop.wake(); });
@@ -580,7 +691,7 @@ int set_up(const ops::Config& config, const std::vector<std::string>& words, boo
   }
   ops::AnchorMetrics metrics;
   SystemClock clock;
-  Nodes nodes(config, clock, metrics);
+  Nodes nodes(config, clock, metrics, {});
   return run_setup_command(words, {*key, nodes.chain(), config.text("anchor.contract"), again});
 }
 

@@ -137,6 +137,20 @@ std::optional<Payment> MemoryStore::newest_payment(core::ChannelId withdrawal) {
   return newest;
 }
 
+std::map<core::AssetId, core::ChainAmount> MemoryStore::deposited_since(std::int64_t since_us) {
+  std::map<core::AssetId, core::ChainAmount> deposited;
+  for (const auto& [id, deposit] : tables_.deposits)
+    if (deposit.seen_us >= since_us) deposited[deposit.asset] += deposit.amount;
+  return deposited;
+}
+
+std::map<core::AssetId, core::ChainAmount> MemoryStore::signed_since(std::int64_t since_us) {
+  std::map<core::AssetId, core::ChainAmount> all;
+  for (const auto& [id, payment] : tables_.payments)
+    if (payment.signed_us >= since_us) all[payment.asset] += payment.amount;
+  return all;
+}
+
 std::map<core::AssetId, core::ChainAmount> MemoryStore::paid_since(std::int64_t since_us) {
   std::map<core::AssetId, core::ChainAmount> paid;
   for (const auto& [id, payment] : tables_.payments)

@@ -44,9 +44,11 @@ class MemoryStore final : public Store {
   AddressTotals address_totals() override;
   std::optional<Deposit> deposit(const Hash& transaction_id, std::uint32_t log) override;
   void save_deposit(const Deposit& deposit) override;
+  std::map<core::AssetId, core::ChainAmount> deposited_since(std::int64_t since_us) override;
   std::vector<Payment> open_payments() override;
   std::optional<Payment> newest_payment(core::ChannelId withdrawal) override;
   std::map<core::AssetId, core::ChainAmount> paid_since(std::int64_t since_us) override;
+  std::map<core::AssetId, core::ChainAmount> signed_since(std::int64_t since_us) override;
   void add_payment(const Payment& payment) override;
   void save_payment(const Payment& payment) override;
   void publish_terms(const std::vector<PublishedTerms>& terms) override;

@@ -117,6 +117,13 @@ constexpr Statement paid_since_sql{
     "paid_since",
     "SELECT asset, sum(amount)::text FROM payments WHERE signed_us >= $1::bigint AND "
     "state NOT IN ('failed', 'expired') GROUP BY asset"};
+constexpr Statement signed_since_sql{
+    "signed_since",
+    "SELECT asset, sum(amount)::text FROM payments WHERE signed_us >= $1::bigint GROUP BY asset"};
+// Reads all of them: once a day.
+constexpr Statement deposited_since_sql{
+    "deposited_since",
+    "SELECT asset, sum(amount)::text FROM deposits WHERE seen_us >= $1::bigint GROUP BY asset"};
 // The one before it can never land: nothing more is to be done about that one.
 constexpr Statement add_payment_sql{
     "add_payment",
@@ -521,13 +528,24 @@ std::optional<Payment> PostgresStore::newest_payment(core::ChannelId withdrawal)
   return read_payment(result, 0);
 }
 
-std::map<core::AssetId, core::ChainAmount> PostgresStore::paid_since(std::int64_t since_us) {
-  auto result = connection_.run(paid_since_sql, Parameters().bigint(since_us));
-  std::map<core::AssetId, core::ChainAmount> paid;
+std::map<core::AssetId, core::ChainAmount> PostgresStore::sums(const journal::Statement& statement,
+                                                               std::int64_t since_us) {
+  auto result = connection_.run(statement, Parameters().bigint(since_us));
+  std::map<core::AssetId, core::ChainAmount> sums;
   for (int row = 0; row < result.rows(); ++row)
-    paid[core::AssetId{static_cast<std::uint32_t>(result.integer(row, 0))}] =
+    sums[core::AssetId{static_cast<std::uint32_t>(result.integer(row, 0))}] =
         from_decimal(result.bytes(row, 1));
-  return paid;
+  return sums;
+}
+
+std::map<core::AssetId, core::ChainAmount> PostgresStore::deposited_since(std::int64_t since_us) {
+  return sums(deposited_since_sql, since_us);
+}
+std::map<core::AssetId, core::ChainAmount> PostgresStore::paid_since(std::int64_t since_us) {
+  return sums(paid_since_sql, since_us);
+}
+std::map<core::AssetId, core::ChainAmount> PostgresStore::signed_since(std::int64_t since_us) {
+  return sums(signed_since_sql, since_us);
 }
 
 void PostgresStore::add_payment(const Payment& payment) {

@@ -229,12 +229,16 @@ class Store {
   virtual AddressTotals address_totals() = 0;
   virtual std::optional<Deposit> deposit(const Hash& transaction_id, std::uint32_t log) = 0;
   virtual void save_deposit(const Deposit& deposit) = 0;  // by its transaction id and log
+  // Sums of those seen first since then.
+  virtual std::map<core::AssetId, core::ChainAmount> deposited_since(std::int64_t since_us) = 0;
 
   // Those that are not settled, oldest withdrawal first.
   virtual std::vector<Payment> open_payments() = 0;
   virtual std::optional<Payment> newest_payment(core::ChannelId withdrawal) = 0;
   // Of those signed since then, but for those that can never land.
   virtual std::map<core::AssetId, core::ChainAmount> paid_since(std::int64_t since_us) = 0;
+  // Of all that were signed since then, whatever became of them.
+  virtual std::map<core::AssetId, core::ChainAmount> signed_since(std::int64_t since_us) = 0;
   // Fails where a payment of the same withdrawal may still land, or has; one that never can is settled by it.
   virtual void add_payment(const Payment& payment) = 0;
   virtual void save_payment(const Payment& payment) = 0;  // by its withdrawal and attempt

@@ -141,6 +141,13 @@ AnchorMetrics::AnchorMetrics()
                             "What one anchor costs at the chain's present prices, in sun.")),
       anchor_stopped(gauge(registry_, "anchor_stopped",
                            "1 when nothing is anchored: too dear, refused by the contract, or failing.")),
+      chain_disagreements(counters(registry_, "chain_disagreements_total",
+                                   "Looks at a solidified block on which TRON nodes disagreed without a "
+                                   "majority.")
+                              .Add({})),
+      deposits_waiting(gauge(registry_, "deposits_waiting",
+                             "1 while the scan waits: a deposit is more than a single node's word is good "
+                             "for.")),
       anchor_transactions_(
           counters(registry_, "anchor_transactions_total", "Anchor transactions, by what became of them.")),
       payment_transactions_(counters(registry_, "payment_transactions_total",
@@ -149,12 +156,19 @@ AnchorMetrics::AnchorMetrics()
                                    "Transactions between deposit addresses and custody, by what became of "
                                    "them.")),
       chain_requests_(counters(registry_, "chain_requests_total", "Requests to TRON nodes.")),
+      chain_forged_(counters(registry_, "chain_forged_total",
+                             "What TRON nodes gave and was proven wrong, by what proved it.")),
       deposits_(
           counters(registry_, "deposits_total", "Deposits found on the chain, by what became of them.")),
       withdrawals_(gauges(registry_, "withdrawals", "Withdrawals, by state.")),
       custody_difference_(
           gauges(registry_, "custody_difference",
                  "Held on the chain less owed by the ledger, in the ledger unit; 0 is right.")),
+      custody_amount_(gauges(registry_, "custody_amount",
+                             "What custody (hot) and cold storage hold, in the ledger unit.")),
+      custody_above_ceiling_(
+          gauges(registry_, "custody_above_ceiling",
+                 "How much of what custody holds belongs into cold storage, in the ledger unit.")),
       chain_endpoint_(gauges(registry_, "chain_endpoint", "Of several TRON nodes: 1 where it is so.")),
       paused_(gauges(registry_, "paused", "1 while the operator has it paused.")) {}
 
@@ -173,6 +187,9 @@ Counter& AnchorMetrics::chain_requests(std::string_view endpoint, std::string_vi
                               {"method", std::string(method)},
                               {"outcome", std::string(outcome)}});
 }
+Counter& AnchorMetrics::chain_forged(std::string_view endpoint, std::string_view reason) {
+  return chain_forged_.Add({{"endpoint", std::string(endpoint)}, {"reason", std::string(reason)}});
+}
 Counter& AnchorMetrics::deposits(std::string_view asset, std::string_view outcome) {
   return deposits_.Add({{"asset", std::string(asset)}, {"outcome", std::string(outcome)}});
 }
@@ -187,6 +204,12 @@ Gauge& AnchorMetrics::paused(std::string_view part) {
 }
 Gauge& AnchorMetrics::custody_difference(std::string_view asset) {
   return custody_difference_.Add({{"asset", std::string(asset)}});
+}
+Gauge& AnchorMetrics::custody_amount(std::string_view asset, std::string_view storage) {
+  return custody_amount_.Add({{"asset", std::string(asset)}, {"storage", std::string(storage)}});
+}
+Gauge& AnchorMetrics::custody_above_ceiling(std::string_view asset) {
+  return custody_above_ceiling_.Add({{"asset", std::string(asset)}});
 }
 
 }  // namespace windlass::ops

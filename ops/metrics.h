@@ -119,10 +119,19 @@ class AnchorMetrics : public Metrics {
   Gauge& withdrawals(std::string_view state);
   // custody_difference{asset}: held on chain less owed by the ledger, in the ledger unit; 0 is right
   Gauge& custody_difference(std::string_view asset);
+  // custody_amount{asset,storage}: what custody (hot) and cold storage (cold) hold, in the ledger unit
+  Gauge& custody_amount(std::string_view asset, std::string_view storage);
+  // custody_above_ceiling{asset}: by how much custody holds more than the operator wants there; of assets
+  // that have a hot_ceiling
+  Gauge& custody_above_ceiling(std::string_view asset);
 
   // chain_endpoint{endpoint,condition}: 1 of the condition that the TRON node is in: good, lagging, failing,
   // set_aside; of several nodes
   Gauge& chain_endpoint(std::string_view endpoint, std::string_view condition);
+  // chain_forged_total{endpoint,reason}: what a TRON node gave and was proven wrong: hash (a block whose
+  // header or transactions are not what its id says), witnesses (no signatures, or false ones),
+  // contradiction (of itself, or of the others)
+  Counter& chain_forged(std::string_view endpoint, std::string_view reason);
   // paused{part}: 1 while the operator has it paused: anchors, deposits, withdrawals
   Gauge& paused(std::string_view part);
 
@@ -130,11 +139,14 @@ class AnchorMetrics : public Metrics {
   Gauge& anchor_runway_seconds;  // how long the balance lasts at the present pace
   Gauge& anchor_cost_sun;        // of one anchor at the chain's present prices
   Gauge& anchor_stopped;         // 1: too dear, refused by the contract, or failing; the log says which
+  Counter& chain_disagreements;  // looks at a solidified block of which TRON nodes told different things
+  Gauge& deposits_waiting;  // 1: the scan waits, for a deposit is more than a single node's word is good for
 
  private:
   prometheus::Family<Counter>&anchor_transactions_, &payment_transactions_, &sweep_transactions_,
-      &chain_requests_, &deposits_;
-  prometheus::Family<Gauge>&withdrawals_, &custody_difference_, &chain_endpoint_, &paused_;
+      &chain_requests_, &chain_forged_, &deposits_;
+  prometheus::Family<Gauge>&withdrawals_, &custody_difference_, &custody_amount_, &custody_above_ceiling_,
+      &chain_endpoint_, &paused_;
 };
 
 // Observes the time from its making to its end.

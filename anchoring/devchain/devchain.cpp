@@ -66,9 +66,9 @@ DevChain::DevChain(const Clock& clock, Options options, const std::vector<Genesi
                    SecretKey witness)
     : clock_(clock),
       options_(std::move(options)),
-      witness_(std::move(witness)),
-      witness_address_(tron::address_of(witness_.public_key())),
+      witnesses_{std::move(witness)},
       pool_view_(&accounts_) {
+  witnesses_.insert(witnesses_.end(), options_.more_witnesses.begin(), options_.more_witnesses.end());
   make_genesis(genesis);
 }
 
@@ -131,9 +131,10 @@ const StoredBlock& DevChain::produce_block() {
   header.set_txtrieroot(root_of(block));
   header.set_parenthash(std::string(view(head().ref.id)));
   header.set_number(head().ref.number + 1);
-  header.set_witness_address(std::string(view(witness_address_.bytes)));
+  const auto& witness = witnesses_[static_cast<std::size_t>(header.number()) % witnesses_.size()];
+  header.set_witness_address(std::string(view(tron::address_of(witness.public_key()).bytes)));
   header.set_version(block_version);
-  auto signature = witness_.sign_recoverable(sha256(header.SerializeAsString()));
+  auto signature = witness.sign_recoverable(sha256(header.SerializeAsString()));
   block.mutable_block_header()->set_witness_signature(std::string(view(signature)));
 
   append(stored(block, std::move(receipts)), after);

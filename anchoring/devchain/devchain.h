@@ -1,4 +1,4 @@
-// A TRON chain with one witness, for development and tests: the state machine behind the server, driven from
+// A TRON chain with one witness or a few that take turns, for development and tests: the state machine behind the server, driven from
 // outside. It has no threads and reads no clock but the one it is given, so a simulation can live through
 // years of it. Not thread-safe.
 #pragma once
@@ -27,6 +27,7 @@ struct Options {
   std::int64_t solid_after = 19;          // a block is solidified once so many stand on it
   std::size_t max_pool = 2000;            // like the node, one more gets in
   std::int64_t pool_expiry_ms = 60'000;
+  std::vector<SecretKey> more_witnesses;  // take turns with the first, by block number
   Parameters parameters;
 };
 
@@ -114,8 +115,7 @@ class DevChain {
 
   const Clock& clock_;
   Options options_;
-  SecretKey witness_;
-  const tron::Address witness_address_;
+  std::vector<SecretKey> witnesses_;  // in turn
   std::set<std::string, std::less<>> tokens_;
   std::vector<StoredBlock> blocks_;  // by number
   std::int64_t solidified_ = 0;

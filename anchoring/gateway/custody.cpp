@@ -1,7 +1,5 @@
 #include "anchoring/gateway/custody.h"
 
-#include "anchoring/gateway/deposit.h"
-
 namespace windlass::anchoring {
 namespace {
 
@@ -26,10 +24,23 @@ tl::expected<bool, std::string> scan_has_reached_solid(tron::Chain& chain, Store
   return cursor && cursor->number == solid->number;
 }
 
+tl::expected<core::Int128, std::string> held_by(tron::Chain& chain, const std::vector<tron::Address>& holders,
+                                                const core::Asset& asset) {
+  core::Int128 sum = 0;
+  for (const auto& holder : holders) {
+    auto held = chain.solidified_balance(holder, asset.token);
+    if (!held) return unexpected(asset.symbol + ": " + held.error().message);
+    sum += static_cast<core::Int128>(*held);
+  }
+  return sum;
+}
+
 }  // namespace
 
-tl::expected<std::optional<std::vector<CustodyDifference>>, std::string> reconcile(
-    tron::Chain& chain, LedgerClient& ledger, Store& store, const tron::Address& custody) {
+tl::expected<std::optional<std::vector<CustodyDifference>>, std::string> reconcile(tron::Chain& chain,
+                                                                                   LedgerClient& ledger,
+                                                                                   Store& store,
+                                                                                   const Parties& parties) {
   auto level = scan_has_reached_solid(chain, store);
   if (!level) return unexpected(level.error());
   if (!*level) return std::nullopt;
@@ -44,14 +55,17 @@ tl::expected<std::optional<std::vector<CustodyDifference>>, std::string> reconci
     auto total = std::find_if(totals->begin(), totals->end(),
                               [&](const auto& of) { return of.asset == asset.number; });
     if (asset.chain != tron_chain || total == totals->end()) continue;
-    auto held = chain.solidified_balance(custody, asset.token);
-    if (!held) return unexpected(asset.symbol + ": " + held.error().message);
+    auto hot = held_by(chain, {parties.custody}, asset), cold = held_by(chain, parties.cold, asset);
+    if (!hot) return unexpected(hot.error());
+    if (!cold) return unexpected(cold.error());
     auto owed = static_cast<core::Int128>(total->credited) - static_cast<core::Int128>(total->paid);
-    auto elsewhere = addresses.amounts[asset.number] + on_its_way(payments, asset);
+    auto elsewhere = *cold + addresses.amounts[asset.number] + on_its_way(payments, asset);
     if (asset.token.empty()) elsewhere += addresses.fees_sun;
-    auto difference = static_cast<core::Int128>(*held) + elsewhere - owed;
-    differences.push_back(
-        {asset.symbol, difference, static_cast<double>(difference) / static_cast<double>(asset.chain_units)});
+    auto difference = *hot + elsewhere - owed;
+    auto in_units = [&](core::Int128 amount) {
+      return static_cast<double>(amount) / static_cast<double>(asset.chain_units);
+    };
+    differences.push_back({asset.symbol, difference, in_units(difference), in_units(*hot), in_units(*cold)});
   }
   auto still_level = scan_has_reached_solid(chain, store);
   if (!still_level) return unexpected(still_level.error());

@@ -28,7 +28,7 @@ std::optional<Arrival> arrival_by_transfer(const tron::ChainTransaction& transac
                                            const Parties& parties) {
   const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract);
   if (!transfer || !transaction.succeeded) return std::nullopt;
-  if (!parties.is_ours(transfer->to) || parties.is_ours(transfer->owner)) return std::nullopt;
+  if (!parties.is_ours(transfer->to) || parties.is_within(transfer->owner)) return std::nullopt;
   if (transfer->amount <= 0 || is_anchor(transaction, *transfer, parties.anchor)) return std::nullopt;
   return Arrival{&transaction,
                  index,
@@ -43,7 +43,7 @@ std::optional<Arrival> arrival_by_log(const tron::ChainTransaction& transaction,
                                       std::uint32_t number, const tron::ContractLog& log,
                                       const Parties& parties) {
   auto transfer = tron::trc20::read_transfer(log);
-  if (!transfer || !parties.is_ours(transfer->to) || parties.is_ours(transfer->from)) return std::nullopt;
+  if (!transfer || !parties.is_ours(transfer->to) || parties.is_within(transfer->from)) return std::nullopt;
   if (transfer->amount == 0) return std::nullopt;
   auto token = tron::to_base58(log.address);
   return Arrival{&transaction, index, number, transfer->from, token, transfer->amount, transfer->to};

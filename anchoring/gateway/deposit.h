@@ -3,6 +3,7 @@
 // (names can be anybody's).
 #pragma once
 
+#include <algorithm>
 #include <set>
 
 #include "anchoring/store.h"
@@ -18,9 +19,14 @@ struct Parties {
   // Those of accounts, and what is sent on from them to custody is no deposit. Only those that the block
   // touches need be here.
   std::set<tron::Address> deposit_addresses = {};
+  std::vector<tron::Address> cold = {};  // hold a part of custody; what comes back from them is no deposit
 
   bool is_ours(const tron::Address& address) const {
     return address == custody || deposit_addresses.contains(address);
+  }
+  // What comes from there was ours before.
+  bool is_within(const tron::Address& address) const {
+    return is_ours(address) || std::find(cold.begin(), cold.end(), address) != cold.end();
   }
 };
 

@@ -63,7 +63,8 @@ tl::expected<Offer, std::string> parse_offer(std::string_view text) {
       {"minimum", &Offer::minimum},
       {"fee", &Offer::fee},
       {"daily_cap", &Offer::daily_cap},
-      {"approve_above", &Offer::approve_above}};
+      {"approve_above", &Offer::approve_above},
+      {"hot_ceiling", &Offer::hot_ceiling}};
   for (std::string word; words >> word;) {
     auto equals = word.find('=');
     auto name = std::find_if(std::begin(names), std::end(names),
@@ -73,8 +74,10 @@ tl::expected<Offer, std::string> parse_offer(std::string_view text) {
     auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
     bool is_number = error == std::errc() && end == digits.data() + digits.size() && value >= 0;
     if (name == std::end(names) || !is_number)
-      return unexpected(fmt::format(
-          "\"{}\": write minimum=, fee=, daily_cap= or approve_above= and a number of ledger units", word));
+      return unexpected(
+          fmt::format("\"{}\": write minimum=, fee=, daily_cap=, approve_above= or hot_ceiling= and a number "
+                      "of ledger units",
+                      word));
     offer.*(name->second) = value;
   }
   return offer;
@@ -321,7 +324,7 @@ tl::expected<Payer::Budget, std::string> Payer::make_budget(const std::vector<co
     unbooked_sun += is_final(payment.state) ? payment.fee_sun : options_.max_fee_sun;
   budget.own_trx = (*own)[budget.trx->number];
   budget.fees_left_sun = budget.own_trx - unbooked_sun;
-  budget.paid_in_day = store_.paid_since(clock_.now_ms() * 1000 - core::day_us);
+  budget.left_of_day = left_of_day(budget.offers);
   core::ChainAmount topping_up = 0;
   for (const auto& sweep : store_.open_sweeps()) topping_up += sweep.tops_up ? sweep.amount : 0;
   for (const auto& [offer, asset] : budget.offers) {
@@ -331,13 +334,29 @@ tl::expected<Payer::Budget, std::string> Payer::make_budget(const std::vector<co
     budget.custody[asset.number] = *there;
     auto left = less(*there, sum(asset.number, is_undecided));
     if (asset.number == budget.trx->number) left = less(left, topping_up);
-    if (offer.daily_cap > 0) {
-      auto cap = static_cast<core::ChainAmount>(offer.daily_cap) * asset.chain_units;
-      left = std::min(left, less(cap, budget.paid_in_day[asset.number]));
-    }
     budget.left[asset.number] = left;
   }
   return budget;
+}
+
+// A payment that can never land does not count towards the operator's cap; but that it cannot is, with a
+// single node, that node's word.
+std::map<core::AssetId, core::ChainAmount> Payer::left_of_day(const std::vector<Offered>& offers) {
+  auto now_us = clock_.now_ms() * 1000;
+  auto paid = store_.paid_since(now_us - core::day_us);
+  const auto& ceilings = options_.single_node_ceilings;
+  auto signed_today = ceilings ? store_.signed_since(start_of_day(now_us)) : decltype(paid)();
+  decltype(paid) left;
+  auto bound = [&](core::AssetId asset, core::ChainAmount cap, core::ChainAmount used) {
+    auto [at, fresh] = left.emplace(asset, less(cap, used));
+    if (!fresh) at->second = std::min(at->second, less(cap, used));
+  };
+  for (const auto& [offer, asset] : offers) {
+    auto cap = static_cast<core::ChainAmount>(offer.daily_cap) * asset.chain_units;
+    if (cap > 0) bound(asset.number, cap, paid[asset.number]);
+    if (ceilings) bound(asset.number, ceiling_of(*ceilings, asset), signed_today[asset.number]);
+  }
+  return left;
 }
 
 tl::expected<void, std::string> Payer::pay_next(Step& step) {
@@ -411,7 +430,10 @@ tl::expected<bool, std::string> Payer::pay(Payment payment, Budget& budget, Step
                     *cost_sun));
   auto& left = budget.left[payment.asset];
   auto fee = payment.asset == budget.trx->number ? static_cast<core::ChainAmount>(*cost_sun) : 0;
-  if (payment.amount + fee > left) return false;
+  // Caps are of amounts: what is taken on the ledger under one can be paid whatever the fee.
+  auto capped = budget.left_of_day.find(payment.asset);
+  bool is_capped = capped != budget.left_of_day.end();
+  if (payment.amount + fee > left || (is_capped && payment.amount > capped->second)) return false;
 
   auto transaction = make_transaction(payment, offered->asset, *at);
   payment.transaction = std::move(transaction.bytes);
@@ -423,6 +445,7 @@ tl::expected<bool, std::string> Payer::pay(Payment payment, Budget& budget, Step
   step.outcomes.emplace_back(name(payment.state));
   step.advanced = true;
   left -= payment.amount + fee;
+  if (is_capped) capped->second -= payment.amount;
   budget.fees_left_sun -= std::max(*cost_sun, options_.max_fee_sun);
   ++budget.signed_now;
   payments_[payment.withdrawal] = std::move(payment);
@@ -513,10 +536,8 @@ core::WithdrawalTerms Payer::terms_of(const Offered& offered, Budget& budget) co
   // Fees come out of the gateway's own money, which is there too.
   if (asset.number == budget.trx->number)
     payable = less(payable, static_cast<core::ChainAmount>(budget.own_trx));
-  if (offer.daily_cap > 0) {
-    auto left_of_day = less(static_cast<core::ChainAmount>(offer.daily_cap),
-                            budget.paid_in_day[asset.number] / asset.chain_units);
-    auto cap = left_of_day + sum(asset.number, may_land) / asset.chain_units;
+  if (auto capped = budget.left_of_day.find(asset.number); capped != budget.left_of_day.end()) {
+    auto cap = (capped->second + sum(asset.number, may_land)) / asset.chain_units;
     if (cap < payable) {
       payable = cap;
       terms.beyond = core::Error::daily_cap_reached;

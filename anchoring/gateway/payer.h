@@ -20,6 +20,7 @@
 // A withdrawal is settled by a command of the gateway, saved before it is sent: the ledger takes only one.
 #pragma once
 
+#include "anchoring/gateway/ceilings.h"
 #include "anchoring/gateway/deposit.h"
 #include "anchoring/ledger_client.h"
 #include "anchoring/store.h"
@@ -47,8 +48,10 @@ struct Offer {
   core::Amount fee = 0;
   core::Amount daily_cap = 0;      // 0: none
   core::Amount approve_above = 0;  // those above it wait for a second signature; 0: none do
+  core::Amount hot_ceiling = 0;    // what custody should hold at most; 0: anything. The payer does not look
 };
-// "BTT minimum=1000 fee=10 daily_cap=5000000 approve_above=100000"; all but the symbol may be left out.
+// "BTT minimum=1000 fee=10 daily_cap=5000000 approve_above=100000 hot_ceiling=9000000"; all but the symbol
+// may be left out.
 tl::expected<Offer, std::string> parse_offer(std::string_view text);
 
 struct PayerOptions {
@@ -56,6 +59,8 @@ struct PayerOptions {
   int permission_id = 0;  // of custody's, that the key signs under; 0: it is the owner's
   std::vector<Offer> offers;
   std::int64_t max_fee_sun = 0;  // ceiling for one payment; 0: none
+  // Where there is one node only: of all payments signed in a day, for they may all have landed.
+  std::optional<Ceilings> single_node_ceilings = {};
 };
 
 class Payer {
@@ -96,7 +101,8 @@ class Payer {
   struct Budget {
     std::vector<Offered> offers;
     const core::Asset* trx = nullptr;
-    std::map<core::AssetId, core::ChainAmount> custody, paid_in_day;  // what is there; what was signed
+    std::map<core::AssetId, core::ChainAmount> custody;      // what is there
+    std::map<core::AssetId, core::ChainAmount> left_of_day;  // of the caps, where there are any
     std::map<core::AssetId, core::ChainAmount> left;
     core::Amount own_trx = 0;        // of the gateway, on the ledger
     std::int64_t fees_left_sun = 0;  // that the gateway's account can bear
@@ -126,6 +132,7 @@ class Payer {
   Result<void> pay_queue(Budget& budget, Step& step);
   core::WithdrawalTerms terms_of(const Offered& offered, Budget& budget) const;
   Result<Budget> make_budget(const std::vector<core::Asset>& assets);
+  std::map<core::AssetId, core::ChainAmount> left_of_day(const std::vector<Offered>& offers);
   // False: not now, for want of funds.
   Result<bool> pay(Payment payment, Budget& budget, Step& step);
   Result<tron::TransactionFrame> frame();

@@ -29,6 +29,7 @@ tl::expected<Scanner::Step, std::string> Scanner::step() {
   AddressChanges changes;
   Step step;
   step.block = place.number;
+  waits_for_.clear();
   if (store_.controls().deposits_paused) return step;
   Result<void> result;
   for (int i = 0; i < scan_blocks_per_call && step.deposits.size() < credits_per_call; ++i) {
@@ -147,8 +148,31 @@ tl::expected<Deposit, std::string> Scanner::prepare(const tron::Block& block, co
   deposit.owner = owner;
   deposit.source = arrival.source;
   deposit.seen_us = clock_.now_ms() * 1000;
+  if (options_.single_node_ceilings)
+    if (auto within = check_ceiling(deposit, asset); !within) return unexpected(within.error());
   if (auto signed_now = sign(deposit); !signed_now) return unexpected(signed_now.error());
+  of_day_[asset.number] += deposit.amount;
   return deposit;
+}
+
+// One that is beyond it is not passed by: the ledger takes credits in their order alone.
+tl::expected<void, std::string> Scanner::check_ceiling(const Deposit& deposit, const core::Asset& asset) {
+  if (auto today = start_of_day(deposit.seen_us); today != day_us_) {
+    of_day_ = store_.deposited_since(today);
+    day_us_ = today;
+  }
+  auto ceiling = ceiling_of(*options_.single_node_ceilings, asset), used = of_day_[asset.number];
+  if (used <= ceiling && deposit.amount <= ceiling - used) return {};
+  waits_for_ = asset.symbol;
+  auto in_units = [&](core::ChainAmount amount) {
+    return static_cast<std::uint64_t>(amount / asset.chain_units);
+  };
+  return unexpected(fmt::format(
+      "the deposit {} of block {} waits: it is {} units of {}, and of these one node's word is good for {} a "
+      "day (gateway.single_node_ceilings), of which {} are used; a second node (tron.more_nodes), a higher "
+      "ceiling or, where it is below the ceiling, the next day (UTC) lets the scan go on",
+      to_hex(deposit.transaction_id), deposit.at.block, in_units(deposit.amount), asset.symbol,
+      in_units(ceiling), in_units(used)));
 }
 
 tl::expected<void, std::string> Scanner::sign(Deposit& deposit) {

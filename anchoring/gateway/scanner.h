@@ -8,13 +8,15 @@
 // order and keeps the last one's place, so a credit that was submitted before is either the same bytes, which
 // get the same answer, or is refused as CREDIT_NOT_IN_ORDER, which means applied. The cursor moves only
 // behind what was accepted, and nothing is ever skipped: a block that does not join on, or a credit that the
-// ledger refuses, stops the scan until it is mended. Which of a block's recipients are deposit addresses is
-// asked when the block is scanned: an address is saved before anybody is told it, so whoever pays to it does
-// so in a block that is scanned later. While the operator has deposits paused (Controls) nothing is credited.
+// ledger refuses, stops the scan until it is mended; and so does one beyond what a single node's word is good
+// for (ceilings.h), until the next day. Which of a block's recipients are deposit addresses is asked when the
+// block is scanned: an address is saved before anybody is told it, so whoever pays to it does so in a block
+// that is scanned later. While the operator has deposits paused (Controls) nothing is credited.
 #pragma once
 
 #include <functional>
 
+#include "anchoring/gateway/ceilings.h"
 #include "anchoring/gateway/deposit.h"
 #include "anchoring/ledger_client.h"
 #include "anchoring/store.h"
@@ -29,7 +31,8 @@ constexpr core::TimeUs credit_life_us = core::hour_us;
 
 struct ScannerOptions {
   Parties parties;
-  std::int64_t start_block = 0;  // the first to scan where no cursor is stored
+  std::int64_t start_block = 0;                       // the first to scan where no cursor is stored
+  std::optional<Ceilings> single_node_ceilings = {};  // where there is one node only
 };
 
 class Scanner {
@@ -54,6 +57,8 @@ class Scanner {
 
   // A text says what stopped it. Exceptions are the store's.
   tl::expected<Step, std::string> step();
+  // Of what the scan waits for the next day, or for a second node: the asset's symbol; else nothing.
+  const std::string& waits_for() const { return waits_for_; }
 
  private:
   template <typename T>
@@ -74,6 +79,7 @@ class Scanner {
                       const Findings& findings, Step& step);
   Result<Deposit> prepare(const tron::Block& block, const Arrival& arrival, const core::Asset& asset,
                           const std::optional<PublicKey>& owner);
+  Result<void> check_ceiling(const Deposit& deposit, const core::Asset& asset);
   Result<void> submit(Deposit& deposit);
   Result<void> submit_anew(Deposit& deposit);
   Result<void> sign(Deposit& deposit);
@@ -87,6 +93,11 @@ class Scanner {
   Store& store_;
   Nonces nonces_;
   Meet meet_;
+  std::string waits_for_;
+  // What the deposits first seen on a day add up to: read once a day, counted on from there. Nobody else who
+  // counts can save one.
+  core::TimeUs day_us_ = -1;
+  std::map<core::AssetId, core::ChainAmount> of_day_;
 };
 
 }  // namespace windlass::anchoring

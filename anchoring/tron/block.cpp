@@ -28,7 +28,8 @@ Hash tx_trie_root(std::span<const std::string> transactions) {
   return level.front();
 }
 
-tl::expected<Block, std::string> assemble_block(ByteView header, std::span<const std::string> transactions) {
+tl::expected<Block, std::string> assemble_block(ByteView header, ByteView witness_signature,
+                                                std::span<const std::string> transactions) {
   protocol::BlockHeader::raw raw;
   if (!raw.ParseFromArray(header.data(), static_cast<int>(header.size())))
     return tl::unexpected<std::string>("the block header is not a BlockHeader.raw");
@@ -38,7 +39,11 @@ tl::expected<Block, std::string> assemble_block(ByteView header, std::span<const
     return tl::unexpected<std::string>("txTrieRoot of block " + std::to_string(raw.number()) +
                                        " is not that of its transactions");
 
-  Block block{{raw.number(), block_id(raw.number(), header), raw.timestamp()}, *parent, {}};
+  Block block{{raw.number(), block_id(raw.number(), header), raw.timestamp()},
+              *parent,
+              {},
+              std::string(header),
+              std::string(witness_signature)};
   block.transactions.reserve(transactions.size());
   for (const auto& bytes : transactions) {
     auto transaction = parse_transaction(bytes);
@@ -55,7 +60,8 @@ tl::expected<Block, std::string> parse_block(ByteView block) {
   if (!parsed.ParseFromArray(block.data(), static_cast<int>(block.size())))
     return tl::unexpected<std::string>("not a protocol.Block");
   std::vector<std::string> transactions(parsed.transactions().begin(), parsed.transactions().end());
-  return assemble_block(parsed.block_header().raw_data(), transactions);
+  return assemble_block(parsed.block_header().raw_data(), parsed.block_header().witness_signature(),
+                        transactions);
 }
 
 }  // namespace windlass::tron

@@ -15,8 +15,10 @@ BlockId block_id(std::int64_t number, ByteView header);
 Hash tx_trie_root(std::span<const std::string> transactions);
 
 // The block of a serialized header and transactions; the error says what is wrong with them: a header or a
-// transaction that does not parse, or a header whose txTrieRoot is not theirs.
-tl::expected<Block, std::string> assemble_block(ByteView header, std::span<const std::string> transactions);
+// transaction that does not parse, or a header whose txTrieRoot is not theirs. Whoever signed the header is
+// not looked at: witnessed_chain.h does.
+tl::expected<Block, std::string> assemble_block(ByteView header, ByteView witness_signature,
+                                                std::span<const std::string> transactions);
 
 // Of a serialized protocol.Block.
 tl::expected<Block, std::string> parse_block(ByteView block);

@@ -56,6 +56,8 @@ struct Block {
   BlockRef ref;
   BlockId parent{};
   std::vector<ChainTransaction> transactions;
+  std::string header;             // the serialized protocol.BlockHeader.raw, exactly as received
+  std::string witness_signature;  // of its producer, over SHA-256 of the header
 };
 
 // What a node answered to a broadcast; `code` is protocol.Return.response_code. No code proves absence from
@@ -124,7 +126,8 @@ struct AccountState {
 using ChainParameters = std::vector<std::pair<std::string, std::int64_t>>;
 
 struct ChainError {
-  enum class Kind { unreachable, deadline, bad_answer } kind = Kind::unreachable;
+  // `forged`: what the node gave is proven wrong by itself: no honest one gives it, however far it lags.
+  enum class Kind { unreachable, deadline, bad_answer, forged } kind = Kind::unreachable;
   std::string message;  // names the endpoint and the method
 };
 template <typename T>

@@ -31,6 +31,7 @@ std::string digest_of(const std::vector<Execution>& executions) {
     all += view(execution.txid);
     append_be(all, static_cast<std::uint32_t>(execution.result));
     append_be(all, static_cast<std::uint32_t>(execution.failed));
+    append_be(all, execution.fee_sun);
     append_be(all, static_cast<std::uint32_t>(execution.logs.size()));
     for (const auto& log : execution.logs) {
       all += view(log.address.bytes);
@@ -89,7 +90,7 @@ template <typename Call>
 auto Endpoints::ask(std::size_t index, Call call) -> decltype(call(std::declval<Chain&>())) {
   auto answer = call(*nodes_[index].chain);
   if (!answer)
-    failed(index, answer.error().message);
+    failed(index, answer.error());
   else
     nodes_[index].backoff_ms = 0;
   return answer;
@@ -109,11 +110,21 @@ tl::unexpected<ChainError> Endpoints::nobody() const {
   return tl::unexpected(ChainError{Kind::bad_answer, "every TRON node is set aside for contradictions"});
 }
 
-void Endpoints::failed(std::size_t index, const std::string& why) {
+void Endpoints::failed(std::size_t index, const ChainError& error) {
+  if (error.kind == Kind::forged) return set_aside(index, error.message);
   Node& node = nodes_[index];
   node.backoff_ms = std::clamp(node.backoff_ms * 2, first_backoff_ms, longest_backoff_ms);
   node.until_ms = clock_.now_ms() + node.backoff_ms;
-  change(index, Condition::failing, why);
+  change(index, Condition::failing, error.message);
+}
+
+void Endpoints::contradicts(std::size_t index, const std::string& why) {
+  if (options_.on_contradiction) options_.on_contradiction(nodes_[index].name);
+  set_aside(index, why);
+}
+
+void Endpoints::disagree() const {
+  if (options_.on_disagreement) options_.on_disagreement();
 }
 
 void Endpoints::set_aside(std::size_t index, const std::string& why) {
@@ -205,7 +216,7 @@ ChainResult<std::optional<Block>> Endpoints::solidified_block(std::int64_t numbe
       // It says that it is in sync, or lags less than was noticed: somebody else has the block.
       error = tl::unexpected(ChainError{
           Kind::bad_answer, nodes_[index].name + " lacks solidified block " + std::to_string(number)});
-      failed(index, error.value().message);
+      failed(index, error.value());
       continue;
     }
     if (!accepts(index, **block)) continue;
@@ -242,16 +253,22 @@ ChainResult<Endpoints::Agreement> Endpoints::agree(std::size_t reader, const Blo
     for (const auto& [id, voters] : votes)
       for (std::size_t index : voters)
         if (id != *winner)
-          set_aside(index, "gives solidified block " + std::to_string(number) + " the id " + to_hex(id) +
-                               ", but others " + to_hex(*winner));
+          contradicts(index, "gives solidified block " + std::to_string(number) + " the id " + to_hex(id) +
+                                 ", but others " + to_hex(*winner));
     if (*winner != block.ref.id) return Agreement::outvoted;
     agreed(block.ref);
     return Agreement::reached;
   }
   std::string trouble;
-  if (votes.size() > 1)
+  auto left = static_cast<std::size_t>(std::count_if(
+      nodes_.begin(), nodes_.end(), [](const Node& node) { return node.condition != Condition::set_aside; }));
+  if (left < options_.min_agreeing)
+    trouble = "solidified block " + std::to_string(number) + " needs " +
+              std::to_string(options_.min_agreeing) + " TRON nodes that agree; the others are set aside";
+  else if (votes.size() > 1) {
+    disagree();
     trouble = "TRON nodes disagree about solidified block " + std::to_string(number) + ", and too few agree";
-  else if (error)
+  } else if (error)
     trouble = "too few TRON nodes confirm solidified block " + std::to_string(number) + ": " + error->message;
   if (!trouble.empty()) return tl::unexpected(ChainError{Kind::bad_answer, trouble});
   return Agreement::open;  // the others are a little behind
@@ -261,13 +278,13 @@ ChainResult<Endpoints::Agreement> Endpoints::agree(std::size_t reader, const Blo
 bool Endpoints::accepts(std::size_t index, std::int64_t number, const BlockId& id) {
   Node& node = nodes_[index];
   if (auto known = agreed_ids_.find(number); known != agreed_ids_.end() && known->second != id) {
-    set_aside(index, "gives solidified block " + std::to_string(number) + " the id " + to_hex(id) +
-                         ", but it was agreed to be " + to_hex(known->second));
+    contradicts(index, "gives solidified block " + std::to_string(number) + " the id " + to_hex(id) +
+                           ", but it was agreed to be " + to_hex(known->second));
     return false;
   }
   if (auto before = node.said.find(number); before != node.said.end() && before->second != id) {
-    set_aside(index, "gives solidified block " + std::to_string(number) + " the id " + to_hex(id) +
-                         ", and gave it " + to_hex(before->second) + " before");
+    contradicts(index, "gives solidified block " + std::to_string(number) + " the id " + to_hex(id) +
+                           ", and gave it " + to_hex(before->second) + " before");
     return false;
   }
   remember(node.said, number, id);
@@ -307,8 +324,8 @@ ChainResult<std::optional<std::int64_t>> Endpoints::inclusion(const Hash& txid, 
     if (!block) return tl::unexpected(block.error());
     if (*block && holds(**block, txid)) return said;
     if (*block)
-      set_aside(index, "says that solidified block " + std::to_string(**said) + " holds " + to_hex(txid) +
-                           ", but it does not");
+      contradicts(index, "says that solidified block " + std::to_string(**said) + " holds " + to_hex(txid) +
+                             ", but it does not");
     answer = std::optional<std::int64_t>();
   }
   return answer;
@@ -344,10 +361,11 @@ ChainResult<std::vector<Execution>> Endpoints::executions(std::int64_t number) {
     for (const auto& [other, voters] : votes)
       for (std::size_t voter : voters)
         if (other != digest)
-          set_aside(voter,
-                    "tells other results of solidified block " + std::to_string(number) + " than others");
+          contradicts(voter,
+                      "tells other results of solidified block " + std::to_string(number) + " than others");
     return said;
   }
+  if (votes.size() > 1) disagree();
   return tl::unexpected(error);
 }
 

@@ -10,9 +10,9 @@
 //   the rest           from the node that blocks are read from
 //
 // A node whose call fails is asked last for a while (backoff); another answers in its place. A node that
-// contradicts itself or the agreement of the others about a solidified block is set aside for an hour, with a
-// reason. Where the nodes disagree and none of them has a majority, the answer is an error: nothing can be
-// done then.
+// gives a forged block, or contradicts itself or the agreement of the others about a solidified block, is set
+// aside for an hour, with a reason. Where the nodes disagree and none of them has a majority, the answer is
+// an error: nothing can be done then.
 #pragma once
 
 #include <functional>
@@ -37,6 +37,8 @@ struct EndpointsOptions {
   std::int64_t set_aside_ms = 60 * 60 * 1000;  // a node that was repaired comes back by itself
   // When a node's condition changes: "set_aside", "lagging", "failing" or "good", and why.
   std::function<void(std::string_view name, std::string_view condition, const std::string& why)> on_change;
+  std::function<void(std::string_view name)> on_contradiction;  // for each one
+  std::function<void()> on_disagreement;  // without a majority: somebody is wrong, and nobody knows who
 };
 
 // Not thread-safe.
@@ -93,11 +95,13 @@ class Endpoints final : public Chain {
   bool accepts(std::size_t index, std::int64_t number, const BlockId& id);
   bool accepts(std::size_t index, const Block& block);
   void agreed(const BlockRef& ref);
-  void failed(std::size_t index, const std::string& why);
+  void failed(std::size_t index, const ChainError& error);
+  void contradicts(std::size_t index, const std::string& why);
   void set_aside(std::size_t index, const std::string& why);
   void change(std::size_t index, Condition condition, const std::string& why);
   void note_lag(const std::vector<std::pair<std::size_t, BlockRef>>& heads, std::int64_t number);
   tl::unexpected<ChainError> nobody() const;
+  void disagree() const;
 
   const Clock& clock_;
   EndpointsOptions options_;

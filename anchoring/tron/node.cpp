@@ -26,6 +26,7 @@ std::string_view outcome_name(Kind kind) {
     case Kind::deadline:
       return "deadline";
     case Kind::bad_answer:
+    case Kind::forged:  // of no call as such
       return "bad_answer";
   }
   return "bad_answer";
@@ -251,6 +252,11 @@ class Node::Impl {
     return failure(view, method, Kind::bad_answer, what);
   }
 
+  tl::unexpected<ChainError> forged(const View& view, std::string_view method, std::string_view what) const {
+    if (options_.on_forged) options_.on_forged();
+    return failure(view, method, Kind::forged, what);
+  }
+
   tl::unexpected<ChainError> failure(const View& view, std::string_view method, Kind kind,
                                      std::string_view what) const {
     return tl::unexpected(ChainError{
@@ -287,10 +293,11 @@ class Node::Impl {
     transactions.reserve(static_cast<std::size_t>(answer->transactions_size()));
     for (auto& transaction : *answer->mutable_transactions())
       transactions.push_back(std::move(*transaction.mutable_transaction()));
-    auto block = assemble_block(answer->block_header().raw_data(), transactions);
-    if (!block) return bad_answer(view_of(solid), method, block.error());
+    const auto& header = answer->block_header();
+    auto block = assemble_block(header.raw_data(), header.witness_signature(), transactions);
+    if (!block) return forged(view_of(solid), method, block.error());
     if (answer->blockid() != view(block->ref.id))
-      return bad_answer(view_of(solid), method, "the block id is not that of the header");
+      return forged(view_of(solid), method, "the block id is not that of the header");
     return std::move(*block);
   }
 

@@ -1,6 +1,6 @@
 // A TRON node over gRPC. Every block is checked before it is given on: its id against its header, its
-// transactions against the header's root. No call is repeated here: which answers mean "again" is the
-// caller's to know.
+// transactions against the header's root; one that fails is `forged`. No call is repeated here: which answers
+// mean "again" is the caller's to know.
 #pragma once
 
 #include <chrono>
@@ -19,6 +19,7 @@ struct NodeOptions {
   // After every call, from its own thread: endpoint, method, "ok" | "unreachable" | "deadline" |
   // "bad_answer".
   std::function<void(std::string_view endpoint, std::string_view method, std::string_view outcome)> on_call;
+  std::function<void()> on_forged;  // for each block that failed its check
 };
 
 // Calls may come from several threads.

@@ -23,6 +23,8 @@ constexpr std::string_view btt20_contract = "TAFjULxiVgT4qWk6UZwjqwZXTSaGaqnVp4"
 constexpr std::string_view faucet_btt20 = "900000000000000000000000000000000";  // 9 * 10^14 BTT20
 constexpr std::int64_t anchor_sun = 1'000'000'000'000;                          // some 10^5 anchors' fees
 constexpr std::int64_t operator_sun = 1'000'000;                                // so that the address exists
+// The one node is as trustworthy as the rest of the system: it may have all there is.
+constexpr std::int64_t dev_ceiling = faucet_btt;
 constexpr std::string_view keys[] = {"operator", "gateway", "anchor", "custody", "faucet", "escrow"};
 
 // One name, one place: reading and writing both go through this table.
@@ -238,6 +240,7 @@ custody = "{7}"
 start_block = 1
 custody_key_file = "{10}"
 withdrawals = ["BTT minimum=1000000 fee=100000", "TRX minimum=1000000 fee=100000", "BTT20 minimum=1000 fee=100"]
+single_node_ceilings = ["BTT {13}", "TRX {13}", "BTT20 {13}"]
 {11}
 [exchange]
 listen = "{12}"
@@ -255,7 +258,7 @@ listen = "127.0.0.1:{8}"
           : fmt::format("deposit_key_file = \"{}\"\nsweeps = [\"BTT minimum=1000000\", \"TRX "
                         "minimum=1000000\", \"BTT20 minimum=1000\"]\nmax_fee_sun = 30000000\n",
                         settings.key_file("deposit").string()),
-      settings.exchange_address());
+      settings.exchange_address(), dev_ceiling);
   if (!write_file(settings.dir / server_conf, server))
     return error("cannot write", settings.dir / server_conf);
   if (!write_file(settings.dir / anchor_conf, worker))

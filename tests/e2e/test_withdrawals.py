@@ -21,7 +21,7 @@ State = query_pb2.Withdrawal.State
 class Gateway:
     """windlass-anchor as a gateway alone: for all its lives, and the process of this one."""
 
-    def __init__(self, ledger, chain, custody, directory):
+    def __init__(self, ledger, chain, custody, directory, **more):
         self._log, self.metrics = directory / "windlass-anchor.log", free_address()
         options = {
             "ledger.address": ledger.server.grpc,
@@ -33,7 +33,9 @@ class Gateway:
             "gateway.custody_key_file": write_secret(directory / "custody.key", custody.secret_hex()),
             "gateway.withdrawals": "TRX minimum=1000 fee=10",
             "gateway.start_block": 1,
+            "gateway.single_node_ceilings": f"TRX {10**12}",
             "metrics.listen": self.metrics,
+            **{name.replace("__", "."): value for name, value in more.items()},
         }
         self._command = [BIN_DIR / "windlass-anchor", *(f"--{name}={value}" for name, value in options.items())]
         self.start()
@@ -48,10 +50,17 @@ class Gateway:
 
     def difference(self):
         """What custody holds beyond what the ledger owes, in TRX' ledger units; None before it was looked at."""
+        return self.metric('custody_difference{asset="TRX"}')
+
+    def metric(self, name):
+        """None before it is shown."""
         for line in http_get(f"http://{self.metrics}/metrics").decode().splitlines():
-            if line.startswith('windlass_custody_difference{asset="TRX"}'):
-                return float(line.split()[1])
+            if line.startswith(f"windlass_{name} "):
+                return float(line.split()[-1])
         return None
+
+    def log(self):
+        return self._log.read_text(errors="replace")
 
 
 @pytest.fixture
@@ -75,11 +84,11 @@ class Bank:
 
     def deposit(self, owner, sun):
         with self.ledger.client() as client:
-            before = self._available(client, owner)
+            before = self.available(client, owner)
             self.chain.transfer(self.rich, self.custody.address, sun, owner.key.hex().encode())
-            wait_until(lambda: self._available(client, owner) == before + sun, "the deposit's credit", DEADLINE_S)
+            wait_until(lambda: self.available(client, owner) == before + sun, "the deposit's credit", DEADLINE_S)
 
-    def _available(self, client, owner):
+    def available(self, client, owner):
         try:
             with refusals():
                 return client.balance(owner.key, TRX)[0]

@@ -199,6 +199,8 @@ TEST_F(AnchoringStore, RemembersEachDepositOfATransaction) {
   store.save_deposit(second);
   EXPECT_EQ(store.deposit(first.transaction_id, 0), first);
   EXPECT_EQ(store.deposit(first.transaction_id, 7), second);
+  EXPECT_EQ(store.deposited_since(first.seen_us)[first.asset], first.amount + second.amount);
+  EXPECT_TRUE(store.deposited_since(first.seen_us + 1).empty());
 }
 
 TEST_F(AnchoringStore, RemembersHowFarItScanned) {
@@ -373,6 +375,8 @@ TEST_F(AnchoringStore, KeepsOnePaymentOfAWithdrawalThatMayLand) {
   store.add_payment(second);
   EXPECT_EQ(store.open_payments(), std::vector<Payment>{second}) << "the first is done with";
   EXPECT_EQ(store.paid_since(0)[core::AssetId{1}], second.amount);
+  EXPECT_EQ(store.signed_since(0)[core::AssetId{1}], first.amount + second.amount);
+  EXPECT_TRUE(store.signed_since(second.signed_us + 1).empty());
   second.state = PaymentState::landed;
   second.block = 50;
   store.save_payment(second);

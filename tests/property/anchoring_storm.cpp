@@ -1,6 +1,7 @@
 #include "tests/property/anchoring_storm.h"
 
 #include "anchoring/tron/trc20.h"
+#include "tron/core.pb.h"
 
 namespace windlass::test {
 namespace {
@@ -24,6 +25,12 @@ constexpr std::int64_t ceiling_sun = 2'000'000;
 // Above what a payment costs at the usual prices, below what one to a new address costs at the highest.
 constexpr std::int64_t payment_ceiling_sun = 1'500'000;
 constexpr const char* btt_token = "1002000";
+// Of a single node's word: more than is ever there; and, in some storms, little more than the largest
+// deposit, or the largest withdrawal.
+constexpr core::Amount wide_ceiling = plenty, tight_deposits = 1'500, tight_payments = 150'000;
+anchoring::Ceilings ceilings_of(core::Amount amount) {
+  return {{"BTT", amount}, {"TRX", amount}, {"BTT20", amount}};
+}
 constexpr std::int64_t usual_memo_fee = 1'000'000, usual_bandwidth_price = 1'000, usual_energy_price = 100;
 
 // The memo, or what the contract is called with in the same form.
@@ -62,6 +69,7 @@ WorldOptions Storm::world_options(Seeded& random) {
   options.entropy = [&random] { return *to_array<32>(random.bytes(32)); };
   constexpr std::int64_t finalities[] = {3, 3, 5, 5, 19};
   options.solid_after = finalities[random.below(std::size(finalities))];
+  for (int i = 0; i < 3; ++i) options.more_witnesses.push_back(key_from(options.entropy));
   // Enough for none, one or two anchors, now and then.
   if (random.one_in(6)) options.anchor_balance_sun = static_cast<std::int64_t>(random.below(3'000'000));
   return options;
@@ -82,6 +90,7 @@ Storm::Storm(std::uint64_t seed)
   world_.start();
   world_.tick();  // the scanner knows where it begins
   world_.pays = random_.one_in(3);
+  if (more_nodes_.empty()) set_ceilings();
   if (world_.pays) fund();
   check_fees();
   lasts_ = random_.one_in(5) ? 40 : 6;
@@ -129,20 +138,47 @@ void Storm::fund() {
   world_.start();
 }
 
+// What a single node's word is good for. Funds are deposits too, and large ones.
+void Storm::set_ceilings() {
+  tight_ceiling_ = random_.one_in(2);
+  world_.deposit_ceilings = ceilings_of(tight_ceiling_ && !world_.pays ? tight_deposits : wide_ceiling);
+  world_.payer_options.single_node_ceilings =
+      ceilings_of(tight_ceiling_ && world_.pays ? tight_payments : wide_ceiling);
+  world_.start();
+}
+
+// Held to the witnesses' signatures, in some storms. Of the four that take turns three are listed.
+std::unique_ptr<tron::WitnessedChain> Storm::held_to_witnesses(TestChain& node) {
+  tron::WitnessRules rules{.least = 2};
+  for (const auto& key : world_.options.more_witnesses)
+    rules.witnesses.push_back({tron::address_of(key.public_key()), tron::address_of(key.public_key())});
+  return std::make_unique<tron::WitnessedChain>(node, rules);
+}
+
 // One node, or several of which a majority must agree.
 void Storm::connect() {
   constexpr std::size_t counts[] = {1, 1, 1, 2, 3, 3};
   std::size_t count = counts[random_.below(std::size(counts))];
-  std::vector<tron::Endpoints::Endpoint> endpoints{{"0", &world_.network}};
-  for (std::size_t i = 1; i < count; ++i) {
+  witnessed_ = random_.one_in(2);
+  for (std::size_t i = 1; i < count; ++i)
     more_nodes_.push_back(std::make_unique<TestChain>(world_.chain, world_.crashes));
-    endpoints.push_back({std::to_string(i), more_nodes_.back().get()});
-  }
   auto watch = [this](ByteView transaction) { check_send(transaction); };
   world_.network.on_send = watch;
   for (auto& node : more_nodes_) node->on_send = watch;
-  if (count == 1) return;
-  world_.connect = [this, endpoints] {
+  // A process begins with what it reads: nothing that was proven before.
+  if (count == 1) {
+    if (witnessed_) world_.connect = [this] { return held_to_witnesses(world_.network); };
+    return;
+  }
+  world_.connect = [this] {
+    std::vector<tron::Endpoints::Endpoint> endpoints;
+    for (std::size_t i = 0; i <= more_nodes_.size(); ++i) {
+      TestChain& node = i == 0 ? world_.network : *more_nodes_[i - 1];
+      endpoints.push_back({std::to_string(i), &node});
+      if (!witnessed_) continue;
+      witnessed_chains_.push_back(held_to_witnesses(node));
+      endpoints.back().chain = witnessed_chains_.back().get();
+    }
     tron::EndpointsOptions options;
     options.set_aside_ms = set_aside_ms;
     return std::make_unique<tron::Endpoints>(world_.clock, endpoints, options);
@@ -211,7 +247,6 @@ void Storm::add_chain_faults() {
 }
 
 void Storm::add_node_faults(TestChain& node, bool may_lie) {
-  bool alone = more_nodes_.empty();
   auto flag = [this, &node](const char* name, std::uint64_t one_in, bool TestChain::*what, bool value) {
     add_fault(
         name, one_in, [&node, what, value] { node.*what = value; },
@@ -241,6 +276,44 @@ void Storm::add_node_faults(TestChain& node, bool may_lie) {
   add_fault(
       "solid_head_ahead", 12, [&node] { node.solid_ahead_ms = day_ms; },
       [&node] { node.solid_ahead_ms = 0; });
+  add_lies(node, may_lie);
+}
+
+void Storm::add_lies(TestChain& node, bool may_lie) {
+  bool alone = more_nodes_.empty();
+  auto payer = tron::address_of(world_.payer.public_key());
+  if (alone || (may_lie && !permanent_liar_))
+    add_fault(
+        "stuffs", 8,
+        [this, &node, payer] {
+          protocol::Transaction nobodys;
+          nobodys.ParseFromString(
+              tron::sign_transfer({payer, world_.custody, 777, ""},
+                                  {world_.chain.head().ref, world_.clock.now_ms(), world_.clock.now_ms(), {}},
+                                  world_.payer)
+                  .bytes);
+          nobodys.add_ret()->set_contractret(protocol::Transaction::Result::SUCCESS);
+          node.stuffing = nobodys.SerializeAsString();
+        },
+        [&node] { node.stuffing.reset(); });
+  if (alone)
+    add_fault(
+        "invents_logs", 4,
+        [this, &node] {
+          node.change_executions = [this](std::vector<tron::Execution>& all) { invent_logs(all); };
+        },
+        [&node] { node.change_executions = nullptr; });
+  bool forges = may_lie && !permanent_liar_ && (!alone || witnessed_);
+  if (forges)
+    add_fault(
+        "forges", 8,
+        [this, &node] {
+          node.forged_from = world_.chain.solidified() + static_cast<std::int64_t>(random_.below(5));
+          node.flaps = random_.one_in(3);
+          node.forger.reset();
+          if (random_.one_in(2)) node.forger = tron::address_of(world_.payer.public_key());
+        },
+        [&node] { node.forged_from.reset(); });
   if (alone) {
     // Of a single node only what contradicts itself shows.
     add_fault(
@@ -256,19 +329,22 @@ void Storm::add_node_faults(TestChain& node, bool may_lie) {
   } else if (may_lie && !permanent_liar_) {
     add_fault(
         "hides_logs", 8, [&node] { node.hides_logs = true; }, [&node] { node.hides_logs = false; });
-    add_fault(
-        "forges", 8,
-        [this, &node] {
-          node.forged_from = world_.chain.solidified() + static_cast<std::int64_t>(random_.below(5));
-          node.flaps = random_.one_in(3);
-        },
-        [&node] { node.forged_from.reset(); });
   }
   tron::ChainTransaction nobodys;
   nobodys.succeeded = true;
-  nobodys.contract =
-      tron::TransferContract{tron::address_of(world_.payer.public_key()), world_.custody, 777, ""};
+  nobodys.contract = tron::TransferContract{payer, world_.custody, 777, ""};
   node.forged_deposit = nobodys;
+}
+
+// No block id covers logs: a deposit that happened is told twice.
+void Storm::invent_logs(std::vector<tron::Execution>& executions) {
+  for (auto& execution : executions) {
+    if (execution.logs.size() != 1 || execution.logs[0].address != btt20_token) continue;
+    auto transfer = tron::trc20::read_transfer(execution.logs[0]);
+    if (!transfer || transfer->to != world_.custody || transfer->from == world_.custody) continue;
+    execution.logs.push_back(execution.logs[0]);
+    invented_.insert({execution.txid, 1});
+  }
 }
 
 void Storm::add_process_faults() {
@@ -306,6 +382,7 @@ void Storm::add_process_faults() {
         if (auto queue = ledger.open_withdrawals(ledger.gateway_key, {})) ledger.old_queue = *queue;
       },
       [&ledger] { ledger.old_queue.reset(); });
+  if (tight_ceiling_) return;  // it would take them weeks
   add_fault("many_withdrawals", 200, [this] {
     for (std::size_t i = 0; i < anchoring::payments_under_way + 10; ++i) withdraw();
   });
@@ -499,12 +576,13 @@ std::int64_t Storm::next_step_ms() {
 
 void Storm::settle() {
   std::int64_t blocks = max_calm_blocks + (world_.pays ? max_blocks_of_payments : 0);
+  if (tight_ceiling_) blocks *= 4;
   for (std::int64_t i = 0; i < blocks && !::testing::Test::HasFailure(); ++i) {
     if (is_settled()) return;
     // After failures the worker waits by design, and longer each time. (What is in the pool lands first.)
     const auto anchor = world_.newest_anchor();
     bool failed = world_.chain.pool_size() == 0 && anchor.state == AnchorState::expired && anchor.block != 0;
-    world_.tick(failed ? 10 * minute_ms : calm_step_ms);
+    world_.tick(failed ? 10 * minute_ms : waits_for_tomorrow() ? day_ms : calm_step_ms);
     check_block();
   }
   if (!is_settled())
@@ -523,6 +601,15 @@ bool Storm::is_settled() {
   return anchored && is_paid_out() && world_.store->open_sweeps().empty() && world_.tables.cursor &&
          world_.tables.cursor->number == world_.chain.solidified() && world_.chain.pool_size() == 0 &&
          world_.chain.solidified() > std::max(last_deposit + world_.options.solid_after, healed_at_ + 1);
+}
+
+// What a single node's word is good for is used up, and nothing is under way that a day would outlast.
+bool Storm::waits_for_tomorrow() {
+  if (!tight_ceiling_ || world_.chain.pool_size() > 0) return false;
+  if (!world_.scanner->waits_for().empty()) return true;
+  auto open = world_.store->open_payments();
+  return world_.pays && !is_paid_out() &&
+         std::all_of(open.begin(), open.end(), [](const auto& payment) { return is_final(payment.state); });
 }
 
 bool Storm::is_paid_out() {
@@ -652,9 +739,29 @@ void Storm::check_paid(const tron::ChainTransaction& parsed, const core::Channel
 
 void Storm::check_block() {
   check_deposits();
+  if (more_nodes_.empty()) check_ceilings();
   check_payments();
   check_fees();
   ++figures_.blocks;
+}
+
+// Of a single node's word: a day's credits, and a day's payments whatever became of them.
+void Storm::check_ceilings() const {
+  std::map<std::pair<core::TimeUs, core::AssetId>, core::ChainAmount> credited, signed_out;
+  for (const auto& [key, deposit] : world_.tables.deposits)
+    credited[{anchoring::start_of_day(deposit.seen_us), deposit.asset}] += deposit.amount;
+  for (const auto& [key, payment] : world_.tables.payments)
+    signed_out[{anchoring::start_of_day(payment.signed_us), payment.asset}] += payment.amount;
+  const auto& assets = world_.ledger.state().globals.assets;
+  auto most = [&](const anchoring::Ceilings& ceilings, core::AssetId asset) {
+    return anchoring::ceiling_of(ceilings, assets[asset.value - 1]);
+  };
+  for (const auto& [of, amount] : credited)
+    EXPECT_TRUE(amount <= most(*world_.deposit_ceilings, of.second))
+        << "credited, of asset " << of.second.value;
+  for (const auto& [of, amount] : signed_out)
+    EXPECT_TRUE(amount <= most(*world_.payer_options.single_node_ceilings, of.second))
+        << "paid, of asset " << of.second.value;
 }
 
 // What is said of a payment is final on the chain, and nothing is settled that is not.
@@ -745,6 +852,10 @@ void Storm::check_anchors() {
 // Every deposit on the chain was credited, once, to its owner, who has it still or withdrew it.
 void Storm::check_balances() {
   auto expected = deposits_on_chain();
+  for (const auto& [key, deposit] : world_.tables.deposits)
+    if (invented_.contains(key))
+      expected.push_back(
+          {*deposit.owner, deposit.asset.value, static_cast<core::Amount>(deposit.amount / btt20_unit)});
   EXPECT_EQ(world_.ledger.count(core::Kind::credit), expected.size());
   EXPECT_EQ(world_.tables.deposits.size(), expected.size());
   std::map<std::pair<PublicKey, std::uint32_t>, core::Amount> owed;
@@ -779,7 +890,10 @@ void Storm::check_custody() {
   EXPECT_EQ(world_.tables.sweep_fees_sun, moves.sweep_fees_sun);
   EXPECT_EQ(surplus(btt, btt_token), moves.more_btt);
   EXPECT_EQ(surplus(trx, ""), moves.more_sun);
-  EXPECT_EQ(surplus(btt20, tron::to_base58(btt20_token)), 0);
+  core::ChainAmount invented = 0;
+  for (const auto& [key, deposit] : world_.tables.deposits)
+    if (invented_.contains(key)) invented += deposit.amount;
+  EXPECT_EQ(surplus(btt20, tron::to_base58(btt20_token)), static_cast<core::Amount>(-invented));
 }
 
 core::Int128 Storm::stands_at_addresses(std::uint32_t asset) const {

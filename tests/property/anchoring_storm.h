@@ -6,6 +6,7 @@
 #pragma once
 
 #include "anchoring/tron/endpoints.h"
+#include "anchoring/tron/witnessed_chain.h"
 #include "tests/seeded.h"
 #include "tests/unit/anchoring_world.h"
 
@@ -50,12 +51,18 @@ class StaleStore final : public anchoring::Store {
     return reading().deposit(transaction_id, log);
   }
   void save_deposit(const anchoring::Deposit& deposit) override { live_.save_deposit(deposit); }
+  std::map<core::AssetId, core::ChainAmount> deposited_since(std::int64_t since_us) override {
+    return reading().deposited_since(since_us);
+  }
   std::vector<anchoring::Payment> open_payments() override { return reading().open_payments(); }
   std::optional<anchoring::Payment> newest_payment(core::ChannelId withdrawal) override {
     return reading().newest_payment(withdrawal);
   }
   std::map<core::AssetId, core::ChainAmount> paid_since(std::int64_t since_us) override {
     return reading().paid_since(since_us);
+  }
+  std::map<core::AssetId, core::ChainAmount> signed_since(std::int64_t since_us) override {
+    return reading().signed_since(since_us);
   }
   void add_payment(const anchoring::Payment& payment) override { live_.add_payment(payment); }
   void save_payment(const anchoring::Payment& payment) override { live_.save_payment(payment); }
@@ -126,9 +133,13 @@ class Storm {
   void deploy();
   void fund();
   void connect();
+  void set_ceilings();
+  std::unique_ptr<tron::WitnessedChain> held_to_witnesses(TestChain& node);
   void add_faults();
   void add_chain_faults();
   void add_node_faults(TestChain& node, bool may_lie);
+  void add_lies(TestChain& node, bool may_lie);
+  void invent_logs(std::vector<tron::Execution>& executions);
   void add_process_faults();
   void add_fault(std::string name, std::uint64_t begins_one_in, std::function<void()> begin,
                  std::function<void()> end = {});
@@ -163,6 +174,7 @@ class Storm {
   std::optional<bool> succeeded(const Hash& txid) const;
   void check_block();
   void check_deposits();
+  void check_ceilings() const;
   void check_payments();
   void check_fees();
   void check_fee(const anchoring::Payment& payment) const;
@@ -175,6 +187,7 @@ class Storm {
   core::Int128 stands_at_addresses(std::uint32_t asset) const;
   bool is_settled();
   bool is_paid_out();
+  bool waits_for_tomorrow();
   std::vector<OnChain> deposits_on_chain();
   std::optional<std::pair<std::uint32_t, core::Amount>> moved_to_custody(
       const tron::ChainTransaction& transaction) const;
@@ -185,6 +198,10 @@ class Storm {
   std::vector<Fault> faults_;
   std::uint64_t lasts_ = 6;  // blocks, on average
   bool permanent_liar_ = false;
+  bool witnessed_ = false;      // the witnesses' signatures count
+  bool tight_ceiling_ = false;  // of a single node
+  std::vector<std::unique_ptr<tron::WitnessedChain>> witnessed_chains_;
+  std::set<std::pair<Hash, std::uint32_t>> invented_;  // deposits that a single node told of contracts' logs
   bool uncertain_fates_ = false;
   bool last_moments_ = false, hidden_last_moments_ = false;
   std::map<Hash, Sent> sent_;

@@ -1,5 +1,6 @@
 #include "tests/unit/anchoring_world.h"
 
+#include "anchoring/tron/block.h"
 #include "anchoring/tron/trc20.h"
 #include "ledger/codec/btfs.h"
 #include "tron/api.pb.h"
@@ -14,6 +15,7 @@ devchain::Options chain_options(const WorldOptions& world) {
   devchain::Options options;
   options.block_interval_ms = block_ms;
   options.solid_after = world.solid_after;
+  options.more_witnesses = world.more_witnesses;
   return options;
 }
 
@@ -272,7 +274,7 @@ core::Amount TestLedger::available(const PublicKey& key, std::uint32_t asset) co
 
 tron::BlockRef TestChain::ref(std::int64_t newest) {
   auto ref = chain_.block(std::max<std::int64_t>(0, newest - lag))->ref;
-  if (forges(ref.number)) ref.id.back() ^= 1;
+  if (forges(ref.number)) ref.id = forged_header(ref.number).second;
   return ref;
 }
 
@@ -288,10 +290,27 @@ tron::ChainResult<tron::BlockRef> TestChain::solidified_head() {
   });
 }
 
+// Each linked to the one before, from the first.
+std::pair<std::string, tron::BlockId> TestChain::forged_header(std::int64_t number) const {
+  std::int64_t from = std::max<std::int64_t>(1, *forged_from);
+  std::pair<std::string, tron::BlockId> made{"", chain_.block(from - 1)->ref.id};
+  for (std::int64_t at = from; at <= number; ++at) {
+    protocol::Block block;
+    block.ParseFromString(chain_.block(at)->bytes);
+    auto& raw = *block.mutable_block_header()->mutable_raw_data();
+    raw.set_parenthash(std::string(view(made.second)));
+    raw.set_accountstateroot("forged");
+    if (forger) raw.set_witness_address(std::string(view(forger->bytes)));
+    made.first = raw.SerializeAsString();
+    made.second = tron::block_id(at, made.first);
+  }
+  return made;
+}
+
 void TestChain::forge(tron::Block& block) const {
-  if (forges(block.ref.number - 1)) block.parent.back() ^= 1;
   if (!forges(block.ref.number)) return;
-  block.ref.id.back() ^= 1;
+  if (forges(block.ref.number - 1)) block.parent = forged_header(block.ref.number - 1).second;
+  std::tie(block.header, block.ref.id) = forged_header(block.ref.number);
   block.transactions.clear();
   if (block.ref.number % 3 == 0 && forged_deposit) {
     block.transactions.push_back(*forged_deposit);
@@ -299,8 +318,19 @@ void TestChain::forge(tron::Block& block) const {
   }
 }
 
-std::optional<tron::Block> TestChain::read(std::int64_t number, std::int64_t newest) {
+// As the node client reads it.
+tron::ChainResult<std::optional<tron::Block>> TestChain::stuffed(std::int64_t number) const {
+  protocol::Block block;
+  block.ParseFromString(chain_.block(number)->bytes);
+  block.add_transactions()->ParseFromString(*stuffing);
+  auto read = tron::parse_block(block.SerializeAsString());
+  if (!read) return tl::unexpected(tron::ChainError{tron::ChainError::Kind::forged, read.error()});
+  return *std::move(read);
+}
+
+tron::ChainResult<std::optional<tron::Block>> TestChain::read(std::int64_t number, std::int64_t newest) {
   if (empty || number > newest - lag) return std::nullopt;
+  if (stuffing && number % 3 == 0 && chain_.block(number)) return stuffed(number);
   auto block = *client_.block(number);
   flap_ = flaps && !flap_;
   if (block && !flap_) forge(*block);
@@ -310,7 +340,7 @@ std::optional<tron::Block> TestChain::read(std::int64_t number, std::int64_t new
 tron::ChainResult<std::optional<tron::Block>> TestChain::solidified_block(std::int64_t number) {
   return reach([&]() -> tron::ChainResult<std::optional<tron::Block>> {
     auto block = read(number, chain_.solidified());
-    if (block && change_block) change_block(*block);
+    if (block && *block && change_block) change_block(**block);
     return block;
   });
 }

@@ -163,9 +163,13 @@ class TestChain final : public tron::Chain {
   bool hides_transactions = false;  // finds none by its id
   bool empty = false;               // has no block and no transaction, whatever its heads say
   std::int64_t lag = 0;             // blocks
-  // From this block on it is of another chain: other ids, nothing of what happened, and every third block
-  // pays a deposit that nobody made.
+  // From this block on it is of another chain, whose headers are what their ids say: nothing of what
+  // happened, and every third block pays a deposit that nobody made. Signed it is by nobody, in the name of
+  // the true block's witness or of the forger.
   std::optional<std::int64_t> forged_from;
+  std::optional<tron::Address> forger;
+  // Puts this transaction into every third block of the true chain.
+  std::optional<std::string> stuffing;
   bool flaps = false;  // forges in every second answer only, like several nodes behind one address
   std::int64_t solid_ahead_ms = 0;  // what its solidified head's time is ahead of the truth
   bool hides_logs = false;          // of what contracts did
@@ -194,7 +198,9 @@ class TestChain final : public tron::Chain {
     return call();
   }
   tron::BlockRef ref(std::int64_t newest);
-  std::optional<tron::Block> read(std::int64_t number, std::int64_t newest);
+  tron::ChainResult<std::optional<tron::Block>> read(std::int64_t number, std::int64_t newest);
+  tron::ChainResult<std::optional<tron::Block>> stuffed(std::int64_t number) const;
+  std::pair<std::string, tron::BlockId> forged_header(std::int64_t number) const;
   bool forges(std::int64_t number) const { return forged_from && number >= *forged_from; }
   void forge(tron::Block& block) const;
   tron::BroadcastAnswer pass_on(ByteView transaction);
@@ -222,6 +228,7 @@ struct WorldOptions {
   // The listed token takes it of each transfer, and says so or not.
   unsigned token_fee_percent = 0;
   bool token_hides_fee = false;
+  std::vector<SecretKey> more_witnesses = {};  // of blocks, in turn with one that has no name
 };
 
 class World {
@@ -230,8 +237,11 @@ class World {
   using StoreMaker = std::function<std::unique_ptr<anchoring::Store>()>;
   explicit World(StoreMaker make_store = {}, WorldOptions options = {});
 
+  anchoring::Parties parties() const {
+    return {custody, tron::address_of(ledger.anchor_key.public_key()), {}, cold};
+  }
   anchoring::ScannerOptions scanner_options(std::int64_t start_block = 1) const {
-    return {{custody, tron::address_of(ledger.anchor_key.public_key())}, start_block};
+    return {parties(), start_block, deposit_ceilings};
   }
   // A new process over the same store, as after a crash.
   void start();
@@ -292,6 +302,8 @@ class World {
   SecretKey payer = key_from(options.entropy), custody_key = key_from(options.entropy);
   const tron::Address custody = tron::address_of(custody_key.public_key());
   ExtendedSecretKey deposit_key = *ExtendedSecretKey::from_seed(view(options.entropy()));
+  std::vector<tron::Address> cold;
+  std::optional<anchoring::Ceilings> deposit_ceilings;
   TestLedger ledger{clock, crashes, options.entropy};
   devchain::DevChain chain;
   TestChain network{chain, crashes};

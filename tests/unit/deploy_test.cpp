@@ -80,9 +80,10 @@ std::set<std::string> known_metrics() {
       for (const char* suffix : {"", "_bucket", "_sum", "_count"})
         if (*suffix == '\0' || (*i)[2] == "histogram") names.insert((*i)[1].str() + suffix);
   // Families without a series yet are not shown.
-  for (const char* lazy : {"log_size", "oldest_unanchored_seconds", "last_anchor_timestamp_seconds",
-                           "ledger_amount", "anchor_transactions_total", "chain_requests_total",
-                           "deposits_total", "withdrawals", "custody_difference"})
+  for (const char* lazy :
+       {"log_size", "oldest_unanchored_seconds", "last_anchor_timestamp_seconds", "ledger_amount",
+        "anchor_transactions_total", "chain_requests_total", "deposits_total", "withdrawals",
+        "custody_difference", "custody_amount", "custody_above_ceiling", "chain_forged_total"})
     names.insert(std::string("windlass_") + lazy);
   return names;
 }

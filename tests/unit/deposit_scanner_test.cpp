@@ -78,7 +78,7 @@ class DepositScanner : public ::testing::Test {
   }
   // What custody holds beyond what is owed, in the chain's units; the scan has reached the solidified head.
   core::Int128 difference(World& in, std::string_view symbol) {
-    auto all = anchoring::reconcile(in.network, in.ledger, *in.store, in.custody);
+    auto all = anchoring::reconcile(in.network, in.ledger, *in.store, in.parties());
     EXPECT_TRUE(all) << all.error();
     EXPECT_TRUE(*all) << "the scan is behind";
     for (const auto& one : **all)
@@ -555,7 +555,7 @@ TEST_F(DepositScanner, ShowsToTheUnitWhatCustodyHoldsOfAToken) {
 TEST_F(DepositScanner, ShowsNothingWhereTheNodeTellsNoBalance) {
   world.tick();
   world.network.hides_balances = true;
-  EXPECT_FALSE(anchoring::reconcile(world.network, world.ledger, *world.store, world.custody));
+  EXPECT_FALSE(anchoring::reconcile(world.network, world.ledger, *world.store, world.parties()));
 }
 
 // --- what stops it
@@ -724,6 +724,123 @@ TEST_F(DepositAddresses, AreCreditedOnceWhateverCrashes) {
     EXPECT_EQ(held(owner, btt), before + 10 + nth) << nth;
     EXPECT_EQ(difference(world, "BTT"), 0) << nth;
   }
+}
+
+// --- what a single node's word is good for
+
+class SingleNode : public DepositScanner {
+ protected:
+  static constexpr std::int64_t day_ms = core::day_us / 1000;
+  void allow(anchoring::Ceilings ceilings) {
+    world.deposit_ceilings = std::move(ceilings);
+    world.start();
+  }
+  void tick_into_the_next_day() {
+    world.clock.set((world.clock.now_ms() / day_ms + 1) * day_ms);
+    world.tick_blocks(3);
+  }
+};
+
+TEST_F(SingleNode, IsGoodForTheDaysCeilingAndTheScanWaitsBeyondIt) {
+  allow({{"BTT", 100}, {"TRX", 1'000}});
+  world.deposit(60, "1002000", memo);
+  settle();
+  world.deposit(41, "1002000", memo);
+  world.tick_blocks(1);
+  world.deposit(5, "", memo);  // behind it
+  world.tick_blocks(test::solid_after + 5);
+  EXPECT_EQ(held(owner, btt), 60);
+  EXPECT_EQ(held(owner, trx), 0) << "nothing is passed by";
+  EXPECT_EQ(world.scanner->waits_for(), "BTT");
+  EXPECT_THAT(world.last_problem(),
+              testing::HasSubstr("good for 100 a day (gateway.single_node_ceilings), of "
+                                 "which 60 are used"));
+  world.start();  // what was credited before counts on
+  world.tick_blocks(3);
+  EXPECT_EQ(held(owner, btt), 60);
+  tick_into_the_next_day();
+  EXPECT_EQ(held(owner, btt), 101);
+  EXPECT_EQ(held(owner, trx), 5);
+  EXPECT_EQ(world.scanner->waits_for(), "");
+}
+
+TEST_F(SingleNode, IsGoodForNothingOfAnAssetWithoutACeiling) {
+  allow({{"BTT", 100}});
+  world.deposit(1, "", memo);
+  world.deposit(1, "1009999", memo);  // no asset of the ledger's: nobody waits for it
+  world.tick_blocks(test::solid_after + 5);
+  tick_into_the_next_day();
+  EXPECT_EQ(credits(), 0u);
+  EXPECT_EQ(world.scanner->waits_for(), "TRX");
+  allow({{"BTT", 100}, {"TRX", 1}});
+  settle();
+  EXPECT_EQ(held(owner, trx), 1);
+}
+
+TEST(Ceiling, IsReadOrRefusedInWords) {
+  EXPECT_EQ(*anchoring::parse_ceiling("BTT 100"), (anchoring::Ceilings::value_type{"BTT", 100}));
+  EXPECT_EQ(*anchoring::parse_ceiling("TRX 0"), (anchoring::Ceilings::value_type{"TRX", 0}));
+  for (const char* bad : {"", "BTT", "BTT ", " 1", "BTT -1", "BTT 1x", "BTT 1 2", "BTT 9223372036854775808"})
+    EXPECT_FALSE(anchoring::parse_ceiling(bad)) << bad;
+}
+
+// --- cold storage
+
+class ColdStorage : public DepositScanner {
+ protected:
+  ColdStorage() {
+    world.cold = {tron::address_of(cold_key.public_key())};
+    world.start();
+    world.deposit(1'000, "1002000", memo);
+    world.deposit_token(500 * btt20_unit, memo);
+    // For what TRON takes of transfers: custody's is owed to its owner, cold storage's to nobody.
+    world.deposit(100'000'000, "", memo);
+    world.pay(world.payer, world.cold[0], 100'000'000);
+    settle();
+  }
+  // What custody itself holds of an asset, and cold storage.
+  std::pair<double, double> where(std::string_view symbol) {
+    auto all = anchoring::reconcile(world.network, world.ledger, *world.store, world.parties());
+    for (const auto& one : **all)
+      if (one.symbol == symbol) return {one.hot, one.cold};
+    return {-1, -1};
+  }
+  SecretKey cold_key = SecretKey::generate();
+};
+
+TEST_F(ColdStorage, CountsAsCustodyToTheUnit) {
+  world.pay(world.custody_key, world.cold[0], 900, "1002000");
+  for (int i = 0; i < test::solid_after + 5; ++i) {
+    world.tick();
+    EXPECT_EQ(difference(world, "BTT"), 0) << i;
+  }
+  EXPECT_EQ(where("BTT"), std::pair(100.0, 900.0));
+  EXPECT_EQ(difference(world, "BTT20"), 0);
+}
+
+TEST_F(ColdStorage, WhatComesBackFromItIsNoDeposit) {
+  world.pay(world.custody_key, world.cold[0], 900, "1002000");
+  world.call(world.custody_key, btt20_token, tron::trc20::transfer_call(world.cold[0], 400 * btt20_unit));
+  settle();
+  EXPECT_EQ(where("BTT20"), std::pair(100.0, 400.0));
+  auto before = credits();
+  world.pay(cold_key, world.custody, 300, "1002000");
+  world.call(cold_key, btt20_token, tron::trc20::transfer_call(world.custody, 150 * btt20_unit));
+  settle();
+  EXPECT_EQ(credits(), before);
+  EXPECT_EQ(where("BTT"), std::pair(400.0, 600.0));
+  EXPECT_EQ(where("BTT20"), std::pair(250.0, 250.0));
+  EXPECT_EQ(difference(world, "BTT"), 0);
+  EXPECT_EQ(difference(world, "BTT20"), 0);
+}
+
+TEST_F(ColdStorage, LacksWhatSomebodyTakesFromIt) {
+  EXPECT_EQ(difference(world, "TRX"), 101'000'000) << "with custody's genesis";
+  world.pay(world.custody_key, world.cold[0], 900, "1002000");
+  settle();
+  world.pay(cold_key, tron::address_of(world.payer.public_key()), 1, "1002000");
+  settle();
+  EXPECT_EQ(difference(world, "BTT"), -1);
 }
 
 }  // namespace

@@ -33,6 +33,7 @@ class FakeNode final : public Chain {
   ChainResult<T> answer(T value) {
     ++calls;
     if (silent) return tl::unexpected(ChainError{ChainError::Kind::deadline, "deadline"});
+    if (forges) return tl::unexpected(ChainError{ChainError::Kind::forged, "txTrieRoot is another"});
     return value;
   }
 
@@ -66,8 +67,12 @@ class FakeNode final : public Chain {
     std::vector<Execution> done;
     if (!empty)
       for (const auto& transaction : make(number).transactions)
-        done.push_back(
-            {.txid = transaction.txid, .block = number, .result = result, .failed = failed, .logs = logs});
+        done.push_back({.txid = transaction.txid,
+                        .block = number,
+                        .fee_sun = fee_sun,
+                        .result = result,
+                        .failed = failed,
+                        .logs = logs});
     return answer(done);
   }
   ChainResult<ConstantCall> call_constant(const ContractCall&) override { return answer(ConstantCall{}); }
@@ -76,7 +81,8 @@ class FakeNode final : public Chain {
   std::optional<std::int64_t> claims;  // another solidified head than it has
   std::string branch;                  // its blocks from `branches_at` on are others
   std::int64_t branches_at = 0;
-  bool silent = false, empty = false;
+  bool silent = false, empty = false, forges = false;
+  std::int64_t fee_sun = 0;
   std::map<Hash, std::int64_t> included;
   BroadcastAnswer broadcast_answer{true, 0, ""};
   int calls = 0, broadcasts = 0;
@@ -100,6 +106,8 @@ class TronEndpoints : public ::testing::Test {
       changes.push_back(std::string(name) + " " + std::string(condition));
       whys.push_back(why);
     };
+    options.on_disagreement = [this] { ++disagreements; };
+    options.on_contradiction = [this](std::string_view name) { contradictions += name; };
     chain = std::make_unique<Endpoints>(clock, std::move(endpoints), options);
   }
   std::string error_of_block(std::int64_t number) {
@@ -117,6 +125,8 @@ class TronEndpoints : public ::testing::Test {
   FakeNode nodes[5];
   std::unique_ptr<Endpoints> chain;
   std::vector<std::string> changes, whys;
+  std::string contradictions;  // names
+  int disagreements = 0;
 };
 
 TEST_F(TronEndpoints, WantAMajorityUnlessToldOtherwise) {
@@ -343,6 +353,50 @@ TEST_F(TronEndpoints, SendToEveryNodeAndCountTheBestAnswer) {
   for (int i : {0, 1, 2}) EXPECT_EQ(nodes[i].broadcasts, 2);
   for (auto& node : nodes) node.silent = true;
   EXPECT_FALSE(chain->broadcast("x"));
+}
+
+TEST_F(TronEndpoints, SetAsideWhoGivesAForgedBlock) {
+  use(3);
+  nodes[0].forges = true;
+  EXPECT_EQ(id_of_block(100), right(100));
+  EXPECT_EQ(chain->condition(0), Condition::set_aside);
+  EXPECT_THAT(whys[0], HasSubstr("txTrieRoot"));
+  EXPECT_THAT(contradictions, IsEmpty()) << "it is counted where it was found";
+  nodes[0].forges = false;
+  clock.advance(EndpointsOptions().set_aside_ms);
+  EXPECT_EQ(id_of_block(99), right(99));
+  EXPECT_EQ(chain->condition(0), Condition::good);
+}
+
+TEST_F(TronEndpoints, OfTwoBelieveNeitherWhenOneIsSetAside) {
+  use(2);
+  nodes[1].forges = true;
+  EXPECT_THAT(error_of_block(100), HasSubstr("needs 2 TRON nodes that agree; the others are set aside"));
+  EXPECT_FALSE(chain->solidified_head());
+  nodes[1].forges = false;
+  clock.advance(EndpointsOptions().set_aside_ms);
+  EXPECT_EQ(id_of_block(100), right(100));
+}
+
+TEST_F(TronEndpoints, TellWhoseWordWasContradicted) {
+  use(3);
+  nodes[1].branch = "forged";
+  nodes[0].silent = true;
+  EXPECT_EQ(error_of_block(100), "TRON nodes disagree about solidified block 100, and too few agree");
+  EXPECT_EQ(disagreements, 1);
+  nodes[0].silent = false;
+  clock.advance(2 * longest_backoff_ms);
+  EXPECT_EQ(id_of_block(100), right(100));
+  EXPECT_EQ(contradictions, "b");
+}
+
+TEST_F(TronEndpoints, TakeNoFeeOnOneNodesWord) {
+  use(3);
+  Hash txid = hash_of("payment");
+  for (auto& node : nodes) node.included[txid] = 100;
+  nodes[0].fee_sun = 1;
+  EXPECT_EQ(chain->executions(100)->at(0).fee_sun, 0);
+  EXPECT_EQ(contradictions, "a");
 }
 
 }  // namespace

@@ -60,13 +60,16 @@ class TronNode : public testing::Test {
     NodeOptions options;
     options.full = options.solidity = "127.0.0.1:" + std::to_string(port);
     options.api_key = "a key";
+    options.on_forged = [this] { ++forged_; };
     node_ = std::make_unique<Node>(options);
   }
 
   void expect_bad(const std::string& what) {
     auto block = node_->block(415);
     ASSERT_FALSE(block) << what;
-    EXPECT_EQ(block.error().kind, Kind::bad_answer);
+    EXPECT_EQ(block.error().kind, Kind::forged);
+    EXPECT_EQ(forged_, 1);
+    forged_ = 0;
     EXPECT_THAT(block.error().message, testing::HasSubstr(what));
   }
   protocol::BlockHeader::raw& header() { return *wallet_.block.mutable_block_header()->mutable_raw_data(); }
@@ -74,6 +77,7 @@ class TronNode : public testing::Test {
   ScriptedWallet wallet_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<Node> node_;
+  int forged_ = 0;
 };
 
 TEST_F(TronNode, TakesARealBlockAndSendsItsApiKey) {

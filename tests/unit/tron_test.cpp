@@ -337,7 +337,8 @@ TEST(TronBlock, CapturedBlocksHaveTheirIdsRootsAndTxids) {
     exact::BlockExtention answer;
     ASSERT_TRUE(answer.ParseFromString(unhex(capture["response_hex"])));
     EXPECT_EQ(to_hex(tx_trie_root(transactions_of(answer))), capture["txTrieRoot"]) << capture["name"];
-    auto block = assemble_block(answer.block_header().raw_data(), transactions_of(answer));
+    auto block = assemble_block(answer.block_header().raw_data(), answer.block_header().witness_signature(),
+                                transactions_of(answer));
     ASSERT_TRUE(block) << capture["name"] << ": " << block.error();
     EXPECT_EQ(block->ref.number, capture["number"]);
     EXPECT_EQ(block->ref.timestamp_ms, capture["timestamp"]);
@@ -358,9 +359,13 @@ TEST(TronBlock, RefusesTransactionsThatAreNotTheHeaders) {
     ASSERT_TRUE(answer.ParseFromString(unhex(capture["response_hex"])));
     auto transactions = transactions_of(answer);
     std::swap(transactions[0], transactions[1]);
-    EXPECT_FALSE(assemble_block(answer.block_header().raw_data(), transactions)) << "order";
+    EXPECT_FALSE(assemble_block(answer.block_header().raw_data(), answer.block_header().witness_signature(),
+                                transactions))
+        << "order";
     transactions.pop_back();
-    EXPECT_FALSE(assemble_block(answer.block_header().raw_data(), transactions)) << "one missing";
+    EXPECT_FALSE(assemble_block(answer.block_header().raw_data(), answer.block_header().witness_signature(),
+                                transactions))
+        << "one missing";
   }
 }
 

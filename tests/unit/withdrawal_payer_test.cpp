@@ -10,13 +10,15 @@ using anchoring::PaymentState;
 using core::ChannelId;
 
 TEST(Offer, IsReadOrRefusedInWords) {
-  auto offer = anchoring::parse_offer("BTT minimum=10 fee=2 daily_cap=1000 approve_above=500");
+  auto offer =
+      anchoring::parse_offer("BTT minimum=10 fee=2 daily_cap=1000 approve_above=500 hot_ceiling=9000");
   ASSERT_TRUE(offer) << offer.error();
   EXPECT_EQ(offer->symbol, "BTT");
   EXPECT_EQ(offer->minimum, 10);
   EXPECT_EQ(offer->fee, 2);
   EXPECT_EQ(offer->daily_cap, 1000);
   EXPECT_EQ(offer->approve_above, 500);
+  EXPECT_EQ(offer->hot_ceiling, 9000);
   EXPECT_TRUE(anchoring::parse_offer("TRX"));
   for (const char* bad :
        {"", "BTT fee", "BTT fee=", "BTT fee=-1", "BTT fee=1x", "BTT tip=1", "BTT fee=9223372036854775808"})
@@ -329,11 +331,36 @@ TEST_F(PublishedTerms, RefuseEverythingWhileSuspended) {
   ASSERT_TRUE(tick_until_settled(id));
 }
 
+// A single node that shows none of the payments: it has them made anew, and all of them land.
+TEST_F(WithdrawalPayer, PaysNoMoreInADayThanASingleNodesWordIsGoodFor) {
+  world.payer_options.single_node_ceilings = {{"BTT", 700}};
+  world.start();
+  world.network.hides_transactions = true;
+  world.network.change_block = [](tron::Block& block) { block.transactions.clear(); };
+  auto id = withdraw(300);
+  world.tick_blocks(400);
+  EXPECT_EQ(payments(id).size(), 2u) << "a third one would be beyond it";
+  EXPECT_EQ(transfers_out(), 2u);
+  EXPECT_TRUE(is_open(id));
+  world.clock.advance(core::day_us / 1000);
+  world.tick_blocks(3);
+  EXPECT_EQ(payments(id).size(), 3u);
+}
+
+TEST_F(WithdrawalPayer, PaysNothingOfAnAssetWithoutACeilingFromASingleNode) {
+  world.payer_options.single_node_ceilings = {{"TRX", 700}};
+  world.start();
+  auto id = withdraw(1);
+  world.tick_blocks(60);
+  EXPECT_TRUE(payments(id).empty());
+  EXPECT_TRUE(is_open(id));
+}
+
 class Reconciliation : public WithdrawalPayer {
  protected:
   // Of an asset in the chain's units; anchors by memo leave a sun each in custody.
   core::Int128 difference(std::uint32_t asset) {
-    auto found = anchoring::reconcile(world.network, world.ledger, *world.store, world.custody);
+    auto found = anchoring::reconcile(world.network, world.ledger, *world.store, world.parties());
     EXPECT_TRUE(found) << found.error();
     EXPECT_TRUE(*found) << "the scan is behind";
     return (**found).at(asset - 1).chain_units;
@@ -358,7 +385,7 @@ TEST_F(Reconciliation, SeesOneUnitThatIsMissingOrTooMuch) {
 TEST_F(Reconciliation, SaysNothingWhileTheScanIsBehind) {
   world.tables.controls.deposits_paused = true;
   world.tick_blocks(3);
-  auto found = anchoring::reconcile(world.network, world.ledger, *world.store, world.custody);
+  auto found = anchoring::reconcile(world.network, world.ledger, *world.store, world.parties());
   ASSERT_TRUE(found);
   EXPECT_FALSE(*found);
 }
