@@ -7,11 +7,11 @@ import subprocess
 import grpc
 import pytest
 
+from bank import DEADLINE_S, SUN, Bank, Gateway
 from devchain import Devchain
 from formats import Signer
 from harness import Ledger
 from processes import BIN_DIR, wait_until
-from test_withdrawals import DEADLINE_S, SUN, Bank, Gateway
 from tron import api_pb2, contract_pb2, core_pb2
 from tron_chain import base58check, block_id, transactions_root
 
