@@ -243,7 +243,7 @@ TEST_F(HistoricalChannels, AreToldInTheOrderInWhichTheyClosed) {
   EXPECT_EQ(next_closed(2, -1), std::nullopt) << "a recipient's";
 }
 
-TEST_F(HistoricalChannels, AreIdleFromTheTimeOfTheirOpening) {
+TEST_F(HistoricalChannels, OpenOnesAreListedWithTheTimeOfTheirOpening) {
   // Entries that open channels 0, 1, ... at second 10, 11, ...
   std::vector<codec::Entry> entries(6);
   for (std::uint64_t i = 0; i < entries.size(); ++i) {
@@ -256,9 +256,10 @@ TEST_F(HistoricalChannels, AreIdleFromTheTimeOfTheirOpening) {
   withdrawn.purpose = core::Purpose::withdrawal;
   flush(
       {channel(0, 7), closed(channel(1, 7), 9), own, withdrawn, channel(4, 7), channel(5, 7), channel(6, 8)});
-  auto idle = [&](core::TimeUs opened_before, std::size_t limit) {
+  auto open = [&](std::uint64_t after, std::size_t limit) {
     std::vector<std::uint64_t> ids;
-    for (const auto& row : reader.idle_btfs_channels({7}, opened_before, limit)) {
+    for (const auto& row : reader.open_btfs_channels({7}, {after}, limit)) {
+      EXPECT_EQ(row.opened_us, entries[row.id.value].time_us);
       EXPECT_EQ(row.payer, load(row.id.value).receipt_key);
       EXPECT_EQ(row.amount, load(row.id.value).deposit);
       ids.push_back(row.id.value);
@@ -266,10 +267,10 @@ TEST_F(HistoricalChannels, AreIdleFromTheTimeOfTheirOpening) {
     return ids;
   };
   using Ids = std::vector<std::uint64_t>;
-  EXPECT_EQ(idle(15 * core::second_us, 10), (Ids{0, 4}));
-  EXPECT_EQ(idle(15 * core::second_us + 1, 10), (Ids{0, 4, 5}));
-  EXPECT_EQ(idle(100 * core::second_us, 1), (Ids{0}));
-  EXPECT_EQ(idle(10 * core::second_us, 10), (Ids{}));
+  EXPECT_EQ(open(0, 10), (Ids{4, 5}));
+  EXPECT_EQ(open(0, 1), (Ids{4}));
+  EXPECT_EQ(open(4, 10), (Ids{5}));
+  EXPECT_EQ(open(5, 10), (Ids{}));
 }
 
 }  // namespace

@@ -69,6 +69,43 @@ class StaleStore final : public anchoring::Store {
   void publish_terms(const std::vector<anchoring::PublishedTerms>& terms) override {
     live_.publish_terms(terms);
   }
+  std::vector<anchoring::ExchangeDeposit> open_exchange_deposits() override {
+    return reading().open_exchange_deposits();
+  }
+  std::optional<anchoring::ExchangeDeposit> exchange_deposit(std::int64_t id) override {
+    return reading().exchange_deposit(id);
+  }
+  std::optional<anchoring::ExchangeDeposit> exchange_deposit(const PublicKey& user,
+                                                             std::int64_t out_tx_id) override {
+    return reading().exchange_deposit(user, out_tx_id);
+  }
+  std::int64_t add_exchange_deposit(const anchoring::ExchangeDeposit& deposit) override {
+    return live_.add_exchange_deposit(deposit);
+  }
+  void save_exchange_deposit(const anchoring::ExchangeDeposit& deposit) override {
+    live_.save_exchange_deposit(deposit);
+  }
+  void drop_exchange_deposit(std::int64_t id) override { live_.drop_exchange_deposit(id); }
+  std::vector<anchoring::ExchangeWithdrawal> open_exchange_withdrawals() override {
+    return reading().open_exchange_withdrawals();
+  }
+  std::optional<anchoring::ExchangeWithdrawal> exchange_withdrawal(std::int64_t id) override {
+    return reading().exchange_withdrawal(id);
+  }
+  std::optional<anchoring::ExchangeWithdrawal> exchange_withdrawal(const PublicKey& user,
+                                                                   std::int64_t out_tx_id) override {
+    return reading().exchange_withdrawal(user, out_tx_id);
+  }
+  std::optional<anchoring::ExchangeWithdrawal> exchange_withdrawal(core::ChannelId channel) override {
+    return reading().exchange_withdrawal(channel);
+  }
+  std::int64_t add_exchange_withdrawal(const anchoring::ExchangeWithdrawal& withdrawal) override {
+    return live_.add_exchange_withdrawal(withdrawal);
+  }
+  void save_exchange_withdrawal(const anchoring::ExchangeWithdrawal& withdrawal) override {
+    live_.save_exchange_withdrawal(withdrawal);
+  }
+  void drop_exchange_withdrawal(std::int64_t id) override { live_.drop_exchange_withdrawal(id); }
   anchoring::Controls controls() override { return reading().controls(); }
   void save_stopped() override { live_.save_stopped(); }
 

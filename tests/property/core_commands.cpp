@@ -553,9 +553,8 @@ BtfsChannelState CommandSource::some_state(ChannelId id) {
 }
 
 Body CommandSource::btfs_close_channel(Command& command) {
-  BtfsCloseChannel close{.state = some_state(some_btfs_channel()), .from_signed = true, .to_signed = true};
-  if (random_.percent(50)) (random_.percent(50) ? close.from_signed : close.to_signed) = false;
-  command.signer = close.from_signed ? close.state.from : close.state.to;
+  BtfsCloseChannel close{.state = some_state(some_btfs_channel()), .from_signed = random_.percent(75)};
+  command.signer = close.state.to;
   return close;
 }
 

@@ -336,9 +336,7 @@ Model::Faults Model::state_faults(const BtfsChannelState& agreed) const {
 
 Model::Faults Model::faults(const BtfsCloseChannel& close, const Key&) const {
   Faults faults = state_faults(close.state);
-  bool from_agrees = close.from_signed || close.state.to_balance == 0;
-  bool to_agrees = close.to_signed || close.state.from_balance == 0;
-  if (!from_agrees || !to_agrees) faults.insert(Error::unsigned_state);
+  if (!close.from_signed && close.state.to_balance > 0) faults.insert(Error::unsigned_state);
   return faults;
 }
 
