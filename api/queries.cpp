@@ -231,7 +231,9 @@ Answered<core::Key> Queries::key_of_address(ByteView address) {
 Answered<ChannelView> Queries::channel(core::ChannelId id) {
   std::optional<ChannelView> found;
   auto error = look({{}, {id}}, {}, [&](const core::State& state) {
-    if (const auto* channel = state.find(id, core::Purpose::channel))
+    const auto* channel = state.channels.find(id);
+    if (channel &&
+        (channel->purpose == core::Purpose::channel || channel->purpose == core::Purpose::btfs_channel))
       found = ChannelView{*channel, state.account(channel->payer).key, state.account(channel->recipient).key};
   });
   if (error != Error::none) return failure(error);

@@ -194,8 +194,8 @@ std::string describe(const core::Command& command, const Amounts& amounts,
     std::string operator()(const core::BtfsCloseChannel& c) const {
       return "of channel " + channel_link(c.state.channel);
     }
-    std::string operator()(const core::BtfsWithdraw& c) const {
-      return "of channel " + channel_link(c.paid.channel);
+    std::string operator()(const core::BtfsWithdraw& c) const {  // which is a withdrawal from then on
+      return fmt::format("of channel {}", c.paid.channel.value);
     }
     std::string operator()(const core::BtfsRotateKey& c) const { return "to " + key_link(c.new_key); }
     std::string operator()(const core::Genesis&) const { return ""; }
@@ -391,7 +391,7 @@ AnsweredPage channel_page(const Site& site, core::ChannelId id, const std::strin
                  {"Deposit", amounts.show(channel.deposit, channel.asset)},
                  {"Claimed", amounts.show(channel.claimed, channel.asset)},
                  {"Last claim", entry_link(channel.claim)},
-                 {"Expires", time_text(channel.expires_us)},
+                 {"Expires", channel.expires_us == 0 ? "never" : time_text(channel.expires_us)},
                  {"Content", channel.content.empty() ? "" : code(to_hex(channel.content))}});
   std::string rows;
   for (const EntryView& entry : history->entries) {

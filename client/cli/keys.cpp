@@ -103,6 +103,22 @@ Run key_rotate(CLI::App& app) {
   };
 }
 
+Run refuse_btfs(CLI::App& app) {
+  auto meant = std::make_shared<bool>(false);
+  app.add_flag("--yes", *meant, "that it is meant: there is no way back");
+  return [=](Context& context) -> Result<int> {
+    if (!*meant)
+      return usage_error(
+          "the account would take nothing any more that historical BTFS clients sign, for good; "
+          "if that is meant, say so with --yes");
+    auto signer = context.signer();
+    if (!signer) return tl::unexpected(signer.error());
+    return context.submit(
+        signer->sign(core::RefuseBtfs{}),
+        "refused: nothing that historical BTFS clients sign binds the account from here on");
+  };
+}
+
 }  // namespace
 
 Commands key_commands() {
@@ -112,6 +128,7 @@ Commands key_commands() {
       {"key show", "shows the key that would sign, and its TRON address", key_show},
       {"key import", "takes over a secret key", key_import},
       {"key rotate", "gives the account another key", key_rotate},
+      {"refuse-btfs", "refuses all that historical BTFS clients sign for the account, for good", refuse_btfs},
   };
 }
 

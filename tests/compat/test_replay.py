@@ -34,6 +34,7 @@ def activity(ledger, roles, offer):
             assert submit_receipt(ledger, payer, channel, cumulative).HasField("accepted")
     ledger.submit(recipient, close_channel=command_pb2.CloseChannel(channel=channels[0]))
     withdraw_and_settle(ledger, roles, payer, offer)
+    ledger.submit(recipient, refuse_btfs=command_pb2.RefuseBtfs())
     nobodys = ledger.credit(roles.gateway, b"", 777).sequence
     ledger.execute(roles.operator, assign_deposit=command_pb2.AssignDeposit(deposit=nobodys, owner=recipient.key))
     ledger.execute(roles.anchor, request_seal=command_pb2.RequestSeal(block_id=sha256(b"newest")))

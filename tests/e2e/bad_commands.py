@@ -124,6 +124,7 @@ OF_BYTES = {
     "FORBIDDEN_COMMAND": {
         "genesis": lambda w: pay(w, {"genesis": command_pb2.Genesis(id=bytes(32), origin="x")}),
         "seal": lambda w: w.client.sign(w.ledger.keys.anchor, seal=command_pb2.Seal(block_id=bytes(32))),
+        "wraps a historical message": lambda w: pay(w, {"btfs_transfer": bytes(70)}),
         "unsigned seal": lambda w: w.client.signed(w.client.command(seal=command_pb2.Seal())),
     },
     "BAD_FIELD": {

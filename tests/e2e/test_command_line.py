@@ -184,6 +184,13 @@ def test_a_rotated_key_pays_no_more(system, bob):
     assert system.balance(new) == 2_000_000
 
 
+def test_historical_signatures_are_refused_for_good_only_when_that_is_meant(system):
+    key = system.new_key("refusing.key")
+    system.fund(key, "3", "BTT")
+    assert "--yes" in system.run("refuse-btfs", key=key, expect=USAGE).err
+    assert "refused" in system.run("refuse-btfs", "--yes", key=key).out
+
+
 # --- proving
 
 

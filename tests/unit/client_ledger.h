@@ -39,6 +39,8 @@ class TinyLedger {
     auto envelope = codec::sign(codec::encode_command(command), *tag_, {&key});
     return add(codec::decode_stored(envelope.encode())->command, envelope);
   }
+  // What historical clients signed.
+  std::uint64_t apply(const codec::Decoded& wrapped) { return add(wrapped.command, wrapped.envelope); }
   std::uint64_t credit(const SecretKey& owner, core::Amount amount) {
     core::Credit credit{
         core::AssetId{1}, static_cast<core::ChainAmount>(amount), owner.public_key(), 1, {++nonce_, 0, 0}};

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "client/history.h"
+#include "ledger/codec/btfs.h"
 #include "tests/unit/client_ledger.h"
 
 namespace windlass::client {
@@ -30,6 +31,15 @@ class StatementTest : public ::testing::Test {
             core::AssetId{1}, ledger.recipient.public_key(), 40, TinyLedger::day_one + core::day_us, {}, {}});
   }
 
+  // Of 70, from the payer to the recipient.
+  std::string historical_commit() const {
+    auto party = [](int field, const SecretKey& key) {
+      std::string address = codec::btfs::address_of(key.public_key());
+      std::string inner = std::string("\x0a") + static_cast<char>(address.size()) + address;
+      return std::string(1, static_cast<char>(field << 3 | 2)) + static_cast<char>(inner.size()) + inner;
+    };
+    return party(1, ledger.payer) + party(2, ledger.recipient) + "\x18\x46\x20\x01";
+  }
   // All that the ledger would say of the account now.
   pb::StatementFile file(std::uint64_t account) const {
     pb::StatementFile out;
@@ -40,7 +50,7 @@ class StatementTest : public ::testing::Test {
         std::string(view((account == payer ? ledger.payer : ledger.recipient).public_key())));
     out.mutable_account()->set_number(account);
     out.mutable_account()->set_last_sequence(own.front().sequence());
-    for (auto id : {closed_, open_}) {
+    for (auto id : channels_) {
       auto& channel = *out.add_channels();
       channel.set_channel(id);
       auto entries = ledger.chain([=](const core::Posting& posting) {
@@ -70,7 +80,38 @@ class StatementTest : public ::testing::Test {
 
   TinyLedger ledger;
   std::uint64_t closed_, open_;
+  std::vector<std::uint64_t> channels_{closed_, open_};
 };
+
+// A channel that a historical client opened is one of the account's, and stays so as a withdrawal.
+TEST_F(StatementTest, CoversWhatHistoricalClientsSignedAndTheirRefusal) {
+  ledger.apply(ledger.payer, core::SetRoles{ledger.recipient.public_key(), core::role_gateway});
+  std::string commit = historical_commit();
+  auto by = [](const SecretKey& key, ByteView message) {
+    return codec::Signed{std::string(view(key.public_key())), codec::btfs::sign(key, message)};
+  };
+  auto id = ledger.apply(codec::make_btfs_open_channel(commit, by(ledger.payer, commit)));
+  channels_.push_back(id);
+  ledger.seal();
+  auto opened = verify(file(payer));
+  EXPECT_TRUE(opened) << opened.error().message;
+
+  auto state = [&](core::Amount from, core::Amount to) {
+    return codec::btfs::encode(codec::btfs::ChannelState{static_cast<std::int64_t>(id),
+                                                         1,
+                                                         {ledger.payer.public_key(), from},
+                                                         {ledger.recipient.public_key(), to}});
+  };
+  std::string paid = state(0, 70), back = state(70, 0);
+  ledger.apply(codec::make_btfs_withdraw({paid, back, by(ledger.payer, paid), by(ledger.payer, back),
+                                          by(ledger.recipient, paid), by(ledger.recipient, back), 5}));
+  ledger.apply(ledger.payer, core::RefuseBtfs{});
+  ledger.seal();
+  for (auto account : {payer, recipient}) {
+    auto verified = verify(file(account));
+    EXPECT_TRUE(verified) << verified.error().message;
+  }
+}
 
 TEST_F(StatementTest, HoldsForPayerAndRecipient) {
   for (auto account : {payer, recipient}) {
