@@ -126,16 +126,15 @@ class ChannelState:
         return cls(wire_fields(fields[1])[1], *keys, *(party.get(2, 0) for party in parties))
 
 
-def historical_messages(command):
-    """Of a Command that the ledger wrapped around them: (key, message) in the envelope's order."""
+def historical_messages(command, signers):
+    """Of a Command that the ledger wrapped around them: (key, message) for each of so many signers, in their order."""
     body = command.WhichOneof("body")
     if body in ("btfs_transfer", "btfs_open_channel"):
         message = getattr(command, body)
         return [(historical_key(wire_fields(message)[1]), message)]
     if body == "btfs_close_channel":
-        message, signers = command.btfs_close_channel.state, command.btfs_close_channel.signers
-        state = ChannelState.decode(message)
-        return [(key, message) for key in {1: (state.from_key, state.to_key), 2: (state.from_key,), 3: (state.to_key,)}[signers]]
+        state = ChannelState.decode(command.btfs_close_channel)
+        return [(key, command.btfs_close_channel) for key in (state.to_key, state.from_key)[:signers]]
     if body == "btfs_withdraw":
         both = [command.btfs_withdraw.success_state, command.btfs_withdraw.failure_state]
         state = ChannelState.decode(both[0])

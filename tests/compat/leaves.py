@@ -75,7 +75,7 @@ class AccountLeaves:
         """Who signs need not be touched, but its nonces are."""
         if not signers or entry.kind == RECEIPT:
             return set()
-        if historical_messages(command):  # they have no nonces
+        if historical_messages(command, len(signers)):  # they have no nonces
             if command.HasField("btfs_rotate_key"):
                 self._rotate(signers[0][0], historical_key(command.btfs_rotate_key.new_key))
             return set()

@@ -120,7 +120,7 @@ class Replay:
         body = command.WhichOneof("body")
         if entry.sequence == 0:
             self.tag = signing_tag(command.genesis.origin, entry.leaf_hash)
-        if messages := historical_messages(command):
+        if messages := historical_messages(command, len(signers)):
             self._check_historical(command, messages, signers)
             return command, signers
         assert len(signers) == {"genesis": 0, "seal": 0, "rotate_key": 2}.get(body, 1)
@@ -206,7 +206,7 @@ class Replay:
             if body == "withdraw":
                 self.fees[posting.channel] = command.withdraw.fee
         if command.HasField("btfs_close_channel"):
-            state = ChannelState.decode(command.btfs_close_channel.state)
+            state = ChannelState.decode(command.btfs_close_channel)
             assert (posting.claimed, posting.deposit) == (state.to_balance, state.from_balance + state.to_balance)
         if command.HasField("btfs_withdraw"):
             self._become_withdrawal(command.btfs_withdraw, posting)

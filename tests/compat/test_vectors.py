@@ -45,7 +45,7 @@ def test_the_vectors_notes_open(log_vkey):
 def test_historical_signatures_hold_for_their_messages_alone():
     for case in vectors.make()["historical_commands"]:
         command = command_pb2.Command.FromString(bytes.fromhex(case["command"]))
-        named = [(key.hex(), message.hex()) for key, message in historical_messages(command)]
+        named = [(key.hex(), message.hex()) for key, message in historical_messages(command, len(case["signers"]))]
         assert named == list(zip((signer["key"] for signer in case["signers"]), case["messages"]))
         for signer, message in zip(case["signers"], case["messages"]):
             key, signature = bytes.fromhex(signer["key"]), bytes.fromhex(signer["signature"])

@@ -165,7 +165,6 @@ def _historical_commands():
     extended = _message({**plain, 5: 2**64 - 1, 6: TIME_US})
     commit = _message({**plain, 4: 1_575_000_000_000_000_000})
     shared, paid, back = _state(BOB, 400, 600), _state(GATEWAY, 0, 1_000), _state(GATEWAY, 1_000, 0)
-    close = command_pb2.BtfsCloseChannel
     withdraw = command_pb2.BtfsWithdraw(success_state=paid, failure_state=back, fee=10)
     new_key, old_key = _public_key(BOB), _public_key(ALICE)
     rotation = command_pb2.BtfsRotateKey(new_key=new_key, old_key=old_key)
@@ -184,22 +183,11 @@ def _historical_commands():
         _historical(
             "close channel, both",
             formats.BTFS_CLOSE_CHANNEL,
-            {"btfs_close_channel": close(state=shared, signers=close.SIGNERS_BOTH)},
-            (ALICE, shared),
+            {"btfs_close_channel": shared},
             (BOB, shared),
-        ),
-        _historical(
-            "close channel, from",
-            formats.BTFS_CLOSE_CHANNEL,
-            {"btfs_close_channel": close(state=shared, signers=close.SIGNERS_FROM)},
             (ALICE, shared),
         ),
-        _historical(
-            "close channel, to",
-            formats.BTFS_CLOSE_CHANNEL,
-            {"btfs_close_channel": close(state=shared, signers=close.SIGNERS_TO)},
-            (BOB, shared),
-        ),
+        _historical("close channel, to", formats.BTFS_CLOSE_CHANNEL, {"btfs_close_channel": back}, (GATEWAY, back)),
         _historical(
             "withdraw",
             formats.BTFS_WITHDRAW,

@@ -84,9 +84,8 @@ std::vector<Decoded> all_kinds() {
   all.push_back(make_btfs_transfer(transfer(), signed_by(alice, transfer())));
   all.push_back(make_btfs_open_channel(commit(), signed_by(alice, commit())));
   auto agreed = state(bob, 400, 600);
-  all.push_back(make_btfs_close_channel(agreed, signed_by(alice, agreed), signed_by(bob, agreed)));
-  all.push_back(make_btfs_close_channel(agreed, signed_by(alice, agreed), {}));
-  all.push_back(make_btfs_close_channel(agreed, {}, signed_by(bob, agreed)));
+  all.push_back(make_btfs_close_channel(agreed, signed_by(bob, agreed), signed_by(alice, agreed)));
+  all.push_back(make_btfs_close_channel(agreed, signed_by(bob, agreed), std::nullopt));
   all.push_back(make_btfs_withdraw(withdrawal()));
   all.push_back(make_btfs_rotate_key(public_key(bob), public_key(alice), signed_by(alice, public_key(bob)),
                                      signed_by(bob, public_key(alice))));
@@ -144,11 +143,10 @@ TEST(BtfsCommand, SaysWhatWasAskedFor) {
   EXPECT_EQ(opened.command.expires_us, 0);
 
   auto agreed = state(bob, 400, 600);
-  auto closed = make_btfs_close_channel(agreed, {}, signed_by(bob, agreed));
+  auto closed = make_btfs_close_channel(agreed, signed_by(bob, agreed), std::nullopt);
   const auto& close = body_of<core::BtfsCloseChannel>(closed);
   EXPECT_EQ(closed.command.signer, bob.public_key());
   EXPECT_FALSE(close.from_signed);
-  EXPECT_TRUE(close.to_signed);
   EXPECT_EQ(close.state.channel.value, 9u);
   EXPECT_EQ(close.state.from_balance, 400);
   EXPECT_EQ(close.state.to_balance, 600);
@@ -239,8 +237,8 @@ TEST(BtfsCommand, TheWrapperAddsNothing) {
     auto expires = [](auto& command, auto&) { command.set_expires_us(command.expires_us() + 1); };
     EXPECT_FALSE(read_after(made, expires));
   }
-  auto unspecified = [](auto& command, auto&) { command.mutable_btfs_close_channel()->clear_signers(); };
-  EXPECT_FALSE(read_after(all_kinds()[2], unspecified));
+  auto payer_alone = [](auto&, auto& signers) { signers.erase(signers.begin()); };
+  EXPECT_FALSE(read_after(all_kinds()[2], payer_alone));
 }
 
 TEST(BtfsCommand, AWithdrawalsStatesAreTheReverseOfEachOther) {

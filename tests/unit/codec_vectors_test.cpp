@@ -103,12 +103,9 @@ Decoded wrapped_anew(core::Kind kind, const std::vector<std::string>& messages,
       return make_btfs_transfer(messages[0], signers[0]);
     case core::Kind::btfs_open_channel:
       return make_btfs_open_channel(messages[0], signers[0]);
-    case core::Kind::btfs_close_channel: {
-      bool by_to_alone = command.btfs_close_channel().signers() == pb::BtfsCloseChannel::SIGNERS_TO;
-      bool both = signers.size() == 2;
-      return make_btfs_close_channel(messages[0], by_to_alone ? Signed{} : signers[0],
-                                     both || by_to_alone ? signers.back() : Signed{});
-    }
+    case core::Kind::btfs_close_channel:
+      return make_btfs_close_channel(messages[0], signers[0],
+                                     signers.size() > 1 ? std::optional(signers[1]) : std::nullopt);
     case core::Kind::btfs_withdraw:
       return make_btfs_withdraw({messages[0], messages[1], signers[0], signers[1], signers[2], signers[3],
                                  command.btfs_withdraw().fee()});

@@ -42,8 +42,8 @@ class CoreBtfs : public CoreLedger {
   BtfsChannelState end(ChannelId id, const Key& to, Amount from_balance, Amount to_balance) const {
     return {id, alice, to, from_balance, to_balance};
   }
-  Outcome close(const BtfsChannelState& agreed, bool from_signed, bool to_signed) {
-    return send(from_signed ? agreed.from : agreed.to, BtfsCloseChannel{agreed, from_signed, to_signed});
+  Outcome close(const BtfsChannelState& agreed, bool from_signed = true) {
+    return send(agreed.to, BtfsCloseChannel{agreed, from_signed});
   }
   BtfsWithdraw withdrawal(ChannelId id, Amount amount, Amount fee) const {
     return {end(id, gateway, 0, amount), fee, {0x41}};
@@ -175,7 +175,7 @@ TEST_F(CoreBtfs, WhatWasOpenedBeforeTheRefusalCanStillEnd) {
   ChannelId id = opened(bob, 500);
   refuse_btfs(alice);
   refuse_btfs(bob);
-  EXPECT_TRUE(close(end(id, bob, 200, 300), true, true).accepted());
+  EXPECT_TRUE(close(end(id, bob, 200, 300)).accepted());
 }
 
 // --- channels
@@ -245,7 +245,7 @@ TEST_F(CoreBtfs, NoReceiptTopUpOrCloseOfWindlassReachesAChannel) {
 TEST_F(CoreBtfs, AChannelOfWindlassIsNoHistoricalOne) {
   ASSERT_TRUE(credit(alice, 100).accepted());
   ChannelId id = open_channel(100);
-  EXPECT_TRUE(refused(close(end(id, bob, 0, 100), true, true), Error::unknown_channel));
+  EXPECT_TRUE(refused(close(end(id, bob, 0, 100)), Error::unknown_channel));
   EXPECT_TRUE(refused(withdraw(withdrawal(id, 100, 1)), Error::unknown_channel));
 }
 
@@ -254,7 +254,7 @@ TEST_F(CoreBtfs, AChannelOfWindlassIsNoHistoricalOne) {
 TEST_F(CoreBtfs, BothPartiesDivideAChannel) {
   ChannelId id = opened(bob, 300);
   Sequence opening = channel(id).last, bobs = account(bob).last;
-  Outcome closed = close(end(id, bob, 100, 200), true, true);
+  Outcome closed = close(end(id, bob, 100, 200));
   ASSERT_TRUE(closed.accepted());
   EXPECT_EQ(of(alice), (Balance{btt, 800}));
   EXPECT_EQ(of(bob), (Balance{btt, 300}));
@@ -267,29 +267,22 @@ TEST_F(CoreBtfs, BothPartiesDivideAChannel) {
   std::vector<Posting> postings = {ClosingPosting{posting(alice, btt, opening), id, {}},
                                    posting(bob, btt, bobs), ChannelPosting{id, 300, 200, opening}};
   EXPECT_EQ(closed.postings, postings);
-  EXPECT_TRUE(refused(close(end(id, bob, 100, 200), true, true), Error::channel_closed));
+  EXPECT_TRUE(refused(close(end(id, bob, 100, 200)), Error::channel_closed));
 }
 
-TEST_F(CoreBtfs, OnePartyMayLeaveEverythingToTheOther) {
+TEST_F(CoreBtfs, TheRecipientAloneMayGiveEverythingBackAndNothingElse) {
   ChannelId id = opened(bob, 300);
-  EXPECT_TRUE(refused(close(end(id, bob, 300, 0), true, false), Error::unsigned_state));
-  EXPECT_TRUE(refused(close(end(id, bob, 0, 300), false, true), Error::unsigned_state));
-  EXPECT_TRUE(refused(close(end(id, bob, 1, 299), true, false), Error::unsigned_state));
-  EXPECT_TRUE(refused(close(end(id, bob, 299, 1), false, true), Error::unsigned_state));
-  ASSERT_TRUE(close(end(id, bob, 0, 300), true, false).accepted());
-  EXPECT_EQ(of(bob).available, 400);
-
-  Outcome second = open(alice, bob, 50, 2);
-  ASSERT_TRUE(second.accepted());
-  ChannelId another{second.sequence.value};
-  ASSERT_TRUE(close(end(another, bob, 50, 0), false, true).accepted());
-  EXPECT_EQ(of(alice).available, 700);
-  EXPECT_EQ(channel(another).claim, no_sequence);
+  EXPECT_TRUE(refused(close(end(id, bob, 0, 300), false), Error::unsigned_state));
+  EXPECT_TRUE(refused(close(end(id, bob, 299, 1), false), Error::unsigned_state));
+  auto before = of(alice).available;
+  ASSERT_TRUE(close(end(id, bob, 300, 0), false).accepted());
+  EXPECT_EQ(of(alice).available, before + 300);
+  EXPECT_EQ(channel(id).claim, no_sequence);
 }
 
 TEST_F(CoreBtfs, AnEndIsOfTheChannelsKeysAndItsWholeAmount) {
   ChannelId id = opened(bob, 300);
-  auto ends = [&](const BtfsChannelState& agreed) { return close(agreed, true, true); };
+  auto ends = [&](const BtfsChannelState& agreed) { return close(agreed); };
   EXPECT_TRUE(refused(ends({id, bob, alice, 300, 0}), Error::state_mismatch));
   EXPECT_TRUE(refused(ends({id, stranger, bob, 300, 0}), Error::state_mismatch));
   EXPECT_TRUE(refused(ends({id, alice, stranger, 300, 0}), Error::state_mismatch));
@@ -307,9 +300,9 @@ TEST_F(CoreBtfs, AChannelEndsAfterItsPartiesRotatedTheirKeys) {
   ChannelId id = opened(bob, 300);
   ASSERT_TRUE(submit(alice, RotateKey{key_of(31)}).accepted());
   ASSERT_TRUE(submit(bob, RotateKey{key_of(41)}).accepted());
-  EXPECT_TRUE(refused(close(end(id, bob, 100, 200), true, true), Error::key_rotated));
-  EXPECT_TRUE(refused(close({id, key_of(31), key_of(41), 100, 200}, true, true), Error::state_mismatch));
-  ASSERT_TRUE(close(end(id, key_of(41), 100, 200), true, true).accepted());
+  EXPECT_TRUE(refused(close(end(id, bob, 100, 200)), Error::key_rotated));
+  EXPECT_TRUE(refused(close({id, key_of(31), key_of(41), 100, 200}), Error::state_mismatch));
+  ASSERT_TRUE(close(end(id, key_of(41), 100, 200)).accepted());
   EXPECT_EQ(of(key_of(31)).available, 800);
   EXPECT_EQ(of(key_of(41)).available, 300);
 }
@@ -318,9 +311,9 @@ TEST_F(CoreBtfs, AChannelEndsAfterItsPartiesRotatedTheirKeys) {
 TEST_F(CoreBtfs, ARotatedRecipientComesFirst) {
   ChannelId id = opened(bob, 300);
   ASSERT_TRUE(submit(bob, RotateKey{carol}).accepted());
-  EXPECT_TRUE(refused(close(end(id, bob, 1, 1), true, false), Error::key_rotated));
-  EXPECT_TRUE(refused(close(end(ChannelId{9'999}, bob, 1, 1), true, true), Error::key_rotated));
-  EXPECT_TRUE(refused(close(end(id, carol, 1, 1), true, false), Error::state_mismatch));
+  EXPECT_TRUE(refused(close(end(id, bob, 1, 1), false), Error::key_rotated));
+  EXPECT_TRUE(refused(close(end(ChannelId{9'999}, bob, 1, 1)), Error::key_rotated));
+  EXPECT_TRUE(refused(close(end(id, carol, 1, 1), false), Error::state_mismatch));
 }
 
 // --- withdrawals
@@ -351,7 +344,7 @@ TEST_F(CoreBtfs, AChannelToTheGatewayBecomesAWithdrawalOfItsId) {
   EXPECT_EQ(asked.postings, postings);
   EXPECT_EQ(account(gateway).last, gateways);
   EXPECT_TRUE(refused(withdraw(body), Error::unknown_channel));
-  EXPECT_TRUE(refused(close(end(id, gateway, 300, 0), true, true), Error::unknown_channel));
+  EXPECT_TRUE(refused(close(end(id, gateway, 300, 0)), Error::unknown_channel));
 }
 
 TEST_F(CoreBtfs, AWithdrawalIsApprovedAndPaidLikeAnyOther) {
@@ -394,7 +387,7 @@ TEST_F(CoreBtfs, OnlyAChannelToAGatewayIsPaidOut) {
   EXPECT_TRUE(refused(withdraw({end(id, bob, 0, 300), 7, {0x41}}), Error::not_to_the_gateway));
   EXPECT_TRUE(refused(withdraw({end(id, bob, 1, 299), 7, {0x41}}), Error::state_mismatch));
   EXPECT_TRUE(refused(withdraw({end(id, gateway, 0, 300), 7, {0x41}}), Error::state_mismatch));
-  ASSERT_TRUE(close(end(id, bob, 300, 0), true, true).accepted());
+  ASSERT_TRUE(close(end(id, bob, 300, 0)).accepted());
   EXPECT_TRUE(refused(withdraw({end(id, bob, 0, 300), 7, {0x41}}), Error::channel_closed));
 }
 

@@ -302,8 +302,8 @@ TEST_F(ExchangeTest, OnlyWhatWasPreparedAndItsUserSignedIsSent) {
 
 TEST_F(ExchangeTest, ASignedDepositIsSavedBeforeItIsSentAndSentUntilItIsInABlock) {
   world.network.on_send = [&](ByteView) {
-    if (!sent().empty())
-      EXPECT_EQ(world.tables.exchange_deposits.begin()->second.state, ExchangeDepositState::signed_);
+    if (sent().empty()) return;
+    EXPECT_EQ(world.tables.exchange_deposits.begin()->second.state, ExchangeDepositState::signed_);
   };
   world.network.swallow = tron::BroadcastAnswer{false, 1, "nobody listens"};
   auto prepared = prepare_deposit();

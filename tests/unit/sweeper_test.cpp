@@ -51,7 +51,7 @@ class Sweeping : public ::testing::Test {
     return last;
   }
   core::Int128 surplus(std::string_view symbol) {
-    auto all = anchoring::reconcile(world.network, world.ledger, *world.store, world.custody);
+    auto all = anchoring::reconcile(world.network, world.ledger, *world.store, world.parties());
     for (const auto& one : all.value().value())
       if (one.symbol == symbol) return one.chain_units;
     return -1;
