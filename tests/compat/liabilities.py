@@ -33,9 +33,8 @@ def join(left, right):
     total = left[1] + right[1]
     if min(left[1], right[1]) < 0 or total > LARGEST:
         raise ValueError("a sum is negative or too large")
-    return sha256(
-        b"\x03", left[0], left[1].to_bytes(8, "big"), right[0], right[1].to_bytes(8, "big")
-    ), total
+    sums = [node[1].to_bytes(8, "big") for node in (left, right)]
+    return sha256(b"\x03", left[0], sums[0], right[0], sums[1]), total
 
 
 def sum_root(nodes):
