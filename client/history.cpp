@@ -378,14 +378,16 @@ Result<void> prove_snapshot(Evidence& evidence, const Chains& chains, const Prov
   return {};
 }
 
-std::string describe(const ProvenSnapshot& snapshot) {
+std::string describe(const ProvenSnapshot& snapshot, bool anchor_known) {
   std::string line = fmt::format("complete: up to entry {}, ", snapshot.sequence.value);
   if (snapshot.audited_size > 0)
     line += fmt::format("the auditor, who has replayed {} entries, signed a balance snapshot ",
                         snapshot.audited_size);
   else
     line += fmt::format("seal {} ({}) names a balance snapshot ", snapshot.seal.value,
-                        snapshot.anchored ? "anchored" : "not anchored yet");
+                        snapshot.anchored ? "anchored"
+                        : anchor_known    ? "not anchored yet"
+                                          : "its anchor not proven");
   line += "in which this key has exactly this history and these balances";
   if (snapshot.newer > 0)
     line += fmt::format("; {} newer entr{} linked, and in no such snapshot yet", snapshot.newer,
@@ -583,7 +585,7 @@ std::vector<std::string> describe(const Verified& verified) {
     lines.push_back("not proven against TRON: " + verified.not_anchored_because);
   }
   lines.push_back(verified.snapshot
-                      ? describe(*verified.snapshot)
+                      ? describe(*verified.snapshot, verified.anchor.has_value())
                       : "not proven complete: the ledger shows the account in no sealed balance snapshot");
   // The account's leaf names the key beside the history; without one, the number is the server's word.
   if (!verified.snapshot) lines.push_back("that this account is the key's is the ledger's word until then");

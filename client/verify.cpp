@@ -224,7 +224,7 @@ class AnchorCheck {
 
  private:
   tl::unexpected<std::string> node_fault(const tron::ChainError& error) {
-    unreachable_ = error.kind != tron::ChainError::Kind::bad_answer;
+    unreachable_ = true;
     return tl::unexpected(error.message);
   }
 

@@ -87,8 +87,8 @@ struct ProvenAnchor {
 // transaction that the owner sent and signed, or as a call anchor(size, root) of the contract, which emitted
 // as much. A call that the owner sent bears its signature; where it is signed under a permission of its, or
 // comes from another whom the contract took for its owner, that rests on the node's word that the contract
-// emitted the event. `unreachable` is set when it is the node that does not answer, which proves nothing
-// either way.
+// emitted the event. `unreachable` is set when it is the node that does not answer, or not as a TRON node
+// does, which proves nothing either way.
 Proven<ProvenAnchor> check_anchor(const pb::Anchor& anchor, tron::Chain& chain, const AnchorParties& parties,
                                   bool& unreachable);
 // An anchor's memo: u64 size || 32-byte root.

@@ -45,6 +45,13 @@ Kind kind_of(grpc::StatusCode code) {
   }
 }
 
+// Who does not speak the protocol gives a code without a word.
+std::string what_of(const grpc::Status& status) {
+  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) return "this call is not served there";
+  if (!status.error_message().empty()) return status.error_message();
+  return "gRPC code " + std::to_string(status.error_code());
+}
+
 std::shared_ptr<grpc::Channel> connect(const std::string& endpoint) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(max_answer_bytes);
@@ -278,7 +285,7 @@ class Node::Impl {
 
     std::string_view outcome = status.ok() ? "ok" : outcome_name(kind_of(status.error_code()));
     if (options_.on_call) options_.on_call(view.endpoint, method, outcome);
-    if (!status.ok()) return failure(view, method, kind_of(status.error_code()), status.error_message());
+    if (!status.ok()) return failure(view, method, kind_of(status.error_code()), what_of(status));
     return response;
   }
 

@@ -140,18 +140,22 @@ Run verify(CLI::App& app) {
 
 // --- audit
 
-// Signs what was found, and leaves it with the ledger for those who do not replay.
-Result<void> cosign(Context& context, const AuditReport& report, const std::string& key_file,
-                    const std::optional<SecretKey>& auditor_key) {
+Result<log::NoteSigner> cosigner(const std::string& key_file) {
   auto signer =
       ops::read_note_key_file(key_file, ops::AskPassphrase([](const std::filesystem::path& file) {
                                 auto text = ask_passphrase(fmt::format("passphrase of {}: ", file.string()));
                                 return text ? std::optional(ops::SecretText(*text)) : std::nullopt;
                               }));
   if (!signer) return usage_error(signer.error() + "; `windlass key new-auditor NAME --key FILE` makes one");
+  return *std::move(signer);
+}
+
+// Signs what was found, and leaves it with the ledger for those who do not replay.
+Result<void> cosign(Context& context, const AuditReport& report, const log::NoteSigner& signer,
+                    const std::optional<SecretKey>& auditor_key) {
   pb::AddAuditRequest request;
-  request.set_note(signer->sign(report.statement().text()));
-  request.set_vkey(signer->verifier().text());
+  request.set_note(signer.sign(report.statement().text()));
+  request.set_vkey(signer.verifier().text());
   if (auditor_key) {
     auto facts = context.facts();
     if (!facts) return tl::unexpected(facts.error());
@@ -242,6 +246,12 @@ Run audit_command(CLI::App& app) {
       if (!auditor) return tl::unexpected(auditor.error());
       audit_options.auditor_key = *std::move(auditor);
     }
+    std::optional<log::NoteSigner> signer;  // before a long replay
+    if (!options->cosign.empty()) {
+      auto read = cosigner(options->cosign);
+      if (!read) return tl::unexpected(read.error());
+      signer = *std::move(read);
+    }
     Progress progress("entries");
     auto report = audit(context.connection(), audit_options,
                         [&](std::uint64_t done, std::uint64_t of) { progress.show(done, of); });
@@ -250,8 +260,8 @@ Run audit_command(CLI::App& app) {
     if (auto seen = watch_for_split_view(context, key->vkey, report->note); !seen)
       return tl::unexpected(seen.error());
     print_report(context, *report, options->full);
-    if (options->cosign.empty()) return 0;
-    if (auto signed_it = cosign(context, *report, options->cosign, audit_options.auditor_key); !signed_it)
+    if (!signer) return 0;
+    if (auto signed_it = cosign(context, *report, *signer, audit_options.auditor_key); !signed_it)
       return tl::unexpected(signed_it.error());
     return 0;
   };

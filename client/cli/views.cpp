@@ -140,8 +140,9 @@ Result<int> verify_checkpoint_note(Context& context, const std::string& note,
                                    const std::string& evidence_file, const log::VerifierKey& vkey) {
   auto checkpoint = check_checkpoint(note, vkey);
   if (!checkpoint)
-    return false_proof("this is no acknowledgement, proof or evidence, and no checkpoint of the log \"" +
-                       vkey.name + "\": " + checkpoint.error());
+    return false_proof(
+        "this is no statement, acknowledgement, proof or evidence, and no checkpoint of the log \"" +
+        vkey.name + "\": " + checkpoint.error());
   Signed peers{note, *checkpoint};
   auto known = remembered(context, vkey);
   // What can be told without asking anybody.

@@ -108,6 +108,8 @@ client::Result<std::string> gunzip(std::string bytes) {
     stream.avail_out = static_cast<uInt>(chunk.size());
     status = inflate(&stream, Z_NO_FLUSH);
     out.append(chunk.data(), chunk.size() - stream.avail_out);
+    // A file may have several members, one after the other.
+    if (status == Z_STREAM_END && stream.avail_in > 0) status = inflateReset(&stream);
   }
   inflateEnd(&stream);
   if (status != Z_STREAM_END) return client::usage_error("the trace is damaged: it does not unpack");

@@ -134,8 +134,7 @@ void Sequencer::run() {
     abandon();
     if (!fatal.empty()) break;
     std::unique_lock lock(mutex_);
-    wake_.wait_for(lock, retry_interval, [&] { return stopping_; });
-    if (stopping_) break;
+    if (wake_.wait_for(lock, retry_interval, [&] { return stopping_ || drained_; })) break;
   }
   abandon();
   for (auto& batch : in_doubt_) refuse(batch->finished);
@@ -154,7 +153,7 @@ bool Sequencer::become_writer() {
   while (!writer_session_->try_acquire()) {
     resolve_doubt_of_lost_lease();
     std::unique_lock lock(mutex_);
-    if (wake_.wait_for(lock, retry_interval, [&] { return stopping_; })) return false;
+    if (wake_.wait_for(lock, retry_interval, [&] { return stopping_ || drained_; })) return false;
   }
   load_session_ = sessions_.loader();
   flush_session_ = sessions_.flusher();

@@ -57,7 +57,8 @@ class Sequencer {
   bool wait_until_serving();
   // queue_full, draining, or none: taken, `done` will be called.
   core::Error submit(Submission submission);
-  // No new work; returns when everything accepted is committed, answered and flushed.
+  // No new work; returns when everything accepted is committed, answered and flushed. Without the lease or
+  // the database it does not wait for them: what is not committed is refused as unavailable.
   void drain();
 
   Status status() const;

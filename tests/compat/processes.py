@@ -18,7 +18,7 @@ BIN_DIR = Path(os.environ.get("WINDLASS_BIN_DIR") or SOURCE_DIR / "build" / "bin
 STATE_DIR = tempfile.TemporaryDirectory(prefix="windlass-state-")
 os.environ["XDG_STATE_HOME"] = STATE_DIR.name
 START_DEADLINE_S = 30
-STOP_DEADLINE_S = 15
+STOP_DEADLINE_S = 60  # Postgres writes its last checkpoint to a busy disk
 POLL_S = 0.02
 
 

@@ -263,6 +263,23 @@ TEST_F(SequencerTest, SurvivesAPostgresThatStopsAndComesBack) {
   EXPECT_EQ(running.available(bob), 100);
 }
 
+TEST_F(SequencerTest, DrainsAlsoWhileItWaitsForPostgresOrTheLease) {
+  std::future<void> drained;
+  auto drains = [&](Running& running) {
+    drained = std::async(std::launch::async, [&] { running.sequencer().drain(); });
+    return drained.wait_for(std::chrono::seconds(10)) == std::future_status::ready;
+  };
+  Running running(honest, operating, gateway);
+  ASSERT_TRUE(running.serving());
+  Running standby(honest, operating, gateway);
+  ASSERT_TRUE(drains(standby));
+  EXPECT_FALSE(standby.serving());
+
+  Cluster::instance().stop_immediately();
+  EXPECT_TRUE(drains(running));
+  Cluster::instance().start();
+}
+
 TEST_F(SequencerTest, StopsWhenAnotherWriterTookOver) {
   Running running(honest, operating, gateway);
   ASSERT_TRUE(running.serving());

@@ -58,6 +58,17 @@ TEST(Trace, IsRefusedWhereItsPriceOverflows) {
   EXPECT_FALSE(flow_of(*trace, 4'294'967'296));
 }
 
+// `gzip` of "one," and of "two", one after the other as `cat` does: such a file unpacks to both.
+TEST(Trace, IsUnpackedToItsEnd) {
+  std::string packed(
+      "\037\213\010\000\000\000\000\000\002\003\313\317\113\325\001\000\142\055\032\052\004\000\000\000"
+      "\037\213\010\000\000\000\000\000\002\003\053\051\317\007\000\146\212\312\021\003\000\000\000",
+      47);
+  EXPECT_EQ(gunzip(packed).value(), "one,two");
+  EXPECT_FALSE(gunzip(packed + "garbage"));
+  EXPECT_FALSE(gunzip(packed.substr(0, packed.size() - 5)));
+}
+
 TEST(Trace, DamagedPackingIsRefused) {
   EXPECT_FALSE(gunzip("\x1f\x8b garbage"));
   EXPECT_EQ(gunzip("plain").value(), "plain");

@@ -136,7 +136,7 @@ class OneBlock final : public tron::Chain {
  public:
   tron::Block only;
   std::optional<tron::Execution> executed;  // what became of its transaction
-  bool down = false;
+  std::optional<tron::ChainError::Kind> down;
 
   tron::ChainResult<tron::BlockRef> head() override { return only.ref; }
   tron::ChainResult<tron::BlockRef> solidified_head() override { return only.ref; }
@@ -147,7 +147,7 @@ class OneBlock final : public tron::Chain {
     return solidified_block(number);
   }
   tron::ChainResult<std::optional<std::int64_t>> inclusion(const Hash& txid, bool) override {
-    if (down) return tl::unexpected(tron::ChainError{tron::ChainError::Kind::unreachable, "node: down"});
+    if (down) return tl::unexpected(tron::ChainError{*down, "node: down"});
     return txid == only.transactions[0].txid ? std::optional(only.ref.number) : std::nullopt;
   }
   tron::ChainResult<tron::BroadcastAnswer> broadcast(ByteView) override { return tron::BroadcastAnswer{}; }
@@ -160,7 +160,7 @@ class OneBlock final : public tron::Chain {
   }
   tron::ChainResult<tron::ChainParameters> parameters() override { return tron::ChainParameters{}; }
   tron::ChainResult<std::optional<tron::Execution>> execution(const Hash&, bool) override {
-    if (down) return tl::unexpected(tron::ChainError{tron::ChainError::Kind::unreachable, "node: down"});
+    if (down) return tl::unexpected(tron::ChainError{*down, "node: down"});
     return executed;
   }
   tron::ChainResult<std::vector<tron::Execution>> executions(std::int64_t) override {
@@ -335,9 +335,13 @@ TEST_F(Anchored, FailsWithAnotherRootInTheMemo) {
 }
 
 TEST_F(Anchored, SaysWhenItIsTheNodeThatDoesNotAnswer) {
-  chain.down = true;
-  EXPECT_FALSE(check());
-  EXPECT_TRUE(unreachable);
+  using Kind = tron::ChainError::Kind;
+  for (auto kind : {Kind::unreachable, Kind::deadline, Kind::bad_answer}) {
+    chain.down = kind;
+    unreachable = false;
+    EXPECT_FALSE(check());
+    EXPECT_TRUE(unreachable);
+  }
 }
 
 TEST(Genesis, NamesWhoAnchorsAndFailsWhenChanged) {
