@@ -12,7 +12,7 @@ _OUTPUT = BIN_DIR.parent / "compat" / "stubs"
 
 def _generate():
     proto = SOURCE_DIR / "proto"
-    sources = [str(path) for area in ("windlass/v1", "tron") for path in sorted((proto / area).glob("*.proto"))]
+    sources = [str(path) for area in ("windlass/v1", "tron", "btfs") for path in sorted((proto / area).glob("*.proto"))]
     _OUTPUT.mkdir(parents=True, exist_ok=True)
     well_known = importlib.resources.files("grpc_tools") / "_proto"
     arguments = [f"-I{proto}", f"-I{well_known}", f"--python_out={_OUTPUT}", f"--grpc_python_out={_OUTPUT}", *sources]
