@@ -269,3 +269,13 @@ def test_too_little_money_is_nsf_and_nothing_else(services, payer, recipient, un
     assert (refused.value.code(), refused.value.details()) == (Code.RESOURCE_EXHAUSTED, "NSF")
     _, info, _ = refusal(lambda: services.transfer(message, payer.sign(message)))
     assert info.reason == "INSUFFICIENT_FUNDS" and "message" in info.metadata
+
+
+def test_the_servers_own_wrapper_from_a_client(ledger, payer, recipient, unmoved):
+    """The payer did sign it, as a command of this ledger: but the wrapper is the server's alone to write."""
+    for body in (
+        {"btfs_transfer": btfs.transfer(payer.address, recipient.address, 700)},
+        {"btfs_open_channel": btfs.commit(payer.address, recipient.address, CHANNEL_AMOUNT)},
+    ):
+        with unmoved():
+            assert_refused(lambda: ledger.submit(payer.signer, **body), Code.PERMISSION_DENIED, "FORBIDDEN_COMMAND")
