@@ -129,9 +129,12 @@ TEST_F(SequencerTest, ForgetsNoHistoricalMessageThatWasEvicted) {
   running.submit_one(running.credit(gateway, alice, 1000));
   auto paid = historical_transfer(alice, bob);
   EXPECT_EQ(running.submit_decoded({paid}).front().answer.verdict, Verdict::accepted);
-  while (running.sequencer().status().flushed_next != running.sequencer().status().committed_next ||
-         running.sequencer().status().cache_bytes > 0)
-    std::this_thread::yield();
+  // What was used stays for one flush more: it is gone after others that it has no part in.
+  for (int flushes = 0; flushes < 3; ++flushes) {
+    running.submit_one(running.credit(gateway, alice, 1));
+    while (running.sequencer().status().flushed_next != running.sequencer().status().committed_next)
+      std::this_thread::yield();
+  }
   EXPECT_EQ(running.submit_decoded({paid}).front().answer.verdict, Verdict::repeated);
   EXPECT_EQ(running.available(bob), 300);
 }

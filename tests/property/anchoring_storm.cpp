@@ -342,6 +342,10 @@ void Storm::invent_logs(std::vector<tron::Execution>& executions) {
     if (execution.logs.size() != 1 || execution.logs[0].address != btt20_token) continue;
     auto transfer = tron::trc20::read_transfer(execution.logs[0]);
     if (!transfer || transfer->to != world_.custody || transfer->from == world_.custody) continue;
+    // A sweep is no deposit.
+    if (std::any_of(addresses_.begin(), addresses_.end(),
+                    [&](const auto& own) { return own.second == transfer->from; }))
+      continue;
     execution.logs.push_back(execution.logs[0]);
     invented_.insert({execution.txid, 1});
   }

@@ -221,8 +221,11 @@ TEST(BtfsCommand, NamesTheSignersThatItsMessagesName) {
     EXPECT_FALSE(read_after(made, by_another));
     auto one_more = [](auto&, auto& signers) { signers.push_back(signers[0]); };
     EXPECT_FALSE(read_after(made, one_more));
+    // (A close without its payer's signature can be read: the core says when that is enough.)
+    bool may_miss_one =
+        made.command.kind() == core::Kind::btfs_close_channel && made.envelope.signers.size() == 2;
     auto one_less = [](auto&, auto& signers) { signers.pop_back(); };
-    EXPECT_FALSE(read_after(made, one_less));
+    EXPECT_EQ(read_after(made, one_less).has_value(), may_miss_one);
     auto too_long = [](auto&, auto& signers) { signers[0].signature.resize(max_der_signature_bytes + 1); };
     EXPECT_FALSE(read_after(made, too_long));
   }

@@ -288,6 +288,9 @@ void for_each_tampered(const Message& message,
               case FieldDescriptor::CPPTYPE_UINT32:
                 reflection.SetUInt32(&at, field, reflection.GetUInt32(at, field) + 1);
                 break;
+              case FieldDescriptor::CPPTYPE_BOOL:
+                reflection.SetBool(&at, field, !reflection.GetBool(at, field));
+                break;
               case FieldDescriptor::CPPTYPE_STRING: {
                 std::string bytes = field->is_repeated() ? reflection.GetRepeatedString(at, field, i)
                                                          : reflection.GetString(at, field);

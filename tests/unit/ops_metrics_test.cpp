@@ -45,6 +45,11 @@ std::string anchor_text() {
   metrics.withdrawals("paid").Set(1);
   metrics.custody_difference("BTT").Set(0);
   metrics.chain_endpoint("node:50051", "good").Set(1);
+  metrics.chain_forged("node:50051", "hash").Increment();
+  metrics.payment_transactions("landed").Increment();
+  metrics.sweep_transactions("landed").Increment();
+  metrics.custody_amount("BTT", "hot").Set(1);
+  metrics.custody_above_ceiling("BTT").Set(0);
   metrics.paused("anchors").Set(0);
   return metrics.render();
 }
@@ -84,6 +89,13 @@ TEST(MetricsText, NamesWhatTheAnchorPromises) {
                                  "windlass_withdrawals gauge",
                                  "windlass_custody_difference gauge",
                                  "windlass_chain_endpoint gauge",
+                                 "windlass_chain_forged_total counter",
+                                 "windlass_chain_disagreements_total counter",
+                                 "windlass_deposits_waiting gauge",
+                                 "windlass_payment_transactions_total counter",
+                                 "windlass_sweep_transactions_total counter",
+                                 "windlass_custody_amount gauge",
+                                 "windlass_custody_above_ceiling gauge",
                                  "windlass_paused gauge"};
   names.insert(common.begin(), common.end());
   EXPECT_EQ(types(anchor_text()), names);
