@@ -63,6 +63,7 @@ def anchor_options(form, postgres, directory, roles, people, node):
         "anchor.interval_ms": 1000,
         "gateway.key_file": write_secret(directory / f"gateway-{form}.key", roles.gateway.secret_hex()),
         "gateway.custody": base58check(people["custody"].address),
+        "gateway.single_node_ceilings": f"BTT {10**15},TRX {10**15}",
     }
 
 

@@ -5,7 +5,6 @@ import pytest
 from command_line import PATIENCE_S, REFUSED, System, run
 from formats import deposit_address
 from processes import http_get, wait_until
-from test_dev import sql
 from tron_chain import base58check
 
 # Of BIP-32's first test vector.
@@ -48,7 +47,7 @@ def send(system, address, amount, asset):
 
 def is_swept(system, asset):
     minimum = {1: 10**6, 2: 10**6, 3: 10**18}[asset]
-    return sql(system, f"SELECT count(*) FROM deposit_holdings WHERE asset = {asset} AND amount >= {minimum}") == "0"
+    return system.sql(f"SELECT count(*) FROM deposit_holdings WHERE asset = {asset} AND amount >= {minimum}") == "0"
 
 
 def test_are_the_extended_keys_children(system, key):
@@ -61,7 +60,7 @@ def test_are_the_extended_keys_children(system, key):
     words = system.run("deposit-address", key).out
     assert base58check(address) in words and given["deposit_key"] in words
     assert system.run("deposit-address", key, "--json").json == given
-    assert sql(system, "SELECT count(*) FROM deposit_addresses") == "1"
+    assert system.sql("SELECT count(*) FROM deposit_addresses") == "1"
 
 
 def test_of_another_extended_key_are_refused(system, key):
