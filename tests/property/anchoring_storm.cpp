@@ -85,7 +85,7 @@ Storm::Storm(std::uint64_t seed)
   world_.chain.fate = [this](const Hash& txid, std::int64_t at_ms) { return fate(txid, at_ms); };
   if (random_.one_in(2)) deploy();
   if (random_.one_in(2)) world_.worker_options.max_fee_sun = ceiling_sun;
-  if (random_.one_in(2)) world_.payer_options.max_fee_sun = random_.one_in(2) ? payment_ceiling_sun : 0;
+  if (random_.one_in(4)) world_.payer_options.max_fee_sun = payment_ceiling_sun;
   connect();
   world_.start();
   world_.tick();  // the scanner knows where it begins
