@@ -1,10 +1,10 @@
 // A client of the historical BTFS ledger as bittorrent-utils is one: the same gRPC, protobuf and secp256k1 packages, the
 // same calls. NODE_PATH names the packages. It prints a JSON line for each answer.
 //   node btfs_client.cjs selfcheck FILE    offline: the bytes that it would send, against tests/vectors/btfs/js.json
-//   node btfs_client.cjs run HOST:PORT KEY RECIPIENT FEE_RECIPIENT AMOUNT SECONDS
-//                                          every second looks at its own balance and at both others', and sends a
-//                                          transfer and a fee of 1% of it in parallel; KEY is a private key in hex,
-//                                          a recipient 65 bytes in hex, AMOUNT micro-BTT, one more each second
+//   node btfs_client.cjs run HOST:PORT KEY RECIPIENT FEE_RECIPIENT AMOUNT ROUNDS [INTERVAL_MS]
+//                                          every second (or so) looks at its own balance and at both others', and
+//                                          sends a transfer and a fee of 1% of it in parallel; KEY is a private key in
+//                                          hex, a recipient 65 bytes in hex, AMOUNT micro-BTT, one more each round
 const crypto = require("crypto");
 const fs = require("fs");
 const { loadPackageDefinition, credentials } = require("@grpc/grpc-js");
@@ -34,7 +34,6 @@ const { Channels } = loadPackageDefinition(
 ).ledger;
 
 const FEE_SHARE = 0.01;
-const INTERVAL_MS = 1000;
 
 const emit = (answer) => console.log(JSON.stringify(answer));
 const hex = (bytes) => Buffer.from(bytes).toString("hex");
@@ -60,17 +59,17 @@ function ask(client, call, request, about) {
 // The client looks into the account of an answer unasked.
 const read = (answer) => ({ balance: "account" in answer ? answer.account.balance : answer.balance });
 
-async function run([server, keyHex, recipientHex, feeRecipientHex, amount, seconds]) {
+async function run([server, keyHex, recipientHex, feeRecipientHex, amount, rounds, intervalMs = 1000]) {
   const client = new Channels(server, credentials.createInsecure());
   const key = Buffer.from(keyHex, "hex");
   const recipients = [recipientHex, feeRecipientHex].map((text) => Buffer.from(text, "hex"));
   const balance = (address) => ask(client, "CreateAccount", { key: address }, { address: hex(address) });
   const transfer = (recipient, units) =>
     ask(client, "Transfer", signedTransfer(key, recipient, units).request, { recipient: hex(recipient), amount: units });
-  for (let second = 0; second < Number(seconds); ++second) {
-    const next = Date.now() + INTERVAL_MS;
+  for (let round = 0; round < Number(rounds); ++round) {
+    const next = Date.now() + Number(intervalMs);
     await Promise.all([addressOf(key), ...recipients].map(balance));
-    const units = Number(amount) + second;
+    const units = Number(amount) + round;
     await Promise.all([transfer(recipients[0], units), transfer(recipients[1], units * FEE_SHARE)]);
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, next - Date.now())));
   }

@@ -8,7 +8,7 @@ from processes import SOURCE_DIR
 RUN_DEADLINE_S = 60
 
 
-def run_node(program, *arguments, stdin=None):
+def run_node(program, *arguments, stdin=None, deadline_s=RUN_DEADLINE_S):
     """-> the finished process, its output as text"""
     packages = SOURCE_DIR / "build" / "node" / "node_modules"
     assert packages.is_dir(), "scripts/node-packages installs what this needs"
@@ -17,7 +17,7 @@ def run_node(program, *arguments, stdin=None):
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=RUN_DEADLINE_S,
+        timeout=deadline_s,
         check=False,
         env={**os.environ, "NODE_PATH": str(packages)},
     )

@@ -11,7 +11,9 @@ import btfs_messages as btfs
 from client import DEADLINE_S, Ledger
 from formats import Signer, sha256
 from gotools import RUN_DEADLINE_S
+from nodetools import run_node
 from processes import BIN_DIR, wait_until, write_secret
+from windlass.v1 import query_pb2
 
 ESCROW = Signer(sha256(b"escrow"))
 
@@ -62,6 +64,10 @@ def parties(ledger, roles):
     for signer in signers:
         ledger.credit(roles.gateway, signer.key, 1_000_000)
     return signers
+
+
+def log_size(ledger):
+    return ledger.query.GetLedger(query_pb2.GetLedgerRequest(), timeout=DEADLINE_S).size
 
 
 def windlass(server, *words):
@@ -119,3 +125,30 @@ def test_the_flow_of_the_historical_wallet(server, ledger, run_wallet, wallet, p
     for signer in parties[:2]:
         history = windlass(server, "history", signer.key.hex(), "--verify")
         assert history.returncode == 0, history.stdout + history.stderr
+
+
+def test_two_transfers_at_a_time_by_the_javascript_client(server, ledger, parties):
+    """A minute of it: a payment and its fee in parallel, with looks at everybody's balance between them. The fee is the same
+    amount each time, which the protocol cannot tell from a replay: it is paid once, and the client goes on."""
+    payer, recipient, fee_recipient = parties
+    size, rounds, amount = log_size(ledger), 60, 10_000
+    interval_ms = 1000 if os.environ.get("WINDLASS_SOAK") else 20
+    ran = run_node(
+        "btfs_client.cjs", "run", server.grpc_address, payer.secret_hex(),
+        btfs.address(recipient).hex(), btfs.address(fee_recipient).hex(), str(amount), str(rounds), str(interval_ms),
+        deadline_s=4 * RUN_DEADLINE_S,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    answers = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert all("error" not in answer for answer in answers if answer["call"] == "CreateAccount")
+    sent = [answer for answer in answers if answer["call"] == "Transfer"]
+    paid = [answer for answer in sent if answer["recipient"] == btfs.address(recipient).hex()]
+    fees = [answer for answer in sent if answer["recipient"] == btfs.address(fee_recipient).hex()]
+    assert (len(paid), len(fees)) == (rounds, rounds)
+    assert all("error" not in answer for answer in paid)
+    assert sorted(answer.get("code", 0) for answer in fees) == [0] + [grpc.StatusCode.ALREADY_EXISTS.value[0]] * (rounds - 1)
+    total, fee = sum(range(amount, amount + rounds)), amount // 100
+    assert ledger.balance(payer.key)[0] == 1_000_000 - total - fee
+    assert ledger.balance(recipient.key)[0] == 1_000_000 + total
+    assert ledger.balance(fee_recipient.key)[0] == 1_000_000 + fee
+    assert log_size(ledger) == size + rounds + 1, "a look at a balance makes no account and no entry"
