@@ -112,6 +112,13 @@ tl::expected<ExchangeDeposit, Exchange::Refusal> Exchange::make_deposit(
                               "was prepared",
                               prepared_per_user, prepared_in_all, exchange_deposit_life_ms / 60'000));
 
+  // What went to a key that was rotated away would be credited to nobody.
+  auto account = ledger_.account(user);
+  bool is_new = !account && account.error().reason == core::info(core::Error::unknown_key).reason;
+  if (!account && !is_new) return refuse(Response::REMOTE_CALL_ERROR, account.error().message);
+  if (account && account->key != user)
+    return refuse(Response::REQUEST_PARAM_ILLEGAL,
+                  "user_address was rotated away: deposit with the account's key of now");
   auto address = tron::address_of(user);
   if (address == options_.custody)
     return refuse(Response::REQUEST_PARAM_ILLEGAL, "user_address is custody's own key: name another");

@@ -300,6 +300,15 @@ TEST_F(ExchangeTest, OnlyWhatWasPreparedAndItsUserSignedIsSent) {
   EXPECT_EQ(sent().size(), 1u);
 }
 
+TEST_F(ExchangeTest, NothingIsPreparedForAKeyThatWasRotatedAway) {
+  deposit();
+  solidify();  // the user has an account now
+  ASSERT_TRUE(world.ledger.rotate(user, SecretKey::generate()));
+  auto refused = prepare_deposit(amount, 2).response();
+  EXPECT_EQ(refused.code(), Response::REQUEST_PARAM_ILLEGAL);
+  EXPECT_THAT(refused.return_message(), ::testing::HasSubstr("rotated away"));
+}
+
 TEST_F(ExchangeTest, ASignedDepositIsSavedBeforeItIsSentAndSentUntilItIsInABlock) {
   world.network.on_send = [&](ByteView) {
     if (sent().empty()) return;
