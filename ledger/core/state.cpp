@@ -44,8 +44,9 @@ const Asset* State::asset(AssetId number) const {
 }
 
 const Asset* State::btfs_asset() const {
+  // Their amounts are in the token's own unit: another scale would be another amount.
   auto found = std::find_if(globals.assets.begin(), globals.assets.end(), [](const Asset& asset) {
-    return asset.chain == btfs_chain && asset.token == btfs_token;
+    return asset.chain == btfs_chain && asset.token == btfs_token && asset.chain_units == 1;
   });
   return found == globals.assets.end() ? nullptr : &*found;
 }

@@ -145,7 +145,7 @@ class Replay:
         for asset in [*command.genesis.assets, command.set_asset.asset]:
             if asset.number:
                 self.chain_units[asset.number] = asset.chain_units
-                if (asset.chain, asset.token) == (1, "1002000") and self.btfs_asset is None:
+                if (asset.chain, asset.token, asset.chain_units) == (1, "1002000", 1) and self.btfs_asset is None:
                     self.btfs_asset = asset.number
 
     def _book(self, entry, command):
