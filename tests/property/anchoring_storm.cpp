@@ -853,17 +853,13 @@ void Storm::check_anchors() {
   figures_.landed = memos.size();
 }
 
-bool is_credited(const anchoring::Deposit& deposit) {
-  return deposit.state == anchoring::DepositState::credited;
-}
-
 // Every deposit on the chain was credited, once, to its owner, who has it still or withdrew it.
 void Storm::check_balances() {
   auto expected = deposits_on_chain();
   std::size_t never_told_again = 0;  // saved, and then the node no longer said so
   for (const auto& [key, deposit] : world_.tables.deposits) {
     if (!invented_.contains(key)) continue;
-    if (is_credited(deposit))
+    if (world_.ledger.holds(deposit.envelope))
       expected.push_back(
           {*deposit.owner, deposit.asset.value, static_cast<core::Amount>(deposit.amount / btt20_unit)});
     else
@@ -905,7 +901,7 @@ void Storm::check_custody() {
   EXPECT_EQ(surplus(trx, ""), moves.more_sun);
   core::ChainAmount invented = 0;
   for (const auto& [key, deposit] : world_.tables.deposits)
-    if (invented_.contains(key) && is_credited(deposit)) invented += deposit.amount;
+    if (invented_.contains(key) && world_.ledger.holds(deposit.envelope)) invented += deposit.amount;
   EXPECT_EQ(surplus(btt20, tron::to_base58(btt20_token)), static_cast<core::Amount>(-invented));
 }
 

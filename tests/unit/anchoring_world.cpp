@@ -265,6 +265,11 @@ std::size_t TestLedger::count(core::Kind kind) const {
       std::count_if(entries_.begin(), entries_.end(), [&](const auto& entry) { return entry.kind == kind; }));
 }
 
+bool TestLedger::holds(const std::string& envelope) const {
+  return std::any_of(entries_.begin(), entries_.end(),
+                     [&](const auto& entry) { return entry.envelope == envelope; });
+}
+
 core::Amount TestLedger::available(const PublicKey& key, std::uint32_t asset) const {
   const auto* entry = state_.key_entry(key);
   return entry ? state_.account(entry->account).balance(core::AssetId{asset}).available : 0;
