@@ -147,6 +147,8 @@ TEST_F(ExchangeGrpcTest, WhoLostTheLeaseAnswersAndEndsItsSession) {
   auto answer = call(&protocol::Exchange::Stub::PrepareDeposit, request);
   EXPECT_EQ(answer.response().code(), Response::DATABASE_ERROR) << answer.response().return_message();
   EXPECT_FALSE(answer.has_tron_transaction());
+  // The answer is on its way before the session is told.
+  while (answering.fenced < 1) std::this_thread::yield();
   EXPECT_EQ(answering.fenced, 1);
 }
 
