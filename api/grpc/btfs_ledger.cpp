@@ -53,11 +53,11 @@ core::Amount balance_after(const codec::Entry& entry, core::AccountNumber accoun
 
 }  // namespace
 
-void BtfsLedger::execute(const std::string& peer, codec::Decoded command,
-                         std::function<void(Executed)> then) {
+void BtfsLedger::execute(const std::string& peer, codec::Made command, std::function<void(Executed)> then) {
+  if (!command) return then({{.error = command.error()}, {}});
   auto left = clients_.bad_signatures_left(peer);
   sequencer::Commands what;
-  what.items.emplace_back(std::move(command));
+  what.items.emplace_back(*std::move(command));
   what.done = [this, then](const std::vector<sequencer::Answer>& answers,
                            const std::shared_ptr<const sequencer::CommittedBatch>& batch) {
     const auto& answer = answers[0];
@@ -280,14 +280,13 @@ void BtfsLedger::rotate_key(const std::string& peer, const ledger::SignedPublicK
 void BtfsLedger::withdraw(const std::string& peer, codec::BtfsWithdrawal withdrawal,
                           std::function<void(const sequencer::Answer&)> finish) {
   auto state = btfs::parse_channel_state(withdrawal.success_state);
-  core::require(state.has_value());
+  if (!state) return finish({.error = Error::malformed_command});
   core::ChannelId id{static_cast<std::uint64_t>(state->id)};
-  auto begin = [this, peer, withdrawal, id, finish]() mutable {
+  auto begin = [this, peer, withdrawal, id, amount = state->to.balance, finish]() mutable {
     auto fee = queries_.btfs_withdrawal_fee();
     if (!fee) return finish({.error = fee.error()});
     withdrawal.fee = *fee;
-    if (withdrawal.fee >= btfs::parse_channel_state(withdrawal.success_state)->to.balance)
-      return finish({.error = Error::below_minimum_withdrawal});
+    if (withdrawal.fee >= amount) return finish({.error = Error::below_minimum_withdrawal});
     execute(peer, codec::make_btfs_withdraw(withdrawal), [this, id, finish](const Executed& done) {
       if (done.entry || done.answer.error != Error::unknown_channel) return finish(done.answer);
       auto look_back = [this, id, finish, answer = done.answer] {

@@ -56,7 +56,7 @@ class BtfsLedger {
     sequencer::Answer answer;
     std::optional<codec::Entry> entry;
   };
-  void execute(const std::string& peer, codec::Decoded command, std::function<void(Executed)> then);
+  void execute(const std::string& peer, codec::Made command, std::function<void(Executed)> then);
   // On the pool; `finish` gets its status, or queue_full.
   void on_pool(Finish finish, std::function<grpc::Status()> answer);
   Answered<core::Key> check_signed_key(const std::string& peer,

@@ -535,8 +535,17 @@ pb::Command to_message(const core::Command& command) {
   return out;
 }
 
-Decoded decode_own(const pb::Command& message, std::vector<Signed> signers = {}) {
-  return decode(Envelope{message.SerializeAsString(), std::move(signers)}, false);
+// What the ledger itself writes.
+Decoded decode_own(const pb::Command& message) {
+  return decode(Envelope{message.SerializeAsString(), {}}, false);
+}
+
+Made decode_historical(const pb::Command& message, std::vector<Signed> signers) {
+  try {
+    return decode(Envelope{message.SerializeAsString(), std::move(signers)}, false);
+  } catch (const Refusal& refusal) {
+    return tl::unexpected(refusal.error);
+  }
 }
 
 SignatureCheck check_signature(const SignatureClaim& claim, const SigningTag& tag) {
@@ -660,44 +669,44 @@ Decoded make_seal(const core::Globals& globals, const Hash& block_id, const Seal
   return decode_own(message);
 }
 
-Decoded make_btfs_transfer(ByteView message, Signed payer) {
+Made make_btfs_transfer(ByteView message, Signed payer) {
   pb::Command out;
   auto transfer = btfs::parse_transfer_request(message);
-  core::require(transfer.has_value());
+  if (!transfer) return tl::unexpected(Error::malformed_command);
   out.set_nonce(transfer->nonce);
   out.set_expires_us(transfer->expires_us);
   out.set_btfs_transfer(std::string(message));
-  return decode_own(out, {std::move(payer)});
+  return decode_historical(out, {std::move(payer)});
 }
 
-Decoded make_btfs_open_channel(ByteView message, Signed payer) {
+Made make_btfs_open_channel(ByteView message, Signed payer) {
   pb::Command out;
   out.set_btfs_open_channel(std::string(message));
-  return decode_own(out, {std::move(payer)});
+  return decode_historical(out, {std::move(payer)});
 }
 
-Decoded make_btfs_close_channel(ByteView state, Signed to, std::optional<Signed> from) {
+Made make_btfs_close_channel(ByteView state, Signed to, std::optional<Signed> from) {
   pb::Command out;
   out.set_btfs_close_channel(std::string(state));
   std::vector<Signed> signers = {std::move(to)};
   if (from) signers.push_back(*std::move(from));
-  return decode_own(out, std::move(signers));
+  return decode_historical(out, std::move(signers));
 }
 
-Decoded make_btfs_withdraw(const BtfsWithdrawal& in) {
+Made make_btfs_withdraw(const BtfsWithdrawal& in) {
   pb::Command out;
   auto& withdraw = *out.mutable_btfs_withdraw();
   withdraw.set_success_state(in.success_state);
   withdraw.set_failure_state(in.failure_state);
   withdraw.set_fee(in.fee);
-  return decode_own(out, {in.success_from, in.failure_from, in.success_to, in.failure_to});
+  return decode_historical(out, {in.success_from, in.failure_from, in.success_to, in.failure_to});
 }
 
-Decoded make_btfs_rotate_key(ByteView new_key, ByteView old_key, Signed by_old, Signed by_new) {
+Made make_btfs_rotate_key(ByteView new_key, ByteView old_key, Signed by_old, Signed by_new) {
   pb::Command out;
   out.mutable_btfs_rotate_key()->set_new_key(std::string(new_key));
   out.mutable_btfs_rotate_key()->set_old_key(std::string(old_key));
-  return decode_own(out, {std::move(by_old), std::move(by_new)});
+  return decode_historical(out, {std::move(by_old), std::move(by_new)});
 }
 
 std::string encode_command(const core::Command& command, ByteView memo) {

@@ -65,18 +65,19 @@ std::optional<GenesisParameters> read_genesis(ByteView command);
 Decoded make_seal(const core::Globals& globals, const Hash& block_id, const SealedSnapshot& snapshot,
                   const SealedSnapshot& liabilities = {});
 
-// Around what historical clients signed, each message well formed (btfs.h). Signers are in the order that
-// command.proto says. The size of a signature is at most max_der_signature_bytes.
-Decoded make_btfs_transfer(ByteView message, Signed payer);
-Decoded make_btfs_open_channel(ByteView message, Signed payer);
-Decoded make_btfs_close_channel(ByteView state, Signed to, std::optional<Signed> from);
+// Around what historical clients signed. Signers are in the order that command.proto says. An error says what
+// of it is not well formed; which field of a message that is, btfs.h says.
+using Made = tl::expected<Decoded, core::Error>;
+Made make_btfs_transfer(ByteView message, Signed payer);
+Made make_btfs_open_channel(ByteView message, Signed payer);
+Made make_btfs_close_channel(ByteView state, Signed to, std::optional<Signed> from);
 struct BtfsWithdrawal {
   std::string success_state, failure_state;
   Signed success_from, failure_from, success_to, failure_to;
   core::Amount fee = 0;
 };
-Decoded make_btfs_withdraw(const BtfsWithdrawal& withdrawal);
-Decoded make_btfs_rotate_key(ByteView new_key, ByteView old_key, Signed by_old, Signed by_new);
+Made make_btfs_withdraw(const BtfsWithdrawal& withdrawal);
+Made make_btfs_rotate_key(ByteView new_key, ByteView old_key, Signed by_old, Signed by_new);
 
 // The bytes to sign for what clients send (the client library and the gateway use it).
 std::string encode_command(const core::Command& command, ByteView memo = {});

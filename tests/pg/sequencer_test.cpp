@@ -85,7 +85,8 @@ codec::Decoded historical_transfer(const Person& payer, const Person& recipient)
   message.set_amount(300);
   std::string bytes = message.SerializeAsString();
   return codec::make_btfs_transfer(bytes,
-                                   {std::string(view(payer.key)), codec::btfs::sign(payer.secret, bytes)});
+                                   {std::string(view(payer.key)), codec::btfs::sign(payer.secret, bytes)})
+      .value();
 }
 
 TEST_F(SequencerTest, PaysAHistoricalMessageOnceWhereverItIsKept) {

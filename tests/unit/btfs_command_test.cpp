@@ -81,14 +81,15 @@ BtfsWithdrawal withdrawal(core::Amount fee = 10) {
 
 std::vector<Decoded> all_kinds() {
   std::vector<Decoded> all;
-  all.push_back(make_btfs_transfer(transfer(), signed_by(alice, transfer())));
-  all.push_back(make_btfs_open_channel(commit(), signed_by(alice, commit())));
+  all.push_back(make_btfs_transfer(transfer(), signed_by(alice, transfer())).value());
+  all.push_back(make_btfs_open_channel(commit(), signed_by(alice, commit())).value());
   auto agreed = state(bob, 400, 600);
-  all.push_back(make_btfs_close_channel(agreed, signed_by(bob, agreed), signed_by(alice, agreed)));
-  all.push_back(make_btfs_close_channel(agreed, signed_by(bob, agreed), std::nullopt));
-  all.push_back(make_btfs_withdraw(withdrawal()));
+  all.push_back(make_btfs_close_channel(agreed, signed_by(bob, agreed), signed_by(alice, agreed)).value());
+  all.push_back(make_btfs_close_channel(agreed, signed_by(bob, agreed), std::nullopt).value());
+  all.push_back(make_btfs_withdraw(withdrawal()).value());
   all.push_back(make_btfs_rotate_key(public_key(bob), public_key(alice), signed_by(alice, public_key(bob)),
-                                     signed_by(bob, public_key(alice))));
+                                     signed_by(bob, public_key(alice)))
+                    .value());
   return all;
 }
 
@@ -130,7 +131,7 @@ TEST(BtfsCommand, SignaturesHoldOnEveryLedger) {
 }
 
 TEST(BtfsCommand, SaysWhatWasAskedFor) {
-  auto paid = make_btfs_transfer(transfer(5, 77), signed_by(alice, transfer(5, 77)));
+  auto paid = make_btfs_transfer(transfer(5, 77), signed_by(alice, transfer(5, 77))).value();
   EXPECT_EQ(paid.command.signer, alice.public_key());
   EXPECT_EQ(paid.command.nonce, 5u);
   EXPECT_EQ(paid.command.expires_us, 77);
@@ -138,12 +139,12 @@ TEST(BtfsCommand, SaysWhatWasAskedFor) {
   EXPECT_EQ(body_of<core::BtfsTransfer>(paid).amount, 1'000'000);
   EXPECT_EQ(body_of<core::BtfsTransfer>(paid).id, sha256(transfer(5, 77)));
 
-  auto opened = make_btfs_open_channel(commit(), signed_by(alice, commit()));
+  auto opened = make_btfs_open_channel(commit(), signed_by(alice, commit())).value();
   EXPECT_EQ(body_of<core::BtfsOpenChannel>(opened).id, btfs::commit_id(alice.public_key(), 7));
   EXPECT_EQ(opened.command.expires_us, 0);
 
   auto agreed = state(bob, 400, 600);
-  auto closed = make_btfs_close_channel(agreed, signed_by(bob, agreed), std::nullopt);
+  auto closed = make_btfs_close_channel(agreed, signed_by(bob, agreed), std::nullopt).value();
   const auto& close = body_of<core::BtfsCloseChannel>(closed);
   EXPECT_EQ(closed.command.signer, bob.public_key());
   EXPECT_FALSE(close.from_signed);
@@ -151,7 +152,7 @@ TEST(BtfsCommand, SaysWhatWasAskedFor) {
   EXPECT_EQ(close.state.from_balance, 400);
   EXPECT_EQ(close.state.to_balance, 600);
 
-  auto asked = make_btfs_withdraw(withdrawal());
+  auto asked = make_btfs_withdraw(withdrawal()).value();
   EXPECT_EQ(body_of<core::BtfsWithdraw>(asked).destination, tron_address(alice.public_key()));
   EXPECT_EQ(body_of<core::BtfsWithdraw>(asked).fee, 10);
 
@@ -164,16 +165,17 @@ TEST(BtfsCommand, AnotherSignatureOfTheSameMessageIsTheSameMessage) {
   Signed low = signed_by(alice, transfer()), high = low;
   high.signature = with_high_s(low.signature);
   ASSERT_NE(high.signature, low.signature);
-  auto again = make_btfs_transfer(transfer(), high);
+  auto again = make_btfs_transfer(transfer(), high).value();
   EXPECT_EQ(verify_signatures(again, tag), core::Error::none);
-  auto first = make_btfs_transfer(transfer(), low);
+  auto first = make_btfs_transfer(transfer(), low).value();
   EXPECT_EQ(body_of<core::BtfsTransfer>(again).id, body_of<core::BtfsTransfer>(first).id);
   EXPECT_EQ(again.envelope.command, first.envelope.command);
 }
 
 TEST(BtfsCommand, TheIdOfAChannelIsOfItsPayerAndPayerId) {
   auto id = [](const std::string& message) {
-    return body_of<core::BtfsOpenChannel>(make_btfs_open_channel(message, signed_by(alice, message))).id;
+    return body_of<core::BtfsOpenChannel>(make_btfs_open_channel(message, signed_by(alice, message)).value())
+        .id;
   };
   EXPECT_EQ(id(commit(7, 1)), id(commit(7, 2)));
   EXPECT_NE(id(commit(7)), id(commit(8)));
@@ -183,7 +185,7 @@ TEST(BtfsCommand, TheIdOfAChannelIsOfItsPayerAndPayerId) {
 TEST(BtfsCommand, RefusesSignaturesThatAreNotThatKeysOverThatMessage) {
   auto error_with = [](const std::string& signature) {
     Signed payer{std::string(view(alice.public_key())), signature};
-    return verify_signatures(make_btfs_transfer(transfer(), payer), tag);
+    return verify_signatures(make_btfs_transfer(transfer(), payer).value(), tag);
   };
   std::string good = btfs::sign(alice, transfer());
   EXPECT_EQ(error_with(good), core::Error::none);
@@ -211,7 +213,7 @@ TEST(BtfsCommand, EachSignerSignsItsOwnMessage) {
   }
   auto swapped = withdrawal();
   std::swap(swapped.success_from, swapped.failure_from);
-  EXPECT_EQ(verify_signatures(make_btfs_withdraw(swapped), tag), core::Error::bad_signature);
+  EXPECT_EQ(verify_signatures(make_btfs_withdraw(swapped).value(), tag), core::Error::bad_signature);
 }
 
 TEST(BtfsCommand, NamesTheSignersThatItsMessagesName) {
@@ -244,8 +246,20 @@ TEST(BtfsCommand, TheWrapperAddsNothing) {
   EXPECT_FALSE(read_after(all_kinds()[2], payer_alone));
 }
 
+// What another process says that clients signed is not trusted to be well formed.
+TEST(BtfsCommand, WrapsNothingThatItCouldNotReadBack) {
+  EXPECT_EQ(make_btfs_transfer("\xff", signed_by(alice, "\xff")).error(), core::Error::malformed_command);
+  EXPECT_EQ(make_btfs_open_channel("\xff", signed_by(alice, "\xff")).error(), core::Error::malformed_command);
+  auto long_one = signed_by(alice, transfer());
+  long_one.signature.resize(max_der_signature_bytes + 1);
+  EXPECT_EQ(make_btfs_transfer(transfer(), long_one).error(), core::Error::bad_signature_format);
+  auto unequal = withdrawal();
+  unequal.failure_state = state(gateway, 999, 1);
+  EXPECT_FALSE(make_btfs_withdraw(unequal));
+}
+
 TEST(BtfsCommand, AWithdrawalsStatesAreTheReverseOfEachOther) {
-  auto made = make_btfs_withdraw(withdrawal());
+  auto made = make_btfs_withdraw(withdrawal()).value();
   auto with_failure = [&](const std::string& failure) {
     return read_after(
         made, [&](auto& command, auto&) { command.mutable_btfs_withdraw()->set_failure_state(failure); });

@@ -90,7 +90,7 @@ TEST_F(StatementTest, CoversWhatHistoricalClientsSignedAndTheirRefusal) {
   auto by = [](const SecretKey& key, ByteView message) {
     return codec::Signed{std::string(view(key.public_key())), codec::btfs::sign(key, message)};
   };
-  auto id = ledger.apply(codec::make_btfs_open_channel(commit, by(ledger.payer, commit)));
+  auto id = ledger.apply(codec::make_btfs_open_channel(commit, by(ledger.payer, commit)).value());
   channels_.push_back(id);
   ledger.seal();
   auto opened = verify(file(payer));
@@ -104,7 +104,8 @@ TEST_F(StatementTest, CoversWhatHistoricalClientsSignedAndTheirRefusal) {
   };
   std::string paid = state(0, 70), back = state(70, 0);
   ledger.apply(codec::make_btfs_withdraw({paid, back, by(ledger.payer, paid), by(ledger.payer, back),
-                                          by(ledger.recipient, paid), by(ledger.recipient, back), 5}));
+                                          by(ledger.recipient, paid), by(ledger.recipient, back), 5})
+                   .value());
   ledger.apply(ledger.payer, core::RefuseBtfs{});
   ledger.seal();
   for (auto account : {payer, recipient}) {

@@ -100,17 +100,19 @@ Decoded wrapped_anew(core::Kind kind, const std::vector<std::string>& messages,
                      const std::vector<Signed>& signers, const pb::Command& command) {
   switch (kind) {
     case core::Kind::btfs_transfer:
-      return make_btfs_transfer(messages[0], signers[0]);
+      return make_btfs_transfer(messages[0], signers[0]).value();
     case core::Kind::btfs_open_channel:
-      return make_btfs_open_channel(messages[0], signers[0]);
+      return make_btfs_open_channel(messages[0], signers[0]).value();
     case core::Kind::btfs_close_channel:
       return make_btfs_close_channel(messages[0], signers[0],
-                                     signers.size() > 1 ? std::optional(signers[1]) : std::nullopt);
+                                     signers.size() > 1 ? std::optional(signers[1]) : std::nullopt)
+          .value();
     case core::Kind::btfs_withdraw:
       return make_btfs_withdraw({messages[0], messages[1], signers[0], signers[1], signers[2], signers[3],
-                                 command.btfs_withdraw().fee()});
+                                 command.btfs_withdraw().fee()})
+          .value();
     default:
-      return make_btfs_rotate_key(messages[0], messages[1], signers[0], signers[1]);
+      return make_btfs_rotate_key(messages[0], messages[1], signers[0], signers[1]).value();
   }
 }
 
