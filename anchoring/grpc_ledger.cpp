@@ -74,11 +74,12 @@ std::optional<core::AssetTotals> totals_of(const pb::AssetTotals& in) {
   core::AssetTotals totals{core::AssetId{in.asset()}, in.available(), in.locked(), in.held(),
                            in.unassigned()};
   auto dust = codec::chain_amount(in.dust()), credited = codec::chain_amount(in.credited()),
-       paid = codec::chain_amount(in.paid());
-  if (!dust || !credited || !paid) return std::nullopt;
+       paid = codec::chain_amount(in.paid()), chain_fees = codec::chain_amount(in.chain_fees());
+  if (!dust || !credited || !paid || !chain_fees) return std::nullopt;
   totals.dust = *dust;
   totals.credited = *credited;
   totals.paid = *paid;
+  totals.chain_fees = *chain_fees;
   return totals;
 }
 

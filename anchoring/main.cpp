@@ -389,7 +389,7 @@ class Session {
       payer_->suspend(std::string(not_reconciled_yet));
       if (settings_.deposit_key)
         sweeper_.emplace(settings_.sweeper, *settings_.deposit_key, *settings_.custody_key,
-                         settings_.gateway_key->public_key(), clock_, chain_, ledger_, store_);
+                         *settings_.gateway_key, clock_, chain_, ledger_, store_);
     }
     if (settings_.exchange) {
       auto terms = [this](core::AssetId asset) { return payer_ ? payer_->published(asset) : std::nullopt; };

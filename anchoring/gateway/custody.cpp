@@ -35,7 +35,27 @@ tl::expected<core::Int128, std::string> held_by(tron::Chain& chain, const std::v
   return sum;
 }
 
+const core::AssetTotals* totals_of(const std::vector<core::AssetTotals>& totals, core::AssetId asset) {
+  auto found = std::find_if(totals.begin(), totals.end(), [&](const auto& of) { return of.asset == asset; });
+  return found == totals.end() ? nullptr : &*found;
+}
+
+std::int64_t unbooked(const AddressTotals& spent, const core::AssetTotals& trx) {
+  return spent.fees_sun - static_cast<std::int64_t>(trx.chain_fees);
+}
+
 }  // namespace
+
+tl::expected<std::int64_t, std::string> unbooked_fees_sun(LedgerClient& ledger, Store& store,
+                                                          core::AssetId trx) {
+  auto spent = store.address_totals();
+  if (spent.fees_sun == 0) return 0;
+  auto totals = ledger.totals();
+  if (!totals) return unexpected(totals.error().message);
+  const auto* of_trx = totals_of(*totals, trx);
+  if (!of_trx) return unexpected(std::string("the ledger tells no totals of TRX"));
+  return unbooked(spent, *of_trx);
+}
 
 tl::expected<std::optional<std::vector<CustodyDifference>>, std::string> reconcile(tron::Chain& chain,
                                                                                    LedgerClient& ledger,
@@ -52,15 +72,14 @@ tl::expected<std::optional<std::vector<CustodyDifference>>, std::string> reconci
   auto addresses = store.address_totals();
   std::vector<CustodyDifference> differences;
   for (const auto& asset : *assets) {
-    auto total = std::find_if(totals->begin(), totals->end(),
-                              [&](const auto& of) { return of.asset == asset.number; });
-    if (asset.chain != tron_chain || total == totals->end()) continue;
+    const auto* total = totals_of(*totals, asset.number);
+    if (asset.chain != tron_chain || !total) continue;
     auto hot = held_by(chain, {parties.custody}, asset), cold = held_by(chain, parties.cold, asset);
     if (!hot) return unexpected(hot.error());
     if (!cold) return unexpected(cold.error());
     auto owed = static_cast<core::Int128>(total->credited) - static_cast<core::Int128>(total->paid);
     auto elsewhere = *cold + addresses.amounts[asset.number] + on_its_way(payments, asset);
-    if (asset.token.empty()) elsewhere += addresses.fees_sun;
+    if (asset.token.empty()) elsewhere += unbooked(addresses, *total);
     auto difference = *hot + elsewhere - owed;
     auto in_units = [&](core::Int128 amount) {
       return static_cast<double>(amount) / static_cast<double>(asset.chain_units);

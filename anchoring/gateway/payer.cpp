@@ -6,6 +6,7 @@
 #include <set>
 #include <sstream>
 
+#include "anchoring/gateway/custody.h"
 #include "anchoring/gateway/frame.h"
 #include "anchoring/tron/trc20.h"
 
@@ -319,7 +320,9 @@ tl::expected<Payer::Budget, std::string> Payer::make_budget(const std::vector<co
       if (asset.symbol == offer.symbol && asset.chain == tron_chain) budget.offers.push_back({offer, asset});
   auto own = ledger_.available(gateway_key_.public_key());
   if (!own) return unexpected(own.error().message);
-  std::int64_t unbooked_sun = store_.address_totals().fees_sun;  // of sweeps: no settlement books them
+  auto unbooked = unbooked_fees_sun(ledger_, store_, budget.trx->number);
+  if (!unbooked) return unexpected(unbooked.error());
+  std::int64_t unbooked_sun = *unbooked;
   for (const auto& [id, payment] : payments_)
     unbooked_sun += is_final(payment.state) ? payment.fee_sun : options_.max_fee_sun;
   budget.own_trx = (*own)[budget.trx->number];

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "anchoring/gateway/custody.h"
 #include "anchoring/gateway/frame.h"
 #include "anchoring/tron/trc20.h"
 
@@ -26,16 +27,17 @@ tl::expected<SweepMinimum, std::string> parse_sweep_minimum(std::string_view tex
 }
 
 Sweeper::Sweeper(SweeperOptions options, ExtendedSecretKey deposit_key, SecretKey custody_key,
-                 const PublicKey& gateway, const Clock& clock, tron::Chain& chain, LedgerClient& ledger,
+                 SecretKey gateway_key, const Clock& clock, tron::Chain& chain, LedgerClient& ledger,
                  Store& store)
     : options_(std::move(options)),
       deposit_key_(std::move(deposit_key)),
       custody_key_(std::move(custody_key)),
-      gateway_(gateway),
+      gateway_key_(std::move(gateway_key)),
       clock_(clock),
       chain_(chain),
       ledger_(ledger),
-      store_(store) {
+      store_(store),
+      nonces_(clock) {
   for (auto& sweep : store_.open_sweeps()) open_[sweep.address] = std::move(sweep);
 }
 
@@ -74,11 +76,43 @@ tl::expected<void, std::string> Sweeper::meet(const tron::Block& block) {
 tl::expected<Sweeper::Step, std::string> Sweeper::step() {
   Step step;
   step.outcomes.swap(met_);
+  // What is sent goes its way also where nothing can be booked.
+  auto booked = book_fees();
   for (auto& [address, sweep] : open_)
     if (auto pursued = pursue(sweep, step); !pursued) return unexpected(pursued.error());
+  if (!booked) return unexpected(booked.error());
   if (suspended_ || store_.controls().withdrawals_paused || options_.minimums.empty()) return step;
   if (auto done = sweep_next(step); !done) return unexpected(done.error());
   return step;
+}
+
+tl::expected<void, std::string> Sweeper::book_fees() {
+  auto spent_sun = store_.address_totals().fees_sun;
+  if (spent_sun == booked_sun_) return {};
+  auto listed = ledger_.assets();
+  if (!listed) return unexpected(listed.error().message);
+  const auto* trx = asset_of(*listed, "");
+  if (!trx) return unexpected(std::string("TRX is no asset of the ledger: sweeps' fees cannot be booked"));
+  auto unbooked = unbooked_fees_sun(ledger_, store_, trx->number);
+  if (!unbooked) return unexpected(unbooked.error());
+  if (*unbooked > 0)
+    if (auto done = book_fees(trx->number, static_cast<core::ChainAmount>(spent_sun)); !done) return done;
+  booked_sun_ = spent_sun;
+  return {};
+}
+
+// The sum of all there ever were: signed anew as often as need be, it is booked once.
+tl::expected<void, std::string> Sweeper::book_fees(core::AssetId trx, core::ChainAmount cumulative) {
+  auto info = ledger_.info();
+  if (!info) return unexpected(info.error().message);
+  core::Command command{.signer = gateway_key_.public_key(),
+                        .nonce = nonces_.next(),
+                        .expires_us = clock_.now_ms() * 1000 + settlement_life_us,
+                        .body = core::BookChainFees{trx, cumulative}};
+  auto answer = ledger_.execute(codec::sign(codec::encode_command(command), info->tag, {&gateway_key_}));
+  bool is_booked = answer || answer.error().reason == core::info(core::Error::chain_fees_booked).reason;
+  if (!is_booked) return unexpected("the fees of sweeps are not booked: " + answer.error().message);
+  return {};
 }
 
 tl::expected<void, std::string> Sweeper::pursue(Sweep& sweep, Step& step) {
@@ -275,10 +309,12 @@ tl::expected<void, std::string> Sweeper::check_cost(std::int64_t cost_sun) {
         fmt::format("a sweep costs {} sun now, more than gateway.max_fee_sun ({}); none is made", cost_sun,
                     options_.max_fee_sun));
   if (cost_sun == 0) return {};
-  auto own = ledger_.available(gateway_);
+  auto own = ledger_.available(gateway_key_.public_key());
   if (!own) return unexpected(own.error().message);
+  auto unbooked = unbooked_fees_sun(ledger_, store_, trx_->number);
+  if (!unbooked) return unexpected(unbooked.error());
   auto under_way = static_cast<std::int64_t>(open_.size() + store_.open_payments().size());
-  auto left_sun = (*own)[trx_->number] - store_.address_totals().fees_sun - under_way * options_.max_fee_sun;
+  auto left_sun = (*own)[trx_->number] - *unbooked - under_way * options_.max_fee_sun;
   if (cost_sun > left_sun)
     return unexpected(
         fmt::format("the gateway's account on the ledger cannot bear {} sun of a sweep's fee: "

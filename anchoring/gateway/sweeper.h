@@ -10,8 +10,8 @@
 // harm but to cost a fee. They keep the payments' rule all the same (payer.h): saved before sent, only the
 // same bytes again, another one of the same address only when the last can never land.
 //
-// What a sweep costs, the scan books together with what moved (AddressChanges): custody, deposit addresses
-// and fees are what the ledger owes, to the sun.
+// What sweeps cost, the scan sums up together with what moved (AddressChanges), and the gateway's account on
+// the ledger bears it: one entry books all of the sum that no other did.
 #pragma once
 
 #include "anchoring/gateway/payer.h"
@@ -45,14 +45,13 @@ class Sweeper {
  public:
   using Step = Payer::Step;
   // `deposit_key` has the secrets of the deposit addresses, `custody_key` pays for tokens' sweeps, out of
-  // what `gateway`'s account on the ledger can bear.
-  Sweeper(SweeperOptions options, ExtendedSecretKey deposit_key, SecretKey custody_key,
-          const PublicKey& gateway, const Clock& clock, tron::Chain& chain, LedgerClient& ledger,
-          Store& store);
+  // what the account of `gateway_key` on the ledger can bear, where that holds the gateway's role.
+  Sweeper(SweeperOptions options, ExtendedSecretKey deposit_key, SecretKey custody_key, SecretKey gateway_key,
+          const Clock& clock, tron::Chain& chain, LedgerClient& ledger, Store& store);
 
   // Called by the scan with every solidified block, in order, before its cursor moves behind it.
   tl::expected<void, std::string> meet(const tron::Block& block);
-  // Sends what is signed and signs what is next. A text says what is wrong.
+  // Books what was spent, sends what is signed and signs what is next. A text says what is wrong.
   tl::expected<Step, std::string> step();
   // Signs nothing until it is resumed.
   void suspend(bool suspended) { suspended_ = suspended; }
@@ -61,6 +60,8 @@ class Sweeper {
   template <typename T>
   using Result = tl::expected<T, std::string>;
   void move(Sweep& sweep, PaymentState state, std::vector<std::string>& outcomes);
+  Result<void> book_fees();
+  Result<void> book_fees(core::AssetId trx, core::ChainAmount cumulative);
   Result<void> pursue(Sweep& sweep, Step& step);
   Result<void> sweep_next(Step& step);
   Result<void> sweep_asset(const core::Asset& asset, core::ChainAmount minimum, Step& step);
@@ -78,16 +79,18 @@ class Sweeper {
   SweeperOptions options_;
   ExtendedSecretKey deposit_key_;
   SecretKey custody_key_;
-  PublicKey gateway_;
+  SecretKey gateway_key_;
   const Clock& clock_;
   tron::Chain& chain_;
   LedgerClient& ledger_;
   Store& store_;
+  Nonces nonces_;
   bool suspended_ = false;
   const core::Asset* trx_ = nullptr;  // while a step signs
 
   std::map<tron::Address, Sweep> open_;  // of which this process is the only writer
   // What a restart may forget.
+  std::int64_t booked_sun_ = 0;  // of sweeps' fees, at least
   std::map<tron::Address, std::int64_t> rests_until_ms_;
   std::map<Hash, std::int64_t> sent_ms_;
   std::vector<std::string> met_;  // outcomes that the scan saw

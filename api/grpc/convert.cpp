@@ -100,6 +100,7 @@ void fill(v1::AssetTotals& out, const core::AssetTotals& totals) {
   out.set_dust(wide(totals.dust));
   out.set_credited(wide(totals.credited));
   out.set_paid(wide(totals.paid));
+  out.set_chain_fees(codec::chain_amount_bytes(totals.chain_fees));
 }
 
 void fill(v1::Withdrawal& out, const WithdrawalView& view) {

@@ -188,6 +188,9 @@ std::string describe(const core::Command& command, const Amounts& amounts,
     std::string operator()(const core::AssignDeposit& c) const {
       return fmt::format("of deposit {} to ", c.deposit.value) + key_link(c.owner);
     }
+    std::string operator()(const core::BookChainFees& c) const {
+      return amounts.show_chain(c.cumulative, c.asset) + " in all";
+    }
     std::string operator()(const core::RefuseBtfs&) const { return ""; }
     std::string operator()(const core::BtfsTransfer& c) const { return "to " + key_link(c.recipient); }
     std::string operator()(const core::BtfsOpenChannel& c) const { return "to " + key_link(c.recipient); }

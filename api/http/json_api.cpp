@@ -56,7 +56,8 @@ Json to_json(const core::AssetTotals& totals) {
                        {"unassigned", totals.unassigned},
                        {"dust", decimal_text(totals.dust)},
                        {"credited", decimal_text(totals.credited)},
-                       {"paid", decimal_text(totals.paid)}});
+                       {"paid", decimal_text(totals.paid)},
+                       {"chain_fees", decimal_text(totals.chain_fees)}});
 }
 
 Json to_json(const TotalsView& view) {
@@ -378,8 +379,8 @@ struct JsonRoute {
 };
 constexpr JsonRoute json_routes[] = {
     {"ledger", "What a client needs to sign for this ledger and to verify it", "", get_ledger},
-    {"totals", "Totals of each asset, in ledger units; dust, credited and paid in the chain's", "",
-     get_totals},
+    {"totals", "Totals of each asset, in ledger units; dust, credited, paid and chain_fees in the chain's",
+     "", get_totals},
     {"assets", "The assets", "", list_assets},
     {"accounts/{key}", "An account, by its public key (hex) or TRON address", "", get_account},
     {"accounts/{key}/history", "Its entries, newest first", "page_size page_token", get_account_history},

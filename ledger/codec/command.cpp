@@ -109,14 +109,24 @@ core::CloseChannel parse(const pb::CloseChannel& in, Decoded& decoded) {
   return close;
 }
 
+core::ChainAmount amount_of(ByteView bytes) {
+  auto amount = chain_amount(bytes);
+  check(amount.has_value(), Error::bad_amount);
+  return *amount;
+}
+core::ChainAmount positive_amount_of(ByteView bytes) {
+  auto amount = amount_of(bytes);
+  check(amount > 0, Error::bad_amount);
+  return amount;
+}
+
 core::Credit parse(const pb::Credit& in) {
   fully_known(in);
-  auto amount = chain_amount(in.amount());
-  check(amount && *amount > 0, Error::bad_amount);
+  auto amount = positive_amount_of(in.amount());
   exactly<32>(in.transaction_id());
   optional_bytes(in.source(), 21);
   core::Credit credit{
-      core::AssetId{in.asset()}, *amount, {}, in.chain(), {in.block(), in.transaction(), in.log()}};
+      core::AssetId{in.asset()}, amount, {}, in.chain(), {in.block(), in.transaction(), in.log()}};
   if (!in.owner().empty()) credit.owner = key_of(in.owner());
   return credit;
 }
@@ -135,10 +145,9 @@ core::SettleWithdrawal parse(const pb::SettleWithdrawal& in) {
   check(paid || in.outcome() == pb::SettleWithdrawal::OUTCOME_REFUNDED, Error::bad_field);
   optional_bytes(in.transaction_id(), sizeof(Hash));
   check(!paid || (!in.transaction_id().empty() && in.block() > 0), Error::bad_field);
-  auto fee = chain_amount(in.chain_fee());
-  check(fee.has_value(), Error::bad_amount);
-  check((*fee == 0) == (in.fee_asset() == 0), Error::bad_field);
-  return {core::ChannelId{in.withdrawal()}, paid, core::AssetId{in.fee_asset()}, *fee};
+  auto fee = amount_of(in.chain_fee());
+  check((fee == 0) == (in.fee_asset() == 0), Error::bad_field);
+  return {core::ChannelId{in.withdrawal()}, paid, core::AssetId{in.fee_asset()}, fee};
 }
 
 // --- what historical clients signed, and the ledger wrapped
@@ -281,6 +290,7 @@ core::AssetTotals parse(const pb::AssetTotals& in) {
   totals.dust = wide(in.dust());
   totals.credited = wide(in.credited());
   totals.paid = wide(in.paid());
+  totals.chain_fees = amount_of(in.chain_fees());
   return totals;
 }
 
@@ -331,6 +341,10 @@ core::Body parse_body(const pb::Command& in, Decoded& decoded) {
       fully_known(in.assign_deposit());
       return core::AssignDeposit{core::ChannelId{in.assign_deposit().deposit()},
                                  key_of(in.assign_deposit().owner())};
+    case pb::Command::kBookChainFees:
+      fully_known(in.book_chain_fees());
+      return core::BookChainFees{core::AssetId{in.book_chain_fees().asset()},
+                                 positive_amount_of(in.book_chain_fees().cumulative())};
     case pb::Command::kRefuseBtfs:
       fully_known(in.refuse_btfs());
       return core::RefuseBtfs{};
@@ -514,6 +528,10 @@ struct Encoder {
     out.mutable_assign_deposit()->set_deposit(in.deposit.value);
     out.mutable_assign_deposit()->set_owner(bytes_of(in.owner));
   }
+  void operator()(const core::BookChainFees& in) const {
+    out.mutable_book_chain_fees()->set_asset(in.asset.value);
+    out.mutable_book_chain_fees()->set_cumulative(chain_amount_bytes(in.cumulative));
+  }
   void operator()(const core::RefuseBtfs&) const { out.mutable_refuse_btfs(); }
   // make_btfs_...
   void operator()(const core::BtfsTransfer&) const { core::require(false); }
@@ -657,6 +675,7 @@ Decoded make_seal(const core::Globals& globals, const Hash& block_id, const Seal
     to.set_dust(wide_bytes(totals.dust));
     to.set_credited(wide_bytes(totals.credited));
     to.set_paid(wide_bytes(totals.paid));
+    to.set_chain_fees(chain_amount_bytes(totals.chain_fees));
   }
   out.set_accounts(globals.accounts);
   out.set_snapshot_root(std::string(view(snapshot.root)));

@@ -409,6 +409,19 @@ class Application {
     });
   }
 
+  Outcome apply(const BookChainFees& book) {
+    return as_signer(role_gateway, [&](const Account& gateway) {
+      const Asset* asset = state_.asset(book.asset);
+      if (!asset) return refuse(Error::unknown_asset);
+      if (book.cumulative <= totals(book.asset).chain_fees) return refuse(Error::chain_fees_booked);
+      ChainAmount fee = book.cumulative - totals(book.asset).chain_fees;
+      if (auto bad = check_chain_fee(gateway, *asset, fee)) return *bad;
+      pay_chain_fee(gateway.number, book.asset, fee);
+      totals(book.asset).chain_fees = book.cumulative;
+      return accept();
+    });
+  }
+
   // The fee in whole units: what is too much by rounding becomes dust.
   static ChainAmount units_of_fee(const Asset& asset, ChainAmount fee) {
     return fee / asset.chain_units + (fee % asset.chain_units == 0 ? 0 : 1);
@@ -809,6 +822,7 @@ void collect_needs(const Command& command, Needs& needs) {
       needs.keys.push_back(assign.owner);
       needs.channels.push_back(assign.deposit);
     }
+    void operator()(const BookChainFees&) const {}
     void operator()(const RefuseBtfs&) const {}
     void operator()(const BtfsTransfer& transfer) const {
       needs.keys.push_back(transfer.recipient);

@@ -35,8 +35,9 @@ enum class Kind : std::uint16_t {
   btfs_close_channel = 19,
   btfs_withdraw = 20,
   btfs_rotate_key = 21,
+  book_chain_fees = 22,
 };
-constexpr Kind last_kind = Kind::btfs_rotate_key;
+constexpr Kind last_kind = Kind::book_chain_fees;
 std::string_view name(Kind kind);
 
 enum Role : std::uint32_t {
@@ -125,6 +126,12 @@ struct SettleWithdrawal {
   AssetId fee_asset;
   ChainAmount chain_fee = 0;
 };
+// What the chain took for all that the gateway moved of its own so far, in one sum as of receipts: so it can
+// be booked again at any time, and nothing twice. The gateway's own account bears what was not booked yet.
+struct BookChainFees {
+  AssetId asset;
+  ChainAmount cumulative = 0;
+};
 // A second signature for what is above the operator's threshold.
 struct ApproveWithdrawal {
   ChannelId withdrawal;
@@ -207,6 +214,7 @@ struct AssetTotals {
   ChainAmount dust = 0;
   ChainAmount credited = 0;
   ChainAmount paid = 0;
+  ChainAmount chain_fees = 0;  // of `paid`, what BookChainFees booked
   bool operator==(const AssetTotals&) const = default;
 };
 struct Seal {
@@ -217,7 +225,7 @@ struct Seal {
 using Body = std::variant<Genesis, Seal, Receipt, Transfer, TransferList, OpenChannel, TopUpChannel,
                           CloseChannel, RotateKey, Credit, SetRoles, SetAsset, Withdraw, SettleWithdrawal,
                           ApproveWithdrawal, AssignDeposit, RefuseBtfs, BtfsTransfer, BtfsOpenChannel,
-                          BtfsCloseChannel, BtfsWithdraw, BtfsRotateKey>;
+                          BtfsCloseChannel, BtfsWithdraw, BtfsRotateKey, BookChainFees>;
 
 struct Command {
   Key signer{};  // of a rotation: the old key. Unused by genesis and seals

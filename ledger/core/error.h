@@ -61,6 +61,8 @@ namespace windlass::core {
     "no deposit of nobody was credited by the entry of this sequence; ListUnassignedDeposits shows them")    \
   X(channel_closed, false, 9, "the channel is closed; ask the payer for a new one")                          \
   X(withdrawal_settled, false, 9, "the withdrawal has been paid or given back already")                      \
+  X(chain_fees_booked, false, 9,                                                                             \
+    "that much, or more, of what the chain took has been booked already; GetTotals shows how much")          \
   X(deposit_assigned, false, 9, "the deposit has been assigned already")                                     \
   X(not_a_party, false, 7, "only the channel's payer tops it up, and only its payer or recipient closes it") \
   X(state_mismatch, false, 3,                                                                                \

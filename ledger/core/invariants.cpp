@@ -55,6 +55,8 @@ Fault check_globals(const Globals& globals) {
     const auto& t = globals.totals[i];
     if (t.available < 0 || t.locked < 0 || t.held < 0 || t.unassigned < 0)
       return text("asset ", globals.assets[i].symbol, ": a negative total");
+    if (t.chain_fees > t.paid)
+      return text("asset ", globals.assets[i].symbol, ": more of the chain's fees was booked than paid");
     if (auto fault = check_conservation(t, globals.assets[i])) return fault;
   }
   return std::nullopt;

@@ -16,12 +16,29 @@ auto position(Balances& balances, AssetId asset) {
 }  // namespace
 
 std::string_view name(Kind kind) {
-  static constexpr std::array<std::string_view, 22> names = {
-      "genesis",        "seal",           "receipt",       "transfer",          "transfer_list",
-      "open_channel",   "top_up_channel", "close_channel", "rotate_key",        "credit",
-      "set_roles",      "set_asset",      "withdraw",      "settle_withdrawal", "approve_withdrawal",
-      "assign_deposit", "refuse_btfs",    "btfs_transfer", "btfs_open_channel", "btfs_close_channel",
-      "btfs_withdraw",  "btfs_rotate_key"};
+  static constexpr std::array<std::string_view, 23> names = {"genesis",
+                                                             "seal",
+                                                             "receipt",
+                                                             "transfer",
+                                                             "transfer_list",
+                                                             "open_channel",
+                                                             "top_up_channel",
+                                                             "close_channel",
+                                                             "rotate_key",
+                                                             "credit",
+                                                             "set_roles",
+                                                             "set_asset",
+                                                             "withdraw",
+                                                             "settle_withdrawal",
+                                                             "approve_withdrawal",
+                                                             "assign_deposit",
+                                                             "refuse_btfs",
+                                                             "btfs_transfer",
+                                                             "btfs_open_channel",
+                                                             "btfs_close_channel",
+                                                             "btfs_withdraw",
+                                                             "btfs_rotate_key",
+                                                             "book_chain_fees"};
   static_assert(names.size() == static_cast<std::size_t>(last_kind) + 1);
   auto index = static_cast<std::size_t>(kind);
   return index < names.size() ? names[index] : "unknown";

@@ -294,7 +294,8 @@ void FlushSession::write_globals(const core::Globals& globals) {
                                           .text(decimal(total.paid))
                                           .bigint(asset.maximum_daily_credit)
                                           .bigint(globals.daily_credits[i].day)
-                                          .bigint(globals.daily_credits[i].amount));
+                                          .bigint(globals.daily_credits[i].amount)
+                                          .text(decimal(total.chain_fees)));
   }
   for (const auto& [chain, at] : globals.cursors)
     connection_.run(sql::write_cursor, Parameters()
@@ -375,7 +376,8 @@ core::Globals LoadSession::globals() {
            assets.bigint(i, 15)});
       globals.totals.push_back({number, assets.bigint(i, 8), assets.bigint(i, 9), assets.bigint(i, 10),
                                 assets.bigint(i, 11), parse_decimal(assets.bytes(i, 12)),
-                                parse_decimal(assets.bytes(i, 13)), parse_decimal(assets.bytes(i, 14))});
+                                parse_decimal(assets.bytes(i, 13)), parse_decimal(assets.bytes(i, 14)),
+                                parse_decimal(assets.bytes(i, 18))});
       globals.daily_credits.push_back({assets.bigint(i, 16), assets.bigint(i, 17)});
     }
     auto cursors = connection_.run(sql::read_cursors);

@@ -68,20 +68,22 @@ constexpr Statement read_assets{
     "read_assets",
     "SELECT number, symbol, chain, token, decimals, chain_units, minimum_first_credit, "
     "minimum_channel, available, locked, held, unassigned, dust::text, credited::text, "
-    "paid::text, maximum_daily_credit, credit_day, credited_in_day FROM assets ORDER BY number"};
+    "paid::text, maximum_daily_credit, credit_day, credited_in_day, chain_fees::text FROM assets "
+    "ORDER BY number"};
 constexpr Statement write_asset{
     "write_asset",
     "INSERT INTO assets VALUES ($1::integer, $2::text, $3::integer, $4::text, $5::integer, $6::bigint, "
     "$7::bigint, "
     "$8::bigint, $9::bigint, $10::bigint, $11::bigint, $12::bigint, $13::text::numeric, $14::text::numeric, "
-    "$15::text::numeric, $16::bigint, $17::bigint, $18::bigint) "
+    "$15::text::numeric, $16::bigint, $17::bigint, $18::bigint, $19::text::numeric) "
     "ON CONFLICT (number) DO UPDATE SET minimum_first_credit = "
     "excluded.minimum_first_credit, "
     "minimum_channel = excluded.minimum_channel, available = excluded.available, locked = excluded.locked, "
     "held = excluded.held, unassigned = excluded.unassigned, dust = excluded.dust, credited = "
     "excluded.credited, "
     "paid = excluded.paid, maximum_daily_credit = excluded.maximum_daily_credit, "
-    "credit_day = excluded.credit_day, credited_in_day = excluded.credited_in_day"};
+    "credit_day = excluded.credit_day, credited_in_day = excluded.credited_in_day, "
+    "chain_fees = excluded.chain_fees"};
 constexpr Statement read_cursors{"read_cursors", "SELECT chain, block, transaction, log FROM cursors"};
 constexpr Statement write_cursor{
     "write_cursor",

@@ -14,6 +14,7 @@ from formats import (
     ChannelState,
     ClosingPosting,
     Histories,
+    chain_amount,
     decode_envelope,
     decode_posting,
     historical_id,
@@ -37,6 +38,7 @@ class Totals:
     dust: int = 0
     credited: int = 0
     paid: int = 0
+    chain_fees: int = 0  # of what was paid
 
 
 @dataclass
@@ -174,6 +176,8 @@ class Replay:
             self._book_credit(command.credit, before)
         elif body == "settle_withdrawal":
             self._book_settlement(command.settle_withdrawal, before)
+        elif body == "book_chain_fees":
+            self._book_chain_fees(command.book_chain_fees, before)
         else:
             assert self._money() == before
 
@@ -238,10 +242,22 @@ class Replay:
             left[asset] = self.deposits[settle.withdrawal] - self.fees[settle.withdrawal]
             self.totals[asset].paid += left[asset] * self.chain_units[asset]
         if fee := int.from_bytes(settle.chain_fee, "big"):
-            units = -(-fee // self.chain_units[settle.fee_asset])
-            left[settle.fee_asset] += units
-            self.totals[settle.fee_asset].dust += units * self.chain_units[settle.fee_asset] - fee
-            self.totals[settle.fee_asset].paid += fee
+            left[settle.fee_asset] += self._pay_chain_fee(settle.fee_asset, fee)
+        self._check_left(before, left)
+
+    def _book_chain_fees(self, book, before):
+        fee = int.from_bytes(book.cumulative, "big") - self.totals[book.asset].chain_fees
+        assert fee > 0
+        self._check_left(before, {book.asset: self._pay_chain_fee(book.asset, fee)})
+        self.totals[book.asset].chain_fees += fee
+
+    def _pay_chain_fee(self, asset, fee):
+        units = -(-fee // self.chain_units[asset])
+        self.totals[asset].dust += units * self.chain_units[asset] - fee
+        self.totals[asset].paid += fee
+        return units
+
+    def _check_left(self, before, left):
         assert {asset: before[asset] - now for asset, now in self._money().items() if now != before[asset]} == left
 
     def available(self, asset):
@@ -284,7 +300,7 @@ class Replay:
             assert {len(value) for value in (row.dust, row.credited, row.paid)} == {16}
             narrow = [row.available, row.locked, row.held, row.unassigned]
             assert narrow == self._parts(row.asset)
-            assert wide == [mine.dust, mine.credited, mine.paid]
+            assert [*wide, row.chain_fees] == [mine.dust, mine.credited, mine.paid, chain_amount(mine.chain_fees)]
             assert sum(narrow) * self.chain_units[row.asset] + mine.dust == mine.credited - mine.paid
 
     def _check_seal(self, sequence, seal):

@@ -35,6 +35,9 @@ def activity(ledger, roles, offer):
     ledger.submit(recipient, close_channel=command_pb2.CloseChannel(channel=channels[0]))
     withdraw_and_settle(ledger, roles, payer, offer)
     ledger.submit(recipient, refuse_btfs=command_pb2.RefuseBtfs())
+    for cumulative in (1_001, 2_500):  # what the chain took is no whole number of units either
+        book = command_pb2.BookChainFees(asset=ledger.assets["TRX"].number, cumulative=cumulative.to_bytes(2, "big"))
+        ledger.execute(roles.gateway, book_chain_fees=book)
     nobodys = ledger.credit(roles.gateway, b"", 777).sequence
     ledger.execute(roles.operator, assign_deposit=command_pb2.AssignDeposit(deposit=nobodys, owner=recipient.key))
     ledger.execute(roles.anchor, request_seal=command_pb2.RequestSeal(block_id=sha256(b"newest")))

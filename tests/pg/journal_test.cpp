@@ -116,6 +116,8 @@ TEST(Journal, LoadsWhatWasFlushed) {
   core::AssetTotals totals{.asset = btt, .available = 5, .locked = 6, .held = 7, .unassigned = 8};
   totals.dust = 9;
   totals.credited = (static_cast<core::ChainAmount>(1) << 100) + 3;
+  totals.paid = 12;
+  totals.chain_fees = 2;
   flush.globals.totals = {totals};
   flush.globals.assets[0].maximum_daily_credit = 10'000;
   flush.globals.daily_credits = {{20'000, 44}};

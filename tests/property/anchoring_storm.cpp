@@ -602,8 +602,11 @@ bool Storm::is_settled() {
   std::int64_t last_deposit = 0;
   for (const auto& [place, deposit] : world_.tables.deposits)
     last_deposit = std::max(last_deposit, static_cast<std::int64_t>(deposit.at.block));
-  return anchored && is_paid_out() && world_.store->open_sweeps().empty() && world_.tables.cursor &&
-         world_.tables.cursor->number == world_.chain.solidified() && world_.chain.pool_size() == 0 &&
+  bool fees_are_booked =
+      world_.ledger.totals_of(trx).chain_fees == static_cast<core::ChainAmount>(world_.tables.sweep_fees_sun);
+  return anchored && is_paid_out() && fees_are_booked && world_.store->open_sweeps().empty() &&
+         world_.tables.cursor && world_.tables.cursor->number == world_.chain.solidified() &&
+         world_.chain.pool_size() == 0 &&
          world_.chain.solidified() > std::max(last_deposit + world_.options.solid_after, healed_at_ + 1);
 }
 
@@ -877,6 +880,7 @@ void Storm::check_balances() {
     owed[{gateway, withdrawal.asset.value}] += withdrawal.fee;
   }
   for (const auto& [key, payment] : world_.tables.payments) owed[{gateway, trx}] -= payment.fee_sun;
+  owed[{gateway, trx}] -= world_.tables.sweep_fees_sun;
   for (const auto& [of, amount] : owed) EXPECT_EQ(world_.ledger.available(of.first, of.second), amount);
   figures_.deposits = expected.size();
 }
@@ -893,10 +897,11 @@ void Storm::check_custody() {
     const auto& totals = world_.ledger.totals_of(asset);
     EXPECT_EQ(totals.held, 0);
     auto there = static_cast<core::Int128>(*client.solidified_balance(world_.custody, token));
-    there += stands_at_addresses(asset) + (asset == trx ? moves.sweep_fees_sun : 0);
+    there += stands_at_addresses(asset);
     return static_cast<core::Amount>(there - static_cast<core::Int128>(totals.credited - totals.paid));
   };
   EXPECT_EQ(world_.tables.sweep_fees_sun, moves.sweep_fees_sun);
+  EXPECT_EQ(static_cast<std::int64_t>(world_.ledger.totals_of(trx).chain_fees), moves.sweep_fees_sun);
   EXPECT_EQ(surplus(btt, btt_token), moves.more_btt);
   EXPECT_EQ(surplus(trx, ""), moves.more_sun);
   core::ChainAmount invented = 0;

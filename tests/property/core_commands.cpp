@@ -120,7 +120,8 @@ Body CommandSource::any_body(Command& command) {
   if (dice < 830) return rotate_key(command);
   if (dice < 910) return credit(command);
   if (dice < 920) return withdraw(command);
-  if (dice < 928) return settle_withdrawal(command);
+  if (dice < 927) return settle_withdrawal(command);
+  if (dice < 928) return book_chain_fees(command);
   if (dice < 931) return approve_withdrawal(command);
   if (dice < 935) return assign_deposit(command);
   if (dice < 950) return set_roles(command);
@@ -198,7 +199,7 @@ Body CommandSource::seal() {
   Seal seal{.totals = model_.totals(), .accounts = model_.accounts().size()};
   if (random_.percent(60)) return seal;
   auto& total = seal.totals[random_.below(seal.totals.size())];
-  switch (random_.below(8)) {
+  switch (random_.below(9)) {
     case 0:
       ++seal.accounts;
       break;
@@ -219,6 +220,9 @@ Body CommandSource::seal() {
       break;
     case 6:
       total.paid ^= 1;
+      break;
+    case 7:
+      total.chain_fees ^= 1;
       break;
     default:
       seal.totals.pop_back();
@@ -455,15 +459,28 @@ Body CommandSource::settle_withdrawal(Command& command) {
   SettleWithdrawal settle{.withdrawal = some_withdrawal(), .paid = random_.percent(60)};
   if (random_.percent(60)) {
     settle.fee_asset = some_asset();
-    bool known = settle.fee_asset.value >= 1 && settle.fee_asset.value <= model_.assets().size();
-    ChainAmount units = known ? model_.assets()[settle.fee_asset.value - 1].chain_units : 1;
-    settle.chain_fee = 1 + random_.below(2'000);
-    if (known && random_.percent(20))
-      settle.chain_fee = std::max<ChainAmount>(
-          1, units * static_cast<ChainAmount>(model_.available(gateway, settle.fee_asset)));
-    if (random_.percent(30)) settle.chain_fee += 1;
+    settle.chain_fee = some_fee(gateway, settle.fee_asset);
   }
   return settle;
+}
+
+ChainAmount CommandSource::some_fee(std::uint64_t gateway, AssetId asset) {
+  bool known = asset.value >= 1 && asset.value <= model_.assets().size();
+  ChainAmount fee = 1 + random_.below(2'000);
+  if (known && random_.percent(20)) {
+    auto all = static_cast<ChainAmount>(model_.available(gateway, asset));
+    fee = std::max<ChainAmount>(1, all * model_.assets()[asset.value - 1].chain_units);
+  }
+  return fee + (random_.percent(30) ? 1 : 0);
+}
+
+Body CommandSource::book_chain_fees(Command& command) {
+  auto gateway = sign_as_holder_of(command, role_gateway);
+  BookChainFees book{.asset = some_asset()};
+  ChainAmount before = model_.chain_fees(book.asset);
+  book.cumulative = random_.percent(20) ? std::max<ChainAmount>(1, before - before % 3)
+                                        : before + some_fee(gateway, book.asset);
+  return book;
 }
 
 Body CommandSource::approve_withdrawal(Command& command) {

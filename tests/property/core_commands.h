@@ -57,6 +57,8 @@ class CommandSource {
   Body set_asset(Command& command);
   Body withdraw(Command& command);
   Body settle_withdrawal(Command& command);
+  Body book_chain_fees(Command& command);
+  ChainAmount some_fee(std::uint64_t gateway, AssetId asset);
   Body approve_withdrawal(Command& command);
   Body assign_deposit(Command& command);
   Body refuse_btfs(Command& command);

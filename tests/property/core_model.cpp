@@ -22,7 +22,8 @@ std::uint32_t role_needed(Kind kind) {
   if (kind == Kind::set_roles || kind == Kind::set_asset || kind == Kind::approve_withdrawal ||
       kind == Kind::assign_deposit)
     return role_operator;
-  if (kind == Kind::credit || kind == Kind::settle_withdrawal) return role_gateway;
+  if (kind == Kind::credit || kind == Kind::settle_withdrawal || kind == Kind::book_chain_fees)
+    return role_gateway;
   return 0;
 }
 
@@ -269,15 +270,33 @@ Model::Faults Model::faults(const Withdraw& withdraw, const Key& signer) const {
 Model::Faults Model::faults(const SettleWithdrawal& settle, const Key& signer) const {
   Faults faults;
   bool takes_fee = settle.chain_fee > 0;
-  if (takes_fee && !exists(settle.fee_asset)) faults.insert(Error::unknown_asset);
+  if (takes_fee) fee_faults(settle.fee_asset, settle.chain_fee, signer, faults);
   auto it = withdrawals_.find(settle.withdrawal);
   if (it == withdrawals_.end()) faults.insert(Error::unknown_withdrawal);
   if (it != withdrawals_.end() && !it->second.open) faults.insert(Error::withdrawal_settled);
-  if (takes_fee && exists(settle.fee_asset)) {
-    ChainAmount units = asset(settle.fee_asset).chain_units;
-    auto own = static_cast<ChainAmount>(available(*owner(signer), settle.fee_asset));
-    if (settle.chain_fee > own * units) faults.insert(Error::insufficient_funds);
+  return faults;
+}
+
+void Model::fee_faults(AssetId of, ChainAmount fee, const Key& signer, Faults& faults) const {
+  if (!exists(of)) {
+    faults.insert(Error::unknown_asset);
+    return;
   }
+  auto own = static_cast<ChainAmount>(available(*owner(signer), of));
+  if (fee > own * asset(of).chain_units) faults.insert(Error::insufficient_funds);
+}
+
+ChainAmount Model::chain_fees(AssetId asset) const {
+  auto booked = chain_fees_.find(asset);
+  return booked == chain_fees_.end() ? 0 : booked->second;
+}
+
+Model::Faults Model::faults(const BookChainFees& book, const Key& signer) const {
+  ChainAmount before = chain_fees(book.asset);
+  if (book.cumulative <= before)
+    return {exists(book.asset) ? Error::chain_fees_booked : Error::unknown_asset};
+  Faults faults;
+  fee_faults(book.asset, book.cumulative - before, signer, faults);
   return faults;
 }
 
@@ -511,14 +530,7 @@ void Model::carry_out(const SettleWithdrawal& settle, const Key& signer) {
   auto gateway = *owner(signer);
   Withdrawal& withdrawal = withdrawals_.at(settle.withdrawal);
   const auto& [asset_number, amount, fee, destination] = withdrawal.terms;
-  if (settle.chain_fee > 0) {
-    ChainAmount chain_units = asset(settle.fee_asset).chain_units;
-    ChainAmount units = (settle.chain_fee + chain_units - 1) / chain_units;
-    accounts_[gateway].available[settle.fee_asset] -= static_cast<Int128>(units);
-    dust_[settle.fee_asset] += units * chain_units - settle.chain_fee;
-    paid_[settle.fee_asset] += settle.chain_fee;
-    name(gateway, settle.fee_asset);
-  }
+  if (settle.chain_fee > 0) bear_fee(gateway, settle.fee_asset, settle.chain_fee);
   withdrawal.open = false;
   withdrawal.paid = settle.paid;
   accounts_[withdrawal.owner].withdrawing.erase(settle.withdrawal);
@@ -534,6 +546,20 @@ void Model::carry_out(const SettleWithdrawal& settle, const Key& signer) {
   name(gateway);
   named_channel_ = settle.withdrawal;
   closes_ = true;
+}
+
+void Model::bear_fee(std::uint64_t gateway, AssetId of, ChainAmount fee) {
+  ChainAmount chain_units = asset(of).chain_units;
+  ChainAmount units = (fee + chain_units - 1) / chain_units;
+  accounts_[gateway].available[of] -= static_cast<Int128>(units);
+  dust_[of] += units * chain_units - fee;
+  paid_[of] += fee;
+  name(gateway, of);
+}
+
+void Model::carry_out(const BookChainFees& book, const Key& signer) {
+  bear_fee(*owner(signer), book.asset, book.cumulative - chain_fees_[book.asset]);
+  chain_fees_[book.asset] = book.cumulative;
 }
 
 void Model::carry_out(const ApproveWithdrawal& approve, const Key& signer) {
@@ -774,7 +800,8 @@ std::vector<AssetTotals> Model::totals() const {
                       .unassigned = narrow(unassigned(id)),
                       .dust = of(dust_),
                       .credited = of(credited_),
-                      .paid = of(paid_)});
+                      .paid = of(paid_),
+                      .chain_fees = of(chain_fees_)});
   }
   return totals;
 }

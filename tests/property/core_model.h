@@ -69,6 +69,7 @@ class Model {
   const std::map<Key, std::uint64_t>& owners() const { return owners_; }
   bool rotated_away(const Key& key) const { return rotations_.contains(key); }
   Int128 available(std::uint64_t account, AssetId asset) const;
+  ChainAmount chain_fees(AssetId asset) const;  // booked so far
   Int128 locked(std::uint64_t account, AssetId asset) const;
   Int128 held(std::uint64_t account, AssetId asset) const;
   Int128 unassigned(AssetId asset) const;
@@ -108,6 +109,7 @@ class Model {
   Faults faults(const SettleWithdrawal&, const Key& signer) const;
   Faults faults(const ApproveWithdrawal&, const Key& signer) const;
   Faults faults(const AssignDeposit&, const Key& signer) const;
+  Faults faults(const BookChainFees&, const Key& signer) const;
   Faults faults(const RefuseBtfs&, const Key& signer) const;
   Faults faults(const BtfsTransfer&, const Key& signer) const;
   Faults faults(const BtfsOpenChannel&, const Key& signer) const;
@@ -119,6 +121,7 @@ class Model {
   void payment_faults(AssetId asset, const std::vector<Payment>& payments, const Key& signer,
                       Faults& faults) const;
   void deposit_faults(AssetId asset, Amount amount, const Key& signer, Faults& faults) const;
+  void fee_faults(AssetId of, ChainAmount fee, const Key& signer, Faults& faults) const;
   bool life_is_bad(TimeUs expires_us) const;
 
   void carry_out(const Genesis&, const Key& signer);
@@ -137,12 +140,14 @@ class Model {
   void carry_out(const SettleWithdrawal&, const Key& signer);
   void carry_out(const ApproveWithdrawal&, const Key& signer);
   void carry_out(const AssignDeposit&, const Key& signer);
+  void carry_out(const BookChainFees&, const Key& signer);
   void carry_out(const RefuseBtfs&, const Key& signer);
   void carry_out(const BtfsTransfer&, const Key& signer);
   void carry_out(const BtfsOpenChannel&, const Key& signer);
   void carry_out(const BtfsCloseChannel&, const Key& signer);
   void carry_out(const BtfsWithdraw&, const Key& signer);
   void carry_out(const BtfsRotateKey&, const Key& signer);
+  void bear_fee(std::uint64_t gateway, AssetId of, ChainAmount fee);
   void close(ChannelId id);
   void claim(ChannelId id, Amount cumulative);
 
@@ -167,7 +172,7 @@ class Model {
   std::vector<Asset> assets_;
   std::map<ChannelId, Withdrawal> withdrawals_;
   std::map<ChannelId, Deposit> deposits_;
-  std::map<AssetId, ChainAmount> credited_, dust_, paid_;
+  std::map<AssetId, ChainAmount> credited_, dust_, paid_, chain_fees_;
   std::map<std::pair<std::int64_t, AssetId>, Int128> credited_on_;  // a day, in ledger units
   std::map<std::uint32_t, ChainCursor> cursors_;
   std::map<Hash, Sequence> btfs_uses_;

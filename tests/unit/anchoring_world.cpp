@@ -457,8 +457,7 @@ void World::start() {
   gateway = std::make_unique<anchoring::Payer>(payer_options, custody_key, ledger.gateway_key, clock,
                                                process_chain, ledger, *store);
   sweeper = std::make_unique<anchoring::Sweeper>(sweeper_options, deposit_key, custody_key,
-                                                 ledger.gateway_key.public_key(), clock, process_chain,
-                                                 ledger, *store);
+                                                 ledger.gateway_key, clock, process_chain, ledger, *store);
   scanner->also(meet_both(*gateway, *sweeper));
 }
 

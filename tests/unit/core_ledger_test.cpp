@@ -206,6 +206,7 @@ TEST_F(CoreSeal, RefusesAnyOtherFigure) {
   refuse_with([](Seal& s) { ++s.totals[0].dust; });
   refuse_with([](Seal& s) { ++s.totals[0].credited; });
   refuse_with([](Seal& s) { ++s.totals[0].paid; });
+  refuse_with([](Seal& s) { ++s.totals[0].chain_fees; });
 }
 
 TEST_F(CoreSeal, TimeNeverGoesBack) {

@@ -54,7 +54,7 @@ TEST(CoreErrors, WhatTheServerCouldNotDoMayBeSentAgain) {
 TEST(CoreErrors, KindsHaveNames) {
   EXPECT_EQ(name(Kind::genesis), "genesis");
   EXPECT_EQ(name(Kind::set_asset), "set_asset");
-  EXPECT_EQ(name(last_kind), "btfs_rotate_key");
+  EXPECT_EQ(name(last_kind), "book_chain_fees");
   EXPECT_EQ(name(static_cast<Kind>(static_cast<int>(last_kind) + 1)), "unknown");
   EXPECT_EQ(Command{.body = CloseChannel{}}.kind(), Kind::close_channel);
 }
@@ -306,6 +306,11 @@ TEST_F(CoreInvariants, NoticeDustAndCreditsThatDoNotAddUp) {
   state.globals.totals[1].credited += 1;
   EXPECT_FALSE(check_globals(state.globals));
   state.globals.totals[1].paid += 1;
+  EXPECT_TRUE(check_globals(state.globals));
+}
+
+TEST_F(CoreInvariants, NoticeMoreFeesBookedThanPaid) {
+  state.globals.totals[0].chain_fees = state.globals.totals[0].paid + 1;
   EXPECT_TRUE(check_globals(state.globals));
 }
 

@@ -103,6 +103,24 @@ TEST_F(CoreWithdrawal, AnswersTheSameAgainWhatTheTermsAre) {
   EXPECT_EQ(again.verdict, Outcome::Verdict::repeated);
 }
 
+// A sum, as of receipts: whatever is sent again, and in what order, nothing is booked twice.
+TEST_F(CoreWithdrawal, BooksTheChainsFeesOnce) {
+  ASSERT_TRUE(credit(gateway, 30).accepted());
+  Amount own = 30;
+  EXPECT_TRUE(refused(submit(alice, BookChainFees{coin, 10}), Error::missing_role));
+  EXPECT_TRUE(refused(submit(gateway, BookChainFees{AssetId{9}, 10}), Error::unknown_asset));
+  ChainAmount unit = state.globals.assets[0].chain_units, paid = totals().paid;
+  ASSERT_TRUE(submit(gateway, BookChainFees{coin, 10 * unit}).accepted());
+  EXPECT_TRUE(refused(submit(gateway, BookChainFees{coin, 10 * unit}), Error::chain_fees_booked));
+  ASSERT_TRUE(submit(gateway, BookChainFees{coin, 25 * unit}).accepted());
+  EXPECT_TRUE(refused(submit(gateway, BookChainFees{coin, 10 * unit}), Error::chain_fees_booked));
+  EXPECT_EQ(account(gateway).balance(coin).available, own - 25);
+  EXPECT_EQ(totals().chain_fees, 25 * unit);
+  EXPECT_EQ(totals().paid, paid + 25 * unit);
+  auto beyond = (25 + static_cast<ChainAmount>(own)) * unit;
+  EXPECT_TRUE(refused(submit(gateway, BookChainFees{coin, beyond}), Error::insufficient_funds));
+}
+
 TEST_F(CoreWithdrawal, AssignsADepositOfNobodyOnce) {
   Outcome nobodys = submit(gateway, Credit{coin, 70, {}, tron, {++block, 0, 0}});
   ASSERT_TRUE(nobodys.accepted());

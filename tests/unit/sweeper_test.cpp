@@ -40,8 +40,8 @@ class Sweeping : public ::testing::Test {
     check_holdings();
   }
   bool is_settled() {
-    return world.chain.pool_size() == 0 && world.store->open_sweeps().empty() && world.tables.cursor &&
-           world.tables.cursor->number == world.chain.solidified() &&
+    return world.chain.pool_size() == 0 && world.store->open_sweeps().empty() && booked() == spent() &&
+           world.tables.cursor && world.tables.cursor->number == world.chain.solidified() &&
            world.chain.head().ref.number > last_news() + solid_after;
   }
   std::int64_t last_news() {
@@ -64,6 +64,9 @@ class Sweeping : public ::testing::Test {
           << asset.symbol;
     }
   }
+  // Of sweeps' fees.
+  std::int64_t booked() const { return static_cast<std::int64_t>(world.ledger.totals_of(trx).chain_fees); }
+  std::int64_t spent() const { return world.tables.sweep_fees_sun; }
   std::size_t count(std::string_view outcome) const {
     return static_cast<std::size_t>(
         std::count(world.sweep_outcomes.begin(), world.sweep_outcomes.end(), outcome));
@@ -96,7 +99,24 @@ TEST_F(Sweeping, SendsTrxForWhatATokensContractCosts) {
   EXPECT_EQ(held(btt20), 7);
   EXPECT_EQ(stands(btt20), 0);
   EXPECT_EQ(count("landed"), 3u) << "TRX from custody, the token to it, and the TRX that was too much";
-  EXPECT_GT(world.tables.sweep_fees_sun, 0);
+  EXPECT_GT(spent(), 0);
+}
+
+TEST_F(Sweeping, BooksWhatItCostOnceWhateverIsForgotten) {
+  auto own = [&] { return world.ledger.available(world.ledger.gateway_key.public_key(), trx); };
+  auto before = own();
+  pay_token(7 * btt20_unit);
+  settle();
+  EXPECT_GT(spent(), 0);
+  EXPECT_EQ(booked(), spent());
+  EXPECT_EQ(own(), before - spent());
+  world.start();  // asks again what is booked
+  world.tick_blocks(3);
+  EXPECT_EQ(own(), before - spent());
+  pay_token(7 * btt20_unit);
+  settle();
+  EXPECT_EQ(booked(), spent());
+  EXPECT_EQ(own(), before - spent());
 }
 
 TEST_F(Sweeping, SendsTrxWhereThereIsNoFreeBandwidth) {
@@ -105,7 +125,7 @@ TEST_F(Sweeping, SendsTrxWhereThereIsNoFreeBandwidth) {
   settle();
   EXPECT_EQ(stands(btt), 0);
   EXPECT_EQ(count("landed"), 2u);
-  EXPECT_GT(world.tables.sweep_fees_sun, 0);
+  EXPECT_GT(spent(), 0);
 }
 
 TEST_F(Sweeping, LeavesWhatIsNotWorthIt) {
