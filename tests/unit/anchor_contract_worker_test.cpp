@@ -14,7 +14,8 @@ using contract::Anchored;
 using Result = protocol::Transaction::Result;
 
 constexpr std::int64_t energy_price = 100, byte_price = 1000;  // sun
-constexpr std::int64_t call_bytes = 344;                       // of bandwidth
+constexpr std::int64_t day_ms = 24 * 60 * 60 * 1000;
+constexpr std::int64_t call_bytes = 344;  // of bandwidth
 constexpr std::string_view energy_fee = "getEnergyFee";
 
 class AnchorByContract : public ::testing::Test {
@@ -88,6 +89,33 @@ TEST_F(AnchorByContract, ReportsWhatItReallyCosts) {
   EXPECT_EQ(cost(), 516'200) << "0.5162 TRX, where a memo costs 1.307";
   EXPECT_EQ(status.runway_ms, status.balance_sun / cost() * world.worker_options.interval_ms);
   EXPECT_EQ(status.stopped, "");
+}
+
+// What docs/tron.md says. All but the free bandwidth of an account, which is an anchor's and two thirds of
+// the next one's, fading back over the day.
+TEST_F(AnchorByContract, CostsSeventyFourTrxABusyDayAndOneAnchorAnIdleOne) {
+  auto balance = [&] {
+    return world.network.account(tron::address_of(world.ledger.anchor_key.public_key()))->balance_sun;
+  };
+  auto cost_of_a_day = [&](bool busy) {
+    std::int64_t before = balance();
+    std::size_t anchors = world.tables.anchors.size();
+    for (std::int64_t end_ms = world.clock.now_ms() + day_ms; world.clock.now_ms() < end_ms;) {
+      if (busy) world.ledger.add_entry();
+      world.tick(30'000);
+    }
+    return std::pair(world.tables.anchors.size() - anchors, before - balance());
+  };
+  ASSERT_TRUE(world.tick_until(in_state(AnchorState::solidified)));
+  auto [busy_anchors, busy_sun] = cost_of_a_day(true);
+  EXPECT_EQ(busy_anchors, 144u);
+  EXPECT_EQ(busy_sun, 144 * cost() - 2 * call_bytes * byte_price) << "two had bandwidth for nothing";
+  auto [idle_anchors, idle_sun] = cost_of_a_day(false);
+  EXPECT_LE(idle_anchors, 2u) << "the last of the busy day, and the heartbeat";
+  EXPECT_LE(idle_sun, 2 * cost());
+  auto [one, sun] = cost_of_a_day(false);
+  EXPECT_EQ(one, 1u);
+  EXPECT_EQ(sun, cost() - call_bytes * byte_price) << "its bandwidth is free";
 }
 
 // --- ceilings
