@@ -24,15 +24,17 @@ struct NonceUse {
   bool operator==(const NonceUse&) const = default;
 };
 
+// Most accounts have one asset, and many pay no more than once in a while.
+constexpr std::size_t inlined_balances = 1, inlined_nonces = 1;
 struct Account {
   AccountNumber number;
   Key key{};  // now; rotations change it
   std::uint32_t roles = 0;
-  std::uint32_t open_channels = 0;           // that it pays for; its withdrawals under way too
-  Sequence last = no_sequence;               // the newest entry that touched it
-  absl::InlinedVector<Balance, 1> balances;  // by asset number
-  absl::InlinedVector<NonceUse, 1> nonces;   // by nonce, at most max_kept_nonces
-  bool refuses_btfs = false;                 // RefuseBtfs, for good
+  std::uint32_t open_channels = 0;                          // that it pays for; its withdrawals under way too
+  Sequence last = no_sequence;                              // the newest entry that touched it
+  absl::InlinedVector<Balance, inlined_balances> balances;  // by asset number
+  absl::InlinedVector<NonceUse, inlined_nonces> nonces;     // by nonce, at most max_kept_nonces
+  bool refuses_btfs = false;                                // RefuseBtfs, for good
   bool operator==(const Account&) const = default;
 
   // Zero where it never had any.
@@ -70,6 +72,21 @@ struct Channel {
                    // entries
   bool operator==(const Channel&) const = default;
 };
+
+// What an allocation takes beside what is asked for.
+constexpr std::size_t bytes_around_an_allocation = 16;
+inline std::size_t heap_bytes(const Account& account) {
+  auto of = [](const auto& vector, std::size_t inlined) {
+    if (vector.capacity() <= inlined) return std::size_t{0};
+    return vector.capacity() * sizeof(vector[0]) + bytes_around_an_allocation;
+  };
+  return of(account.balances, inlined_balances) + of(account.nonces, inlined_nonces);
+}
+inline std::size_t heap_bytes(const Channel& channel) {
+  constexpr std::size_t inlined = 15;  // by libstdc++
+  if (channel.content.capacity() <= inlined) return 0;
+  return channel.content.capacity() + bytes_around_an_allocation;
+}
 
 // Which account a key belongs to, or belonged to.
 struct KeyEntry {

@@ -22,6 +22,12 @@ inline void require(bool holds) {
   if (!holds) std::abort();
 }
 
+// What a record holds outside of itself; overloaded beside records that do.
+template <typename Record>
+std::size_t heap_bytes(const Record&) {
+  return 0;
+}
+
 template <typename Id, typename Record>
 class Table {
  public:
@@ -56,7 +62,9 @@ class Table {
     if (it == slots_.end()) it = add_slot(id);
     require(!it->second.record.has_value());
     mark_changed(*it);
-    return it->second.record.emplace(std::move(record));
+    it->second.record.emplace(std::move(record));
+    measure(it->second);
+    return *it->second.record;
   }
 
   bool resident(const Id& id) const { return slots_.contains(id); }
@@ -64,7 +72,9 @@ class Table {
   // is.
   void load(const Id& id, std::optional<Record> record) {
     if (slots_.contains(id)) return;
-    add_slot(id)->second.record = std::move(record);
+    auto& slot = add_slot(id)->second;
+    slot.record = std::move(record);
+    if (slot.record) measure(slot);
   }
   // A pinned slot is not evicted. The slot is resident.
   void pin(const Id& id) { ++slots_.find(id)->second.pins; }
@@ -76,7 +86,10 @@ class Table {
 
   std::size_t size() const { return slots_.size(); }
   std::size_t changed() const { return changed_.size(); }  // since the last freeze
-  std::size_t bytes() const { return slots_.size() * (sizeof(Slot) + sizeof(Id) + bytes_around_a_slot); }
+  // Changed records are counted as they were when last drained.
+  std::size_t bytes() const {
+    return slots_.size() * (sizeof(Slot) + sizeof(Id) + bytes_around_a_slot) + heap_bytes_;
+  }
 
   template <typename Visitor>
   void for_each(Visitor visit) const {
@@ -99,6 +112,7 @@ class Table {
       Slot& slot = *frozen_.back();
       if (slot.changed_in != generation_ - 1) continue;  // copied out already
       out.push_back(*slot.record);
+      measure(slot);
       slot.drained = true;
     }
     if (!frozen_.empty()) return true;
@@ -120,10 +134,12 @@ class Table {
       unlink(*entry);
       bool keep = slot.pins > 0 || slot.changed_in > finished_ || slot.referenced;
       slot.referenced = false;
-      if (keep)
+      if (keep) {
         link_first(*entry);
-      else
-        slots_.erase(entry->first);
+        continue;
+      }
+      heap_bytes_ -= slot.heap_bytes;
+      slots_.erase(entry->first);
     }
   }
 
@@ -133,20 +149,26 @@ class Table {
   struct Slot {
     std::optional<Record> record;  // nothing: known not to exist
     std::uint64_t changed_in = 0;  // generation; 0: as storage has it
-    bool drained = false;          // of the frozen generation: copied out already
     std::uint32_t pins = 0;
+    std::uint32_t heap_bytes = 0;     // as last measured
+    bool drained = false;             // of the frozen generation: copied out already
     mutable bool referenced = false;  // since the eviction hand last came by
     Entry* newer = nullptr;
     Entry* older = nullptr;
   };
   using Slots = absl::node_hash_map<Id, Slot>;
-  // What the map, the allocator and a small vector or two add to a slot, measured at a million records.
+  // What the map and the allocator add to a slot, measured at a million records.
   static constexpr std::size_t bytes_around_a_slot = 40;
 
   typename Slots::iterator add_slot(const Id& id) {
     auto it = slots_.try_emplace(id).first;
     link_first(*it);
     return it;
+  }
+  void measure(Slot& slot) {
+    auto now = static_cast<std::uint32_t>(heap_bytes(*slot.record));
+    heap_bytes_ += now;
+    heap_bytes_ -= std::exchange(slot.heap_bytes, now);
   }
   void mark_changed(Entry& entry) {
     Slot& slot = entry.second;
@@ -177,6 +199,7 @@ class Table {
   std::uint64_t generation_ = 1;  // of changes made now
   std::uint64_t finished_ = 0;    // the newest generation that is durable
   bool drained_ = false;          // the frozen generation has been copied out whole
+  std::size_t heap_bytes_ = 0;    // of all slots
   std::vector<Slot*> changed_;
   std::vector<Slot*> frozen_;
   std::vector<Record> copied_;  // frozen records that changed again before their turn

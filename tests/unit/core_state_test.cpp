@@ -117,9 +117,12 @@ std::vector<Row> drain_all(Rows& rows) {
   return out;
 }
 
-void flush(Rows& rows) {
+template <typename Id, typename Record>
+void flush(Table<Id, Record>& rows) {
   rows.freeze();
-  drain_all(rows);
+  std::vector<Record> out;
+  while (rows.drain(1, out)) {
+  }
   rows.finish();
 }
 
@@ -263,6 +266,27 @@ TEST(CoreTable, EvictionStopsAtItsBudget) {
   EXPECT_EQ(rows.size(), 10U);
   flush(rows);
   EXPECT_EQ(rows.size(), 10U);
+}
+
+// An account's nonces may take more than the account.
+TEST(CoreTable, CountsWhatRecordsHoldOutsideOfThemselves) {
+  State state(false);
+  state.channels.load({1}, Channel{.id = {1}});
+  std::size_t empty = state.channels.bytes();
+  state.channels.load({2}, Channel{.id = {2}, .content = std::string(32, 'c')});
+  EXPECT_GE(state.channels.bytes(), 2 * empty + 32);
+  state.channels.evict(0);
+  EXPECT_EQ(state.channels.bytes(), 0u);
+
+  state.accounts.insert({1}, Account{});
+  flush(state.accounts);
+  empty = state.accounts.bytes();
+  auto& nonces = state.accounts.change({1}).nonces;
+  for (std::uint64_t nonce = 0; nonce < max_kept_nonces; ++nonce) nonces.push_back({nonce, {nonce}});
+  flush(state.accounts);
+  EXPECT_GE(state.accounts.bytes(), empty + max_kept_nonces * sizeof(NonceUse));
+  state.accounts.evict(0);
+  EXPECT_EQ(state.accounts.bytes(), 0u);
 }
 
 TEST(CoreTable, KnownToBeMissingCanBeEvictedToo) {
