@@ -9,24 +9,17 @@
 #include <fstream>
 #include <sstream>
 
-#include "ops/key_file.h"
-
 namespace windlass::cli {
 namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view where_keys_come_from =
+    " (windlass key new makes a key; --key or WINDLASS_KEY names one)";
+
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
   return value ? value : "";
-}
-
-ops::AskPassphrase terminal_passphrase() {
-  return [](const fs::path& file) -> std::optional<ops::SecretText> {
-    auto answer = ask_passphrase("passphrase of " + file.string() + ": ");
-    if (!answer) return std::nullopt;
-    return ops::SecretText(*std::move(answer));
-  };
 }
 
 Result<PublicKey> key_of_address(Connection& connection, const tron::Address& address) {
@@ -62,8 +55,13 @@ std::string Context::key_path() const {
 
 Result<SecretKey> Context::secret_key() const {
   auto key = ops::read_key_file(key_path(), terminal_passphrase());
-  if (!key)
-    return usage_error(key.error() + " (windlass key new makes a key; --key or WINDLASS_KEY names one)");
+  if (!key) return usage_error(key.error() + std::string(where_keys_come_from));
+  return *std::move(key);
+}
+
+Result<ops::AnyKey> Context::any_key() const {
+  auto key = ops::read_any_key_file(key_path(), terminal_passphrase());
+  if (!key) return usage_error(key.error() + std::string(where_keys_come_from));
   return *std::move(key);
 }
 
@@ -223,10 +221,11 @@ Result<std::string> read_file(const std::string& path) {
   return out.str();
 }
 
-std::optional<std::string> ask_passphrase(const std::string& prompt) {
+Result<std::string> ask_passphrase(const std::string& prompt) {
   if (const char* given = std::getenv("WINDLASS_PASSPHRASE")) return given;
   termios terminal;
-  if (tcgetattr(STDIN_FILENO, &terminal) != 0) return std::nullopt;
+  if (tcgetattr(STDIN_FILENO, &terminal) != 0)
+    return usage_error("there is no terminal to ask for a passphrase; set WINDLASS_PASSPHRASE");
   termios silent = terminal;
   silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
   std::cerr << prompt << std::flush;
@@ -236,6 +235,14 @@ std::optional<std::string> ask_passphrase(const std::string& prompt) {
   tcsetattr(STDIN_FILENO, TCSAFLUSH, &terminal);
   std::cerr << "\n";
   return answer;
+}
+
+ops::AskPassphrase terminal_passphrase() {
+  return [](const fs::path& file) -> tl::expected<ops::SecretText, std::string> {
+    auto answer = ask_passphrase("passphrase of " + file.string() + ": ");
+    if (!answer) return tl::unexpected(answer.error().message);
+    return ops::SecretText(*std::move(answer));
+  };
 }
 
 }  // namespace windlass::cli

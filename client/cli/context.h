@@ -11,6 +11,7 @@
 #include "client/connection.h"
 #include "client/json.h"
 #include "client/verify.h"
+#include "ops/key_file.h"
 
 namespace windlass::cli {
 
@@ -40,6 +41,7 @@ class Context {
 
   std::string key_path() const;
   Result<SecretKey> secret_key() const;
+  Result<ops::AnyKey> any_key() const;
   // Signs for this ledger with that key.
   Result<CommandSigner> signer();
 
@@ -76,6 +78,8 @@ Result<std::int64_t> parse_duration_us(const std::string& text);
 Result<std::string> read_file(const std::string& path);  // "-" is standard input
 
 // Asks on the terminal, unseen; WINDLASS_PASSPHRASE answers in its place.
-std::optional<std::string> ask_passphrase(const std::string& prompt);
+Result<std::string> ask_passphrase(const std::string& prompt);
+// Asks so for a key file's.
+ops::AskPassphrase terminal_passphrase();
 
 }  // namespace windlass::cli

@@ -67,6 +67,19 @@ def test_a_passphrase_is_needed_for_a_key_that_has_one(system):
     run("key", "new", "--passphrase", "--key", key, environment=environment)
     run("key", "show", "--key", key, environment=environment)
     run("key", "show", "--key", key, environment={**environment, "WINDLASS_PASSPHRASE": "wrong"}, expect=USAGE)
+    # The standard input of a test is no terminal.
+    assert "set WINDLASS_PASSPHRASE" in run("key", "show", "--key", key, text="", expect=USAGE).err
+
+
+def test_an_auditors_key_shows_its_verifier_key_and_pays_nobody(system, bob):
+    key = system.directory.parent / "auditor.key"
+    made = run("key", "new-auditor", "audits.example.org", "--key", key, "--json").json
+    assert run("key", "show", "--key", key, "--json").json == made
+    assert made["vkey"] in run("key", "show", "--key", key).out
+    secret = key.read_text().strip()
+    assert secret not in run("key", "show", "--key", key).out
+    assert run("key", "show", "--secret", "--key", key).out.strip() == secret
+    assert "auditor's key" in system.run("pay", bob, "1", key=key, expect=USAGE).err
 
 
 def test_a_key_may_be_hex_a_file_or_an_address(system, alice):
