@@ -2,6 +2,7 @@
 
 #include <sstream>
 
+#include "client/cli/usage.h"
 #include "ops/config.h"
 
 namespace windlass::cli {
@@ -90,7 +91,9 @@ class Parser {
     try {
       app_.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-      return app_.exit(error) == 0 ? 0 : exit_usage;
+      if (error.get_exit_code() == 0) return app_.exit(error);  // --help, --version
+      fmt::print(stderr, "windlass: {}\n", explain(app_, error));
+      return exit_usage;
     }
     Context context(options_);
     auto done = chosen_(context);

@@ -275,6 +275,28 @@ def test_wrong_usage_is_told_from_refusals(words):
     run(*words, expect=USAGE)
 
 
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (("fly",), 'has no command "fly"; it has key, '),
+        (("acount",), "did you mean `windlass account`?"),
+        (("key", "foo"), '`windlass key` has no command "foo"; it has new, '),
+        (("key", "shwo"), "did you mean `windlass key show`?"),
+        (("dev", "fnud"), "did you mean `windlass dev fund`?"),
+        (("channel",), "`windlass channel` needs a command: open, "),
+        (("pay", "--momo", "x", "y", "1"), "`windlass pay` has no option --momo; did you mean --memo?"),
+        (("ledger", "--jsno"), "did you mean --json?"),
+        (("ledger", "again"), '`windlass ledger` takes no "again"'),
+        (("pay", "x", "-1"), "no negative number"),
+        (("entry", "x"), '"x" is no number: its sequence, a whole number'),
+        (("entry",), "number is required"),
+    ],
+)
+def test_wrong_words_are_named_with_what_would_be_right(words, said):
+    error = run(*words, expect=USAGE).err
+    assert said in error and "--help` says more" in error
+
+
 def test_every_command_explains_itself():
     completion = run("completion").out
     assert "channel open" in completion and "--expires" in completion
