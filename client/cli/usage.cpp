@@ -4,15 +4,16 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 namespace windlass::cli {
 namespace {
 
-// A word that is further from what exists is another word, not a slip: two slips, of which a swap of
-// neighbours is one or two, and none of a word so short that everything would be near it.
+// A word that is further from what exists is another word, not a slip. Two letters that changed places are
+// two; everything would be near a word so short that half of it may be wrong.
 std::size_t most_slips(std::string_view word) {
-  return std::min<std::size_t>(2, word.size() / 3);
+  return std::min<std::size_t>(2, word.size() / 2);
 }
 
 // Letters to insert, remove or replace until one is the other.
