@@ -480,6 +480,7 @@ Answered<TotalsView> Queries::totals() {
   TotalsView view;
   auto error = look({}, {}, [&](const core::State& state) {
     view.globals = state.globals;
+    if (const auto* asset = state.btfs_asset()) view.btfs_asset = asset->number;
     view.size = state.globals.next.value;
   });
   if (error != Error::none) return failure(error);

@@ -41,6 +41,7 @@ struct ChannelView {
 };
 struct TotalsView {
   core::Globals globals;
+  core::AssetId btfs_asset = core::no_asset;  // what amounts of the historical protocol are of
   std::uint64_t size = 0;
 };
 

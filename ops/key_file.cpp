@@ -131,8 +131,8 @@ tl::expected<SecretText, std::string> decrypt_line(const fs::path& file, const s
     return Failure(fmt::format("{}: a damaged encrypted key; restore the file from a backup", file.string()));
   auto passphrase = ask(file);
   if (!passphrase)
-    return Failure(
-        fmt::format("{}: the key is encrypted and no passphrase was given; give it", file.string()));
+    return Failure(fmt::format("{}: the key is encrypted, and no passphrase was given: {}", file.string(),
+                               passphrase.error()));
   WipedKey key;
   if (!derive_key(*passphrase, *salt, cost, key))
     return Failure(fmt::format("{}: not enough memory to derive the key (scrypt)", file.string()));
@@ -197,12 +197,14 @@ void SecretText::wipe() {
 }
 
 AskPassphrase no_passphrase() {
-  return [](const fs::path&) { return std::optional<SecretText>(); };
+  return [](const fs::path&) -> tl::expected<SecretText, std::string> {
+    return Failure("this program takes none, so name a file that holds the key in the clear");
+  };
 }
 AskPassphrase passphrase_from(std::string passphrase) {
   if (passphrase.empty()) return no_passphrase();
   auto kept = std::make_shared<SecretText>(std::move(passphrase));
-  return [kept](const fs::path&) { return std::make_optional<SecretText>(kept->reveal()); };
+  return [kept](const fs::path&) { return SecretText(kept->reveal()); };
 }
 
 tl::expected<SecretText, std::string> read_secret_file(const fs::path& file, const AskPassphrase& ask) {
@@ -240,15 +242,25 @@ tl::expected<void, std::string> write_secret_file(const fs::path& file, const Se
   return result;
 }
 
-tl::expected<SecretKey, std::string> read_key_file(const fs::path& file, const AskPassphrase& ask) {
+tl::expected<AnyKey, std::string> read_any_key_file(const fs::path& file, const AskPassphrase& ask) {
   auto line = read_secret_file(file, ask);
   if (!line) return Failure(line.error());
+  if (auto signer = log::NoteSigner::parse(line->reveal())) return AnyKey(*std::move(signer));
   SecretText bytes(from_hex(line->reveal()).value_or(""));
-  auto key = SecretKey::from_bytes(bytes.reveal());
-  if (!key)
-    return Failure(
-        fmt::format("{}: not a secp256k1 key; a key file is one line of 64 hex digits", file.string()));
-  return *key;
+  if (auto key = SecretKey::from_bytes(bytes.reveal())) return AnyKey(*std::move(key));
+  return Failure(
+      fmt::format("{}: no key: a ledger or TRON key is one line of 64 hex digits, a log's or auditor's is "
+                  "one line PRIVATE+KEY+name+id+key",
+                  file.string()));
+}
+
+tl::expected<SecretKey, std::string> read_key_file(const fs::path& file, const AskPassphrase& ask) {
+  auto key = read_any_key_file(file, ask);
+  if (!key) return Failure(key.error());
+  if (auto* found = std::get_if<SecretKey>(&*key)) return std::move(*found);
+  return Failure(fmt::format(
+      "{}: a log's or auditor's key, not a secp256k1 key; such a file is one line of 64 hex digits",
+      file.string()));
 }
 
 tl::expected<void, std::string> write_key_file(const fs::path& file, const SecretKey& key,
@@ -258,13 +270,12 @@ tl::expected<void, std::string> write_key_file(const fs::path& file, const Secre
 
 tl::expected<log::NoteSigner, std::string> read_note_key_file(const fs::path& file,
                                                               const AskPassphrase& ask) {
-  auto line = read_secret_file(file, ask);
-  if (!line) return Failure(line.error());
-  auto key = log::NoteSigner::parse(line->reveal());
-  if (!key)
-    return Failure(
-        fmt::format("{}: not a note key; such a file is one line, PRIVATE+KEY+name+id+key", file.string()));
-  return *key;
+  auto key = read_any_key_file(file, ask);
+  if (!key) return Failure(key.error());
+  if (auto* found = std::get_if<log::NoteSigner>(&*key)) return std::move(*found);
+  return Failure(
+      fmt::format("{}: a secp256k1 key, not a note key; such a file is one line, PRIVATE+KEY+name+id+key",
+                  file.string()));
 }
 
 tl::expected<void, std::string> write_note_key_file(const fs::path& file, const log::NoteSigner& key,

@@ -11,9 +11,9 @@
 
 #include <filesystem>
 #include <functional>
-#include <optional>
 #include <string>
 #include <tl/expected.hpp>
+#include <variant>
 
 #include "crypto/secp256k1.h"
 #include "ledger/log/note.h"
@@ -36,8 +36,8 @@ class SecretText {
   std::string text_;
 };
 
-// Asked only for a file that is encrypted; nothing when there is no passphrase to be had.
-using AskPassphrase = std::function<std::optional<SecretText>(const std::filesystem::path& file)>;
+// Asked only for a file that is encrypted. The failure says why none was given and how one would be.
+using AskPassphrase = std::function<tl::expected<SecretText, std::string>(const std::filesystem::path& file)>;
 AskPassphrase no_passphrase();
 AskPassphrase passphrase_from(std::string passphrase);  // empty: none
 
@@ -59,5 +59,10 @@ tl::expected<log::NoteSigner, std::string> read_note_key_file(const std::filesys
 tl::expected<void, std::string> write_note_key_file(const std::filesystem::path& file,
                                                     const log::NoteSigner& key,
                                                     const SecretText& passphrase = {});
+
+// Whichever of the two it holds.
+using AnyKey = std::variant<SecretKey, log::NoteSigner>;
+tl::expected<AnyKey, std::string> read_any_key_file(const std::filesystem::path& file,
+                                                    const AskPassphrase& ask = no_passphrase());
 
 }  // namespace windlass::ops

@@ -533,8 +533,8 @@ void Exchange::query(const ExchangeWithdrawal& withdrawal, protocol::QueryTransa
 protocol::ActivateAccountResponse Exchange::activate_account(const protocol::ActivateAccountRequest&) {
   return answer<protocol::ActivateAccountResponse>([&](auto&) -> Result<void> {
     return refuse(Response::ADDRESS_ACCESS_DENIED,
-                  "this gateway makes no accounts on TRON for others: send some TRX to the address, which "
-                  "makes it one");
+                  "this gateway makes no accounts on TRON for others: send some TRX to the address, or "
+                  "withdraw to it; either makes it one");
   });
 }
 

@@ -98,7 +98,8 @@ std::string older_link(const std::string& base, const std::string& token) {
 
 class Amounts {
  public:
-  explicit Amounts(const TotalsView& totals) : assets_(totals.globals.assets) {}
+  explicit Amounts(const TotalsView& totals)
+      : assets_(totals.globals.assets), btfs_asset_(totals.btfs_asset) {}
   // `<data value="1234.5">1,234.5</data> BTT`: a browser shows groups, a program reads none.
   std::string show(core::Amount amount, core::AssetId asset, bool with_sign = false) const {
     const core::Asset* found = find(asset);
@@ -112,6 +113,8 @@ class Amounts {
     const core::Asset* found = find(asset);
     return found ? show(static_cast<core::Amount>(amount / found->chain_units), asset) : decimal_text(amount);
   }
+  // What clients of the historical protocol sign names no asset.
+  std::string show_btfs(core::Amount amount) const { return show(amount, btfs_asset_); }
   std::string symbol(core::AssetId asset) const {
     const core::Asset* found = find(asset);
     return found ? escape_html(found->symbol) : "";
@@ -122,6 +125,7 @@ class Amounts {
     return asset.value >= 1 && asset.value <= assets_.size() ? &assets_[asset.value - 1] : nullptr;
   }
   std::vector<core::Asset> assets_;
+  core::AssetId btfs_asset_;
 };
 
 // ---- what several pages show ----
@@ -192,13 +196,21 @@ std::string describe(const core::Command& command, const Amounts& amounts,
       return amounts.show_chain(c.cumulative, c.asset) + " in all";
     }
     std::string operator()(const core::RefuseBtfs&) const { return ""; }
-    std::string operator()(const core::BtfsTransfer& c) const { return "to " + key_link(c.recipient); }
-    std::string operator()(const core::BtfsOpenChannel& c) const { return "to " + key_link(c.recipient); }
-    std::string operator()(const core::BtfsCloseChannel& c) const {
-      return "of channel " + channel_link(c.state.channel);
+    std::string operator()(const core::BtfsTransfer& c) const {
+      return amounts.show_btfs(c.amount) + " to " + key_link(c.recipient);
     }
-    std::string operator()(const core::BtfsWithdraw& c) const {  // which is a withdrawal from then on
-      return fmt::format("of channel {}", c.paid.channel.value);
+    std::string operator()(const core::BtfsOpenChannel& c) const {
+      return amounts.show_btfs(c.amount) + " for " + key_link(c.recipient);
+    }
+    std::string operator()(const core::BtfsCloseChannel& c) const {
+      return fmt::format("of channel {}: {} to {}, {} back", channel_link(c.state.channel),
+                         amounts.show_btfs(c.state.to_balance), key_link(c.state.to),
+                         amounts.show_btfs(c.state.from_balance));
+    }
+    std::string operator()(const core::BtfsWithdraw& c) const {  // the channel is a withdrawal from then on
+      return fmt::format("of channel {}: {} to {}", c.paid.channel.value,
+                         amounts.show_btfs(c.paid.to_balance - c.fee),
+                         escape_html(tron_text(view(c.destination))));
     }
     std::string operator()(const core::BtfsRotateKey& c) const { return "to " + key_link(c.new_key); }
     std::string operator()(const core::Genesis&) const { return ""; }
@@ -437,8 +449,23 @@ Answered<std::vector<journal::AnchorRow>> covering_anchor(Reader& reader, core::
   return any->anchors;
 }
 
-std::string postings_table(const EntryView& entry, const Amounts& amounts) {
+// A channel's posting names no asset: an account's of the same entry does, or the channel itself.
+core::AssetId asset_of_channels(Reader& reader, const EntryView& entry) {
+  core::AssetId asset = core::no_asset;
+  for (const ProvenPosting& proven : entry.postings) {
+    auto posting = codec::decode_posting(proven.posting);
+    if (!posting) continue;
+    if (const auto* account = account_posting(*posting); account && account->after.asset != core::no_asset)
+      return account->after.asset;
+    if (const auto* channel = std::get_if<core::ChannelPosting>(&*posting))
+      if (auto found = reader.channel(channel->channel)) asset = found->channel.asset;
+  }
+  return asset;
+}
+
+std::string postings_table(Reader& reader, const EntryView& entry, const Amounts& amounts) {
   std::string rows;
+  core::AssetId of_channels = asset_of_channels(reader, entry);
   for (const ProvenPosting& proven : entry.postings) {
     auto posting = codec::decode_posting(proven.posting);
     if (!posting) continue;
@@ -450,8 +477,10 @@ std::string postings_table(const EntryView& entry, const Amounts& amounts) {
                    moved ? amounts.show(after.locked, after.asset) : "",
                    moved ? amounts.show(after.held, after.asset) : "", entry_link(account->previous)});
     } else if (const auto* channel = std::get_if<core::ChannelPosting>(&*posting)) {
-      rows += row({"channel " + channel_link(channel->channel), fmt::format("deposit {}", channel->deposit),
-                   fmt::format("claimed {}", channel->claimed), "", entry_link(channel->previous)});
+      rows +=
+          row({"channel " + channel_link(channel->channel),
+               "deposit " + amounts.show(channel->deposit, of_channels),
+               "claimed " + amounts.show(channel->claimed, of_channels), "", entry_link(channel->previous)});
     }
   }
   if (rows.empty())
@@ -479,7 +508,7 @@ AnsweredPage entry_page(const Site& site, core::Sequence sequence, const std::op
        {"Machine readable",
         link(fmt::format("/api/v1/entries/{}", sequence.value), "entry") + ", " +
             link(fmt::format("/api/v1/inclusion/{}", sequence.value), "inclusion proof")}});
-  body += "<h2>Postings</h2>\n" + postings_table(*entry, amounts);
+  body += "<h2>Postings</h2>\n" + postings_table(site.reader, *entry, amounts);
   if (!covering->empty()) body += "<h2>Anchor</h2>\n" + anchors_table(*covering);
   return Page{fmt::format("Entry {}", sequence.value), body, !solid};
 }

@@ -7,26 +7,20 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
-
-#include "ops/key_file.h"
 
 namespace windlass::cli {
 namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view where_keys_come_from =
+    " (windlass key new makes a key; --key or WINDLASS_KEY names one)";
+
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
   return value ? value : "";
-}
-
-ops::AskPassphrase terminal_passphrase() {
-  return [](const fs::path& file) -> std::optional<ops::SecretText> {
-    auto answer = ask_passphrase("passphrase of " + file.string() + ": ");
-    if (!answer) return std::nullopt;
-    return ops::SecretText(*std::move(answer));
-  };
 }
 
 Result<PublicKey> key_of_address(Connection& connection, const tron::Address& address) {
@@ -43,6 +37,43 @@ Result<PublicKey> key_of_address(Connection& connection, const tron::Address& ad
     return false_proof("the ledger names a key for " + tron::to_base58(address) +
                        " that is not that address'");
   return *key;
+}
+
+// The ledger gives figures in ledger units; a person reads amounts.
+Failure with_amounts(Failure failure, std::optional<std::uint32_t> asset, Context& context) {
+  static const std::set<std::string_view> amounts = {"amount", "available", "cumulative", "deposit",
+                                                     "fee",    "minimum",   "offered",    "payable_now"};
+  for (auto& [name, value] : failure.metadata) {
+    std::int64_t units = 0;
+    auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), units);
+    bool is_whole = error == std::errc() && end == value.data() + value.size();
+    if (asset && is_whole && amounts.contains(name)) value = context.show(units, *asset);
+  }
+  return failure;
+}
+
+std::string describe(const core::AccountPosting& account, Context& context) {
+  const auto& after = account.after;
+  if (after.asset == core::no_asset)
+    return fmt::format("account {}: named, nothing moved", account.account.value);
+  std::string text = fmt::format("account {}: {} available", account.account.value,
+                                 context.show(after.available, after.asset.value));
+  if (after.locked != 0) text += ", " + context.show(after.locked, after.asset.value) + " in channels";
+  if (after.held != 0) text += ", " + context.show(after.held, after.asset.value) + " held";
+  return text;
+}
+
+std::string describe(const core::Posting& posting, Context& context) {
+  if (const auto* account = std::get_if<core::AccountPosting>(&posting)) return describe(*account, context);
+  if (const auto* closing = std::get_if<core::ClosingPosting>(&posting))
+    return describe(closing->payer, context) + fmt::format("; channel {} is closed", closing->channel.value);
+  const auto& channel = std::get<core::ChannelPosting>(posting);
+  auto asset = context.channel_asset(channel.channel);
+  if (!asset)
+    return fmt::format("channel {}: {} of {} units claimed", channel.channel.value, channel.claimed,
+                       channel.deposit);
+  return fmt::format("channel {}: {} of {} claimed", channel.channel.value,
+                     context.show(channel.claimed, *asset), context.show(channel.deposit, *asset));
 }
 
 }  // namespace
@@ -62,8 +93,13 @@ std::string Context::key_path() const {
 
 Result<SecretKey> Context::secret_key() const {
   auto key = ops::read_key_file(key_path(), terminal_passphrase());
-  if (!key)
-    return usage_error(key.error() + " (windlass key new makes a key; --key or WINDLASS_KEY names one)");
+  if (!key) return usage_error(key.error() + std::string(where_keys_come_from));
+  return *std::move(key);
+}
+
+Result<ops::AnyKey> Context::any_key() const {
+  auto key = ops::read_any_key_file(key_path(), terminal_passphrase());
+  if (!key) return usage_error(key.error() + std::string(where_keys_come_from));
   return *std::move(key);
 }
 
@@ -109,6 +145,32 @@ std::string Context::show(std::int64_t units, std::uint32_t asset) {
   return format_amount(units, asset, known ? (*known)->assets : Assets{});
 }
 
+// What the amounts in a command, and in the ledger's answer to it, are of; nothing where it has none.
+std::optional<std::uint32_t> Context::asset_of(const pb::SignedCommand& command) {
+  auto decoded = codec::decode_submitted(to_envelope(command));
+  if (!decoded) return std::nullopt;
+  return std::visit(
+      [&](const auto& body) -> std::optional<std::uint32_t> {
+        if constexpr (requires { body.asset.value; })
+          return body.asset.value;
+        else if constexpr (requires { body.channel.value; })
+          return channel_asset(body.channel);
+        else
+          return std::nullopt;
+      },
+      decoded->command.body);
+}
+
+std::optional<std::uint32_t> Context::channel_asset(core::ChannelId channel) {
+  auto [known, is_new] = channel_assets_.try_emplace(channel.value);
+  if (!is_new) return known->second;
+  pb::GetChannelRequest request;
+  request.set_channel(channel.value);
+  auto found = connection().call(&pb::Query::Stub::GetChannel, request);
+  if (found) known->second = found->asset();
+  return known->second;
+}
+
 Result<Context::LogKey> Context::log_key() {
   if (!options_.vkey.empty()) {
     auto vkey = log::VerifierKey::parse(options_.vkey);
@@ -139,13 +201,14 @@ Result<int> Context::submit(const pb::SignedCommand& command, std::string_view w
   *request.mutable_command() = command;
   request.set_want_promise(true);
   auto response = connection().call(&pb::Ledger::Stub::Submit, request);
-  if (!response) return tl::unexpected(response.error());
+  if (!response) return tl::unexpected(with_amounts(response.error(), asset_of(command), *this));
   if (response->has_covered()) {
+    const auto& covered = response->covered();
     if (json())
       fmt::print("{}\n", to_json(*response));
     else
-      fmt::print("covered: the channel has claimed {} units by entry {} already\n",
-                 response->covered().claimed(), response->covered().sequence());
+      fmt::print("covered: the channel has claimed {} by entry {} already\n",
+                 show(covered.claimed(), asset_of(command).value_or(0)), covered.sequence());
     return 0;
   }
   const auto& acknowledgement = response->accepted();
@@ -165,26 +228,23 @@ Result<int> Context::submit(const pb::SignedCommand& command, std::string_view w
   fmt::print("{}: entry {}, {}{}{}\n", what, acknowledgement.sequence(), utc(acknowledgement.time_us()),
              acknowledgement.repeated_command() ? ", accepted before" : "",
              acknowledgement.has_promise() ? ", with the log's promise" : "");
-  for (const auto& posting : proven->postings) fmt::print("  {}\n", describe(posting.posting, *this));
+  std::vector<core::Posting> postings;
+  for (const auto& posting : proven->postings) postings.push_back(posting.posting);
+  for (const auto& line : describe(postings, *this)) fmt::print("  {}\n", line);
   return 0;
 }
 
-std::string describe(const core::Posting& posting, Context& context) {
-  auto account = [&](const core::AccountPosting& p) {
-    if (p.after.asset == core::no_asset)
-      return fmt::format("account {}: named, nothing moved", p.account.value);
-    std::string text = fmt::format("account {}: {} available", p.account.value,
-                                   context.show(p.after.available, p.after.asset.value));
-    if (p.after.locked != 0)
-      text += ", " + context.show(p.after.locked, p.after.asset.value) + " in channels";
-    if (p.after.held != 0) text += ", " + context.show(p.after.held, p.after.asset.value) + " held";
-    return text;
-  };
-  if (const auto* p = std::get_if<core::AccountPosting>(&posting)) return account(*p);
-  if (const auto* p = std::get_if<core::ClosingPosting>(&posting))
-    return account(p->payer) + fmt::format("; channel {} is closed", p->channel.value);
-  const auto& p = std::get<core::ChannelPosting>(posting);
-  return fmt::format("channel {}: {} of {} units claimed", p.channel.value, p.claimed, p.deposit);
+std::vector<std::string> describe(const std::vector<core::Posting>& postings, Context& context) {
+  // An entry moves one asset: what its accounts hold tells what its channels are of.
+  for (const auto& posting : postings)
+    if (const auto* account = std::get_if<core::AccountPosting>(&posting);
+        account && account->after.asset != core::no_asset)
+      for (const auto& other : postings)
+        if (const auto* channel = std::get_if<core::ChannelPosting>(&other))
+          context.remember_channel_asset(channel->channel, account->after.asset.value);
+  std::vector<std::string> lines;
+  for (const auto& posting : postings) lines.push_back(describe(posting, context));
+  return lines;
 }
 
 std::string_view kind_name(std::uint32_t kind) {
@@ -223,10 +283,11 @@ Result<std::string> read_file(const std::string& path) {
   return out.str();
 }
 
-std::optional<std::string> ask_passphrase(const std::string& prompt) {
+Result<std::string> ask_passphrase(const std::string& prompt) {
   if (const char* given = std::getenv("WINDLASS_PASSPHRASE")) return given;
   termios terminal;
-  if (tcgetattr(STDIN_FILENO, &terminal) != 0) return std::nullopt;
+  if (tcgetattr(STDIN_FILENO, &terminal) != 0)
+    return usage_error("there is no terminal to ask for a passphrase; set WINDLASS_PASSPHRASE");
   termios silent = terminal;
   silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
   std::cerr << prompt << std::flush;
@@ -236,6 +297,14 @@ std::optional<std::string> ask_passphrase(const std::string& prompt) {
   tcsetattr(STDIN_FILENO, TCSAFLUSH, &terminal);
   std::cerr << "\n";
   return answer;
+}
+
+ops::AskPassphrase terminal_passphrase() {
+  return [](const fs::path& file) -> tl::expected<ops::SecretText, std::string> {
+    auto answer = ask_passphrase("passphrase of " + file.string() + ": ");
+    if (!answer) return tl::unexpected(answer.error().message);
+    return ops::SecretText(*std::move(answer));
+  };
 }
 
 }  // namespace windlass::cli

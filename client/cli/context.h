@@ -11,6 +11,7 @@
 #include "client/connection.h"
 #include "client/json.h"
 #include "client/verify.h"
+#include "ops/key_file.h"
 
 namespace windlass::cli {
 
@@ -40,6 +41,7 @@ class Context {
 
   std::string key_path() const;
   Result<SecretKey> secret_key() const;
+  Result<ops::AnyKey> any_key() const;
   // Signs for this ledger with that key.
   Result<CommandSigner> signer();
 
@@ -48,6 +50,12 @@ class Context {
   Result<PublicKey> resolve(const std::string& text);
   Result<AssetAmount> amount(const std::vector<std::string>& words, const std::string& asset, bool units);
   std::string show(std::int64_t units, std::uint32_t asset);
+  // What a channel's or withdrawal's amounts are of, from the ledger where nothing that was described before
+  // told; nothing where it does not say.
+  std::optional<std::uint32_t> channel_asset(core::ChannelId channel);
+  void remember_channel_asset(core::ChannelId channel, std::uint32_t asset) {
+    channel_assets_[channel.value] = asset;
+  }
 
   // Whom signatures of the log are checked against. `trusted`: the user named it, not the ledger itself.
   struct LogKey {
@@ -62,13 +70,15 @@ class Context {
   Result<int> submit(const pb::SignedCommand& command, std::string_view what);
 
  private:
+  std::optional<std::uint32_t> asset_of(const pb::SignedCommand& command);
   GlobalOptions options_;
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<tron::Node> node_;
+  std::map<std::uint64_t, std::optional<std::uint32_t>> channel_assets_;
 };
 
-// Posting and entry in words: "account 12: 5 BTT available, 2 BTT locked".
-std::string describe(const core::Posting& posting, Context& context);
+// An entry's postings in words, each a line: "account 12: 5 BTT available, 2 BTT in channels".
+std::vector<std::string> describe(const std::vector<core::Posting>& postings, Context& context);
 std::string_view kind_name(std::uint32_t kind);
 std::string utc(std::int64_t time_us);
 // "30d", "12h", "90m", "45s".
@@ -76,6 +86,8 @@ Result<std::int64_t> parse_duration_us(const std::string& text);
 Result<std::string> read_file(const std::string& path);  // "-" is standard input
 
 // Asks on the terminal, unseen; WINDLASS_PASSPHRASE answers in its place.
-std::optional<std::string> ask_passphrase(const std::string& prompt);
+Result<std::string> ask_passphrase(const std::string& prompt);
+// Asks so for a key file's.
+ops::AskPassphrase terminal_passphrase();
 
 }  // namespace windlass::cli

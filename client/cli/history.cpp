@@ -18,6 +18,13 @@ pb::Posting without_proof(const pb::Posting& posting) {
   return out;
 }
 
+std::vector<core::Posting> postings_of(const pb::Entry& entry) {
+  std::vector<core::Posting> out;
+  for (const auto& shown : entry.postings())
+    if (auto posting = codec::decode_posting(shown.posting())) out.push_back(*posting);
+  return out;
+}
+
 std::string csv_line(const pb::Entry& entry, const core::Posting& posting) {
   std::string prefix = fmt::format("{},{},{},", entry.sequence(), entry.time_us(), kind_name(entry.kind()));
   const core::AccountPosting* account = std::get_if<core::AccountPosting>(&posting);
@@ -35,17 +42,13 @@ std::string entry_json(const pb::Entry& entry, Context& context) {
       .add("time_us", entry.time_us())
       .add("kind", kind_name(entry.kind()));
   std::vector<std::string> changes;
-  for (const auto& shown : entry.postings())
-    if (auto posting = codec::decode_posting(shown.posting()))
-      changes.push_back(json_string(describe(*posting, context)));
+  for (const auto& line : describe(postings_of(entry), context)) changes.push_back(json_string(line));
   return object.raw("changes", json_array(changes)).raw("entry", to_json(entry)).text();
 }
 
 void print_entry(const pb::Entry& entry, Context& context) {
   fmt::print("entry {}  {}  {}\n", entry.sequence(), utc(entry.time_us()), kind_name(entry.kind()));
-  for (const auto& shown : entry.postings())
-    if (auto posting = codec::decode_posting(shown.posting()))
-      fmt::print("  {}\n", describe(*posting, context));
+  for (const auto& line : describe(postings_of(entry), context)) fmt::print("  {}\n", line);
 }
 
 Run entry(CLI::App& app) {
@@ -136,9 +139,7 @@ void print_history(const std::vector<pb::Entry>& entries, Context& context, bool
   if (csv) {
     fmt::print("sequence,time_us,kind,account,channel,asset,available,locked,held,deposit,claimed\n");
     for (const auto& entry : entries)
-      for (const auto& shown : entry.postings())
-        if (auto posting = codec::decode_posting(shown.posting()))
-          fmt::print("{}", csv_line(entry, *posting));
+      for (const auto& posting : postings_of(entry)) fmt::print("{}", csv_line(entry, posting));
     return;
   }
   for (const auto& entry : entries) print_entry(entry, context);

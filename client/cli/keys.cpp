@@ -1,5 +1,4 @@
 #include "client/cli/table.h"
-#include "ops/key_file.h"
 
 namespace windlass::cli {
 namespace {
@@ -8,8 +7,8 @@ Result<ops::SecretText> new_passphrase(bool wanted) {
   if (!wanted) return ops::SecretText();
   auto first = ask_passphrase("new passphrase: ");
   auto second = ask_passphrase("once more: ");
-  if (!first || !second)
-    return usage_error("there is no terminal to ask for a passphrase; set WINDLASS_PASSPHRASE");
+  if (!first) return tl::unexpected(first.error());
+  if (!second) return tl::unexpected(second.error());
   if (*first != *second) return usage_error("the two passphrases differ; nothing was written");
   if (first->empty()) return usage_error("an empty passphrase protects nothing; leave --passphrase away");
   return ops::SecretText(*std::move(first));
@@ -21,6 +20,13 @@ void show_public(Context& context, const PublicKey& key, const std::string& file
     fmt::print("{}\n", JsonObject().add("key", to_hex(key)).add("address", address).add("file", file).text());
   else
     fmt::print("key      {}\naddress  {}\nfile     {}\n", to_hex(key), address, file);
+}
+
+void show_public(Context& context, const log::VerifierKey& key, const std::string& file) {
+  if (context.json())
+    fmt::print("{}\n", JsonObject().add("vkey", key.text()).add("file", file).text());
+  else
+    fmt::print("vkey  {}\nfile  {}\n", key.text(), file);
 }
 
 Result<int> write_key(Context& context, const SecretKey& key, bool with_passphrase) {
@@ -50,11 +56,7 @@ Run key_new_auditor(CLI::App& app) {
     log::NoteSigner signer(*name, Ed25519SecretKey::generate());
     if (auto written = ops::write_note_key_file(context.key_path(), signer, *secret); !written)
       return usage_error(written.error());
-    std::string vkey = signer.verifier().text();
-    if (context.json())
-      fmt::print("{}\n", JsonObject().add("vkey", vkey).add("file", context.key_path()).text());
-    else
-      fmt::print("vkey  {}\nfile  {}\n", vkey, context.key_path());
+    show_public(context, signer.verifier(), context.key_path());
     return 0;
   };
 }
@@ -79,12 +81,16 @@ Run key_show(CLI::App& app) {
   auto secret = std::make_shared<bool>(false);
   app.add_flag("--secret", *secret, "print the secret key: whoever sees it owns the account");
   return [=](Context& context) -> Result<int> {
-    auto key = context.secret_key();
+    auto key = context.any_key();
     if (!key) return tl::unexpected(key.error());
+    const auto* of_account = std::get_if<SecretKey>(&*key);
+    const auto* of_auditor = std::get_if<log::NoteSigner>(&*key);
     if (*secret)
-      fmt::print("{}\n", to_hex(key->reveal()));
+      fmt::print("{}\n", of_account ? to_hex(of_account->reveal()) : of_auditor->secret_text());
+    else if (of_account)
+      show_public(context, of_account->public_key(), context.key_path());
     else
-      show_public(context, key->public_key(), context.key_path());
+      show_public(context, of_auditor->verifier(), context.key_path());
     return 0;
   };
 }
@@ -125,7 +131,9 @@ Commands key_commands() {
   return {
       {"key new", "makes a key", key_new},
       {"key new-auditor", "makes the key that `audit --cosign` signs with", key_new_auditor},
-      {"key show", "shows the key that would sign, and its TRON address", key_show},
+      {"key show",
+       "shows the key that would sign: its public half and TRON address, or an auditor's verifier key",
+       key_show},
       {"key import", "takes over a secret key", key_import},
       {"key rotate", "gives the account another key", key_rotate},
       {"refuse-btfs", "refuses all that historical BTFS clients sign for the account, for good", refuse_btfs},

@@ -4,7 +4,6 @@
 #include "client/cli/table.h"
 #include "client/cli/views.h"
 #include "client/history.h"
-#include "ops/key_file.h"
 
 namespace windlass::cli {
 namespace {
@@ -141,11 +140,7 @@ Run verify(CLI::App& app) {
 // --- audit
 
 Result<log::NoteSigner> cosigner(const std::string& key_file) {
-  auto signer =
-      ops::read_note_key_file(key_file, ops::AskPassphrase([](const std::filesystem::path& file) {
-                                auto text = ask_passphrase(fmt::format("passphrase of {}: ", file.string()));
-                                return text ? std::optional(ops::SecretText(*text)) : std::nullopt;
-                              }));
+  auto signer = ops::read_note_key_file(key_file, terminal_passphrase());
   if (!signer) return usage_error(signer.error() + "; `windlass key new-auditor NAME --key FILE` makes one");
   return *std::move(signer);
 }

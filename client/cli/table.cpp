@@ -1,7 +1,9 @@
 #include "client/cli/table.h"
 
+#include <charconv>
 #include <sstream>
 
+#include "client/cli/usage.h"
 #include "ops/config.h"
 
 namespace windlass::cli {
@@ -46,10 +48,20 @@ void define_globals(CLI::App& app, GlobalOptions& options) {
   app.add_flag("--json", options.json, "JSON on standard output");
 }
 
+// `available 5 BTT`; times, which the ledger gives in microseconds, as such.
+std::string figure(std::string name, const std::string& value) {
+  std::int64_t time_us = 0;
+  auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), time_us);
+  bool is_time = name.ends_with("_us") && error == std::errc() && end == value.data() + value.size();
+  if (is_time) name.erase(name.size() - 3);
+  std::replace(name.begin(), name.end(), '_', ' ');
+  return name + " " + (is_time ? utc(time_us) : value);
+}
+
 int report(const Failure& failure) {
   std::string figures;
   for (const auto& [name, value] : failure.metadata)
-    figures += (figures.empty() ? " (" : ", ") + name + " " + value;
+    figures += (figures.empty() ? " (" : ", ") + figure(name, value);
   fmt::print(stderr, "windlass: {}{}{}{}\n", failure.reason.empty() ? "" : failure.reason + ": ",
              failure.message, figures, figures.empty() ? "" : ")");
   switch (failure.kind) {
@@ -90,7 +102,9 @@ class Parser {
     try {
       app_.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-      return app_.exit(error) == 0 ? 0 : exit_usage;
+      if (error.get_exit_code() == 0) return app_.exit(error);  // --help, --version
+      fmt::print(stderr, "windlass: {}\n", explain(app_, error));
+      return exit_usage;
     }
     Context context(options_);
     auto done = chosen_(context);

@@ -1,5 +1,6 @@
 """What a person does with `windlass`, and what it answers."""
 
+import re
 import stat
 
 import pytest
@@ -67,6 +68,19 @@ def test_a_passphrase_is_needed_for_a_key_that_has_one(system):
     run("key", "new", "--passphrase", "--key", key, environment=environment)
     run("key", "show", "--key", key, environment=environment)
     run("key", "show", "--key", key, environment={**environment, "WINDLASS_PASSPHRASE": "wrong"}, expect=USAGE)
+    # The standard input of a test is no terminal.
+    assert "set WINDLASS_PASSPHRASE" in run("key", "show", "--key", key, text="", expect=USAGE).err
+
+
+def test_an_auditors_key_shows_its_verifier_key_and_pays_nobody(system, bob):
+    key = system.directory.parent / "auditor.key"
+    made = run("key", "new-auditor", "audits.example.org", "--key", key, "--json").json
+    assert run("key", "show", "--key", key, "--json").json == made
+    assert made["vkey"] in run("key", "show", "--key", key).out
+    secret = key.read_text().strip()
+    assert secret not in run("key", "show", "--key", key).out
+    assert run("key", "show", "--secret", "--key", key).out.strip() == secret
+    assert "auditor's key" in system.run("pay", bob, "1", key=key, expect=USAGE).err
 
 
 def test_a_key_may_be_hex_a_file_or_an_address(system, alice):
@@ -110,6 +124,12 @@ def test_an_amount_that_cannot_be_paid_is_refused(system, alice, bob, words, cod
     assert system.balance(alice) == before
 
 
+def test_a_refusal_tells_its_figures_as_amounts(system, bob):
+    key = system.new_key("poor.key")
+    system.fund(key, "3.5", "BTT")
+    assert "available 3.5 BTT" in system.run("pay", bob, "5", key=key, expect=REFUSED).err
+
+
 def test_a_list_pays_everybody_or_nobody(system, alice, tmp_path):
     names = [system.new_key(f"listed-{i}.key") for i in range(3)]
     keys = [hex_of(system, name) for name in names]
@@ -127,13 +147,16 @@ def test_a_list_pays_everybody_or_nobody(system, alice, tmp_path):
 def test_a_channel_lives_from_open_to_close(system, alice, bob, tmp_path):
     before = system.balance(bob)
     channel = system.run("channel", "open", bob, "5", "BTT", "--expires", "1d", key=alice).number(r"entry (\d+)")
-    system.run("channel", "top-up", channel, "1", "BTT", key=alice)
+    topped_up = system.run("channel", "top-up", channel, "1", "BTT", key=alice).out
+    assert f"channel {channel}: 0 BTT of 6 BTT claimed" in topped_up
     receipts = [system.run("receipt", "sign", channel, amount, key=alice).out for amount in ("1", "2", "3.5")]
     (tmp_path / "one").write_text(receipts[0])
     (tmp_path / "many").write_text("".join(receipts[:2]))
     (tmp_path / "last").write_text(receipts[2])
     system.run("receipt", "submit", tmp_path / "one", key=bob)
     assert "covered" in system.run("receipt", "submit", tmp_path / "one", key=bob).out
+    # The payer's side of a claim names only the channel.
+    assert f"channel {channel}: 1 BTT of 6 BTT claimed" in system.run("history", alice).out
     outcome = system.run("receipt", "submit-all", tmp_path / "many", "--json", key=bob).json
     assert outcome == {"accepted": "1", "covered": "1", "refused": "0"}
     shown = system.run("channel", "show", channel, "--json").json
@@ -173,6 +196,13 @@ def test_a_receipt_that_was_changed_is_refused(system, alice, bob, tmp_path):
     place = receipt.index("signature\": \"", receipt.index("signatures") + 12) + 20
     (tmp_path / "receipt").write_text(flip(receipt, place))
     assert "BAD_SIGNATURE" in system.run("receipt", "submit", tmp_path / "receipt", key=bob, expect=REFUSED).err
+
+
+def test_a_withdrawal_is_told_in_the_assets_decimals(system):
+    key = system.new_key("withdrawing.key")
+    system.fund(key, "10", "BTT")
+    said = system.run("withdraw", "5", key=key).out
+    assert re.search(r"channel \d+: 0 BTT of 5\.\d+ BTT claimed", said), said
 
 
 def test_a_rotated_key_pays_no_more(system, bob):
@@ -260,6 +290,28 @@ def test_an_unreachable_ledger_is_worth_another_try():
 @pytest.mark.parametrize("words", [(), ("fly",), ("pay",), ("entry",), ("entry", "x"), ("account", "zz"), ("--deadline-ms", "0", "ledger")])
 def test_wrong_usage_is_told_from_refusals(words):
     run(*words, expect=USAGE)
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (("fly",), 'has no command "fly"; it has key, '),
+        (("acount",), "did you mean `windlass account`?"),
+        (("key", "foo"), '`windlass key` has no command "foo"; it has new, '),
+        (("key", "shwo"), "did you mean `windlass key show`?"),
+        (("dev", "fnud"), "did you mean `windlass dev fund`?"),
+        (("channel",), "`windlass channel` needs a command: open, "),
+        (("pay", "--momo", "x", "y", "1"), "`windlass pay` has no option --momo; did you mean --memo?"),
+        (("ledger", "--jsno"), "did you mean --json?"),
+        (("ledger", "again"), '`windlass ledger` takes no "again"'),
+        (("pay", "x", "-1"), "no negative number"),
+        (("entry", "x"), '"x" is no number: its sequence, a whole number'),
+        (("entry",), "number is required"),
+    ],
+)
+def test_wrong_words_are_named_with_what_would_be_right(words, said):
+    error = run(*words, expect=USAGE).err
+    assert said in error and "--help` says more" in error
 
 
 def test_every_command_explains_itself():

@@ -1,4 +1,5 @@
 // The public site over a small invented ledger: what it shows, how it escapes, what a cache may keep.
+#include <btfs/ledger.pb.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -10,6 +11,7 @@
 #include "api/http/routes.h"
 #include "crypto/base58.h"
 #include "crypto/tron_address.h"
+#include "ledger/codec/btfs.h"
 
 namespace windlass::api {
 namespace {
@@ -62,6 +64,7 @@ class InventedLedger : public Reader {
     view.size = 300;
     view.globals.accounts = 12'345;
     view.globals.assets = {{btt, symbol, 1, "1002000", 6, 1, 1, 1}};
+    view.btfs_asset = btt;
     view.globals.totals = {{btt, 9'007'199'254'740'993, 2'500'000, 0, 0, 0, 9'007'199'257'240'993, 0}};
     return view;
   }
@@ -125,8 +128,12 @@ class InventedLedger : public Reader {
   }
   Answered<EntryView> entry(core::Sequence sequence, const std::optional<core::Key>& key) override {
     if (sequence.value >= 300) return tl::unexpected(Error::unknown_entry);
-    if (!key) return entry_of(sequence.value, core::Kind::transfer);
-    return entry_of(sequence.value, core::Kind::transfer, {proven(holds(3'500'000, {1}))});
+    EntryView shown = entry_of(sequence.value, core::Kind::transfer);
+    if (key) shown.postings = {proven(holds(3'500'000, {1}))};
+    if (key && sequence.value == 2)
+      shown.postings = {proven(core::ChannelPosting{{2}, 2'500'000, 1, core::no_sequence})};
+    shown.envelope = envelope;
+    return shown;
   }
   // Entries below 100 are solid, below 200 on their way.
   Answered<AnchorsView> anchors(const std::optional<core::Sequence>& covering, bool solidified_only,
@@ -150,6 +157,7 @@ class InventedLedger : public Reader {
   }
 
   std::string origin = "ledger.example", symbol = "BTT", anchor_state = "broadcast";
+  std::optional<std::string> envelope;  // of every entry
   Error failure = Error::none;
   std::size_t last_page_size = 0;
   std::string last_token;
@@ -422,6 +430,46 @@ TEST_F(RoutesTest, OnlyPagesThatWillChangeRenewThemselves) {
 TEST_F(RoutesTest, PostingsAreShownToWhoNamesTheKey) {
   EXPECT_THAT(get("/entry/5").body, Not(HasSubstr("account 7")));
   EXPECT_THAT(get("/entry/5?key=" + to_hex(alice)).body, HasSubstr("account 7"));
+}
+
+TEST_F(RoutesTest, PostingsOfChannelsShowAmounts) {
+  std::string page = get("/entry/2?key=" + to_hex(alice)).body;
+  EXPECT_THAT(page, HasSubstr("deposit <data value=\"2.5\">2.5</data> BTT"));
+  EXPECT_THAT(page, HasSubstr("claimed <data value=\"0.000001\">0.000001</data> BTT"));
+}
+
+TEST_F(RoutesTest, WhatHistoricalClientsSignedShowsAmounts) {
+  namespace btfs = codec::btfs;
+  auto what = [&](const codec::Decoded& decoded) {
+    ledger_.envelope = decoded.envelope.encode();
+    return get("/entry/5").body;
+  };
+  auto state = [](core::Amount from, core::Amount to) {
+    return btfs::encode(btfs::ChannelState{2, 1, {alice, from}, {bob, to}});
+  };
+  codec::Signed by_alice{std::string(view(alice)), "s"}, by_bob{std::string(view(bob)), "s"};
+
+  ::ledger::TransferRequest transfer;
+  transfer.mutable_payer()->set_key(btfs::address_of(alice));
+  transfer.mutable_recipient()->set_key(btfs::address_of(bob));
+  transfer.set_amount(1'250'000);
+  EXPECT_THAT(what(codec::make_btfs_transfer(transfer.SerializeAsString(), by_alice)),
+              HasSubstr("<data value=\"1.25\">1.25</data> BTT to <a href=\"/key/" + to_hex(bob)));
+  ::ledger::ChannelCommit open;
+  open.mutable_payer()->set_key(btfs::address_of(alice));
+  open.mutable_recipient()->set_key(btfs::address_of(bob));
+  open.set_amount(2'500'000);
+  open.set_payer_id(7);
+  EXPECT_THAT(what(codec::make_btfs_open_channel(open.SerializeAsString(), by_alice)),
+              HasSubstr("<data value=\"2.5\">2.5</data> BTT for <a href=\"/key/" + to_hex(bob)));
+  std::string close = what(codec::make_btfs_close_channel(state(2'000'000, 500'000), by_bob, by_alice));
+  EXPECT_THAT(close, HasSubstr("<data value=\"0.5\">0.5</data> BTT to <a href=\"/key/" + to_hex(bob)));
+  EXPECT_THAT(close, HasSubstr("<data value=\"2\">2</data> BTT back"));
+  // What arrives, as of any withdrawal: the fee is not of it.
+  codec::BtfsWithdrawal withdrawal{
+      state(0, 2'500'000), state(2'500'000, 0), by_alice, by_alice, by_bob, by_bob, 100'000};
+  EXPECT_THAT(what(codec::make_btfs_withdraw(withdrawal)),
+              HasSubstr("<data value=\"2.4\">2.4</data> BTT to " + tron_text(alice)));
 }
 
 TEST_F(RoutesTest, ChannelAndAnchorPagesAnswer) {

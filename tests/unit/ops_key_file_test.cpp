@@ -71,6 +71,18 @@ TEST_F(KeyFileTest, RefusesWhatIsNoKeyWithoutRepeatingIt) {
                 AllOf(HasSubstr("64 hex digits"), Not(HasSubstr(to_hex(key_.reveal())))));
 }
 
+TEST_F(KeyFileTest, TellsTheTwoKindsOfKeyApart) {
+  log::NoteSigner signer("audits.example.org", Ed25519SecretKey::generate());
+  ASSERT_TRUE(write_key_file(folder_ / "ledger", key_));
+  ASSERT_TRUE(write_note_key_file(folder_ / "note", signer));
+  EXPECT_EQ(std::get<SecretKey>(*read_any_key_file(folder_ / "ledger")).reveal(), key_.reveal());
+  EXPECT_EQ(std::get<log::NoteSigner>(*read_any_key_file(folder_ / "note")).verifier().text(),
+            signer.verifier().text());
+  EXPECT_THAT(read_key_file(folder_ / "note").error(), HasSubstr("a log's or auditor's key"));
+  EXPECT_THAT(read_note_key_file(folder_ / "ledger").error(), HasSubstr("a secp256k1 key"));
+  EXPECT_THAT(read_any_key_file(write("neither\n")).error(), HasSubstr("no key"));
+}
+
 TEST_F(KeyFileTest, RefusesWhatIsNotAPlainFile) {
   EXPECT_THAT(read_key_file(folder_ / "absent").error(), HasSubstr("cannot be opened"));
   EXPECT_THAT(read_key_file(folder_.path()).error(), HasSubstr("not a regular file"));
@@ -88,6 +100,10 @@ TEST_F(KeyFileTest, EncryptsUnderAPassphrase) {
   EXPECT_EQ(read_key_file(file, passphrase_from("correct horse"))->reveal(), key_.reveal());
   EXPECT_THAT(read_key_file(file, passphrase_from("wrong horse")).error(), HasSubstr("wrong passphrase"));
   EXPECT_THAT(read_key_file(file).error(), HasSubstr("no passphrase was given"));
+  auto unable = [](const fs::path&) -> tl::expected<SecretText, std::string> {
+    return tl::unexpected(std::string("say it aloud"));
+  };
+  EXPECT_THAT(read_key_file(file, unable).error(), HasSubstr("say it aloud"));
 }
 
 TEST_F(KeyFileTest, NoticesEveryChangeOfAnEncryptedKey) {
