@@ -304,7 +304,7 @@ def test_wrong_usage_is_told_from_refusals(words):
         (("pay", "--momo", "x", "y", "1"), "`windlass pay` has no option --momo; did you mean --memo?"),
         (("ledger", "--jsno"), "did you mean --json?"),
         (("ledger", "again"), '`windlass ledger` takes no "again"'),
-        (("pay", "x", "-1"), "no negative number"),
+        (("ledger", "-1"), "no negative number"),
         (("entry", "x"), '"x" is no number: its sequence, a whole number'),
         (("entry",), "number is required"),
     ],

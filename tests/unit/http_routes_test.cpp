@@ -440,7 +440,8 @@ TEST_F(RoutesTest, PostingsOfChannelsShowAmounts) {
 
 TEST_F(RoutesTest, WhatHistoricalClientsSignedShowsAmounts) {
   namespace btfs = codec::btfs;
-  auto what = [&](const codec::Decoded& decoded) {
+  auto what = [&](const codec::Made& made) {
+    const auto& decoded = made.value();
     ledger_.envelope = decoded.envelope.encode();
     return get("/entry/5").body;
   };
