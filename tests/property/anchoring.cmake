@@ -1,7 +1,7 @@
 # The anchoring process through thousands of storms of faults, in virtual time.
 add_library(anchoring_storm OBJECT EXCLUDE_FROM_ALL
-  property/anchoring_property_test.cpp property/anchoring_storm.cpp)
-target_link_libraries(anchoring_storm PUBLIC windlass_options anchoring_world windlass_anchoring windlass_devchain GTest::gmock GTest::gtest)
+  property/anchoring_property_test.cpp property/anchoring_storm.cpp property/exchange_clients.cpp)
+target_link_libraries(anchoring_storm PUBLIC windlass_options anchoring_world windlass_exchange windlass_devchain GTest::gmock GTest::gtest)
 target_compile_options(anchoring_storm PRIVATE ${test_options})
 target_precompile_headers(anchoring_storm REUSE_FROM windlass_test_pch)
 windlass_test(anchoring_property_test LABEL property TIMEOUT 1800
@@ -23,7 +23,7 @@ foreach(patch ${mutants})
     COMMAND patch --silent --force --output=${mutant} ${original} ${patch}
     DEPENDS ${patch} ${original} VERBATIM)
   add_executable(mutant_${name} EXCLUDE_FROM_ALL ${mutant} $<TARGET_OBJECTS:anchoring_storm>)
-  target_link_libraries(mutant_${name} PRIVATE windlass_options anchoring_world windlass_anchoring windlass_devchain
+  target_link_libraries(mutant_${name} PRIVATE windlass_options anchoring_world windlass_exchange windlass_devchain
     GTest::gmock GTest::gtest GTest::gtest_main)
   target_compile_options(mutant_${name} PRIVATE ${test_options} -w)
   target_precompile_headers(mutant_${name} REUSE_FROM windlass_test_pch)

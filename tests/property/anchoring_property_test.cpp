@@ -54,7 +54,7 @@ TEST(AnchoringProperty, AnchorsCreditsAndPaysEachOnceWhateverHappens) {
   std::cout << tried << " seeds, " << all.blocks << " blocks: " << all.anchors << " anchors (" << all.landed
             << " landed), " << all.deposits << " deposits, " << all.withdrawals << " withdrawals, "
             << all.crashes << " crashes\n";
-  for (const auto* counts : {&all.outcomes, &all.payments, &all.sweeps, &all.faults}) {
+  for (const auto* counts : {&all.outcomes, &all.payments, &all.sweeps, &all.exchange, &all.faults}) {
     for (const auto& [name, count] : *counts) std::cout << "  " << name << " " << count;
     std::cout << "\n";
   }
@@ -68,6 +68,9 @@ TEST(AnchoringProperty, AnchorsCreditsAndPaysEachOnceWhateverHappens) {
     EXPECT_GT(all.payments[outcome], 0u) << outcome;
   for (const char* outcome : {"signed", "broadcast", "refused", "included", "landed", "failed", "expired"})
     EXPECT_GT(all.sweeps[outcome], 0u) << outcome;
+  for (const char* outcome :
+       {"deposit", "deposit_failed", "deposit_dropped", "withdrawal", "given_back", "given_back_bound"})
+    EXPECT_GT(all.exchange[outcome], 0u) << outcome;
 }
 
 TEST(AnchoringProperty, TellsTheSameStoryForTheSameSeed) {

@@ -61,6 +61,7 @@ void Storm::Figures::add(const Figures& other) {
   for (const auto& [name, count] : other.outcomes) outcomes[name] += count;
   for (const auto& [name, count] : other.payments) payments[name] += count;
   for (const auto& [name, count] : other.sweeps) sweeps[name] += count;
+  for (const auto& [name, count] : other.exchange) exchange[name] += count;
   for (const auto& [name, count] : other.faults) faults[name] += count;
 }
 
@@ -126,6 +127,11 @@ void Storm::fund() {
     for (const auto& owner : owners_)
       world_.deposit_token(10'000'000 * btt20_unit, to_hex(owner.public_key()));
     world_.payer_options.offers.push_back({.symbol = "BTT20"});
+    world_.start();
+  }
+  if (random_.one_in(2)) {
+    clients_ = std::make_unique<ExchangeClients>(random_, world_, withdrawals_);
+    clients_->fund();
     world_.start();
   }
   for (const auto& owner : owners_)
@@ -516,7 +522,8 @@ void Storm::take_over() {
   rival_scanner_ = std::move(world_.scanner);
   rival_gateway_ = std::move(world_.gateway);
   rival_sweeper_ = std::move(world_.sweeper);
-  rival_scanner_->also(World::meet_both(*rival_gateway_, *rival_sweeper_));
+  rival_exchange_ = std::move(world_.exchange);
+  rival_scanner_->also(World::meet_all(rival_exchange_.get(), *rival_gateway_, *rival_sweeper_));
   rival_connection_ = std::move(world_.connection);
   rival_sleeps_ = random_.below(20);
   dynamic_cast<StaleStore&>(*rival_store_).freeze(world_.tables);
@@ -533,12 +540,29 @@ void Storm::step_rival() {
     static_cast<void>(rival_worker_->step());
     static_cast<void>(rival_scanner_->step());
     if (world_.pays) static_cast<void>(rival_gateway_->step());
+    if (rival_exchange_) static_cast<void>(rival_exchange_->step());
     if (world_.sweeps) static_cast<void>(rival_sweeper_->step());
     dynamic_cast<StaleStore&>(*rival_store_).thaw();
   } catch (const anchoring::Fenced&) {
     rival_worker_.reset();
   } catch (const Crash&) {
     rival_worker_.reset();
+  }
+}
+
+// Of the process, or of a second one that is awake.
+void Storm::ask_exchange() {
+  bool has_rival = rival_worker_ && !dynamic_cast<StaleStore&>(*rival_store_).is_frozen();
+  bool of_rival = has_rival && random_.one_in(2);
+  try {
+    clients_->act(of_rival ? *rival_exchange_ : *world_.exchange);
+  } catch (const anchoring::Fenced&) {
+    rival_worker_.reset();
+  } catch (const Crash&) {
+    if (of_rival)
+      rival_worker_.reset();
+    else
+      world_.start();
   }
 }
 
@@ -550,6 +574,7 @@ void Storm::run() {
     if (random_.one_in(3)) world_.ledger.add_entry();
     if (random_.one_in(5)) deposit();
     if (world_.pays && random_.one_in(4)) withdraw();
+    for (int times = clients_ ? 2 : 0; times > 0; --times) ask_exchange();
     disturb();
     tick(next_step_ms());
   }
@@ -583,10 +608,7 @@ void Storm::settle() {
   if (tight_ceiling_) blocks *= 4;
   for (std::int64_t i = 0; i < blocks && !::testing::Test::HasFailure(); ++i) {
     if (is_settled()) return;
-    // After failures the worker waits by design, and longer each time. (What is in the pool lands first.)
-    const auto anchor = world_.newest_anchor();
-    bool failed = world_.chain.pool_size() == 0 && anchor.state == AnchorState::expired && anchor.block != 0;
-    world_.tick(failed ? 10 * minute_ms : waits_for_tomorrow() ? day_ms : calm_step_ms);
+    world_.tick(calm_step());
     check_block();
   }
   if (!is_settled())
@@ -595,7 +617,25 @@ void Storm::settle() {
                   << (is_paid_out() ? "settled; " : "open; ") << world_.last_problem();
 }
 
+std::int64_t Storm::calm_step() {
+  // After failures the worker waits by design, and longer each time. (What is in the pool lands first.)
+  const auto anchor = world_.newest_anchor();
+  bool failed = world_.chain.pool_size() == 0 && anchor.state == AnchorState::expired && anchor.block != 0;
+  if (failed) return 10 * minute_ms;
+  if (waits_for_tomorrow()) return day_ms;
+  return waits_for_clients() ? 61 * minute_ms : calm_step_ms;
+}
+
 bool Storm::is_settled() {
+  return is_anchored_and_scanned() && (!clients_ || clients_->is_settled());
+}
+
+// What was prepared expires, and what no Withdraw followed is idle.
+bool Storm::waits_for_clients() {
+  return clients_ && !clients_->is_settled() && is_anchored_and_scanned();
+}
+
+bool Storm::is_anchored_and_scanned() {
   const auto anchor = world_.newest_anchor();
   // One that was taken over from may have sealed once more, which waits for the next anchor.
   bool anchored = anchor.state == AnchorState::solidified && anchor.size >= world_.ledger.size_of_news();
@@ -628,20 +668,6 @@ bool Storm::is_paid_out() {
 
 // --- what may never be
 
-// It is final what became of the transaction.
-bool Storm::is_over(const Hash& txid, std::int64_t expiration_ms) const {
-  const auto& solid = world_.chain.block(world_.chain.solidified())->ref;
-  auto place = world_.chain.find(txid);
-  return place ? place->block <= solid.number : solid.timestamp_ms >= expiration_ms;
-}
-
-// What the chain says of it now; nothing where it is in no block.
-std::optional<bool> Storm::succeeded(const Hash& txid) const {
-  auto place = world_.chain.find(txid);
-  if (!place) return std::nullopt;
-  return world_.chain.block(place->block)->receipts[place->index].result == tron::contract_success;
-}
-
 std::optional<tron::Address> Storm::swept(const tron::ChainTransaction& transaction) const {
   const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract);
   const auto* call = std::get_if<tron::ContractCall>(&transaction.contract);
@@ -659,10 +685,20 @@ bool Storm::is_payment(const tron::ChainTransaction& transaction) const {
   return (transfer && transfer->owner == world_.custody) || (call && call->owner == world_.custody);
 }
 
+bool Storm::is_of_client(const tron::ChainTransaction& transaction) const {
+  const auto* transfer = std::get_if<tron::TransferContract>(&transaction.contract);
+  return clients_ && transfer && clients_->owner_of(transfer->owner);
+}
+
 void Storm::check_send(ByteView transaction) {
   auto parsed = *tron::parse_transaction(transaction);
-  Sent sent{.withdrawal = {}, .expiration_ms = parsed.expiration_ms, .swept = swept(parsed)};
-  if (sent.swept)
+  Sent sent{.withdrawal = {},
+            .expiration_ms = parsed.expiration_ms,
+            .swept = swept(parsed),
+            .of_client = is_of_client(parsed)};
+  if (sent.of_client)
+    clients_->check_send(transaction, parsed);
+  else if (sent.swept)
     check_sweep(transaction, parsed);
   else if (is_payment(parsed))
     sent.withdrawal = check_payment(transaction, parsed);
@@ -692,11 +728,12 @@ void Storm::check_sweep(ByteView transaction, const tron::ChainTransaction& pars
 // Two transactions that could both land must never be out at the same time: two anchors, two sweeps of one
 // address, or two payments of one withdrawal, of which none follows one that landed either.
 void Storm::check_alone(const tron::ChainTransaction& sent, const Sent& of) {
-  if (is_over(sent.txid, of.expiration_ms)) return;
+  if (of.of_client || world_.is_over(sent.txid, of.expiration_ms)) return;
   for (const auto& [txid, other] : sent_) {
-    if (txid == sent.txid || other.withdrawal != of.withdrawal || other.swept != of.swept) continue;
-    EXPECT_TRUE(is_over(txid, other.expiration_ms)) << to_hex(txid) << " may still land";
-    bool pays_again = of.withdrawal != core::ChannelId{} && succeeded(txid) == true;
+    if (other.of_client || txid == sent.txid || other.withdrawal != of.withdrawal || other.swept != of.swept)
+      continue;
+    EXPECT_TRUE(world_.is_over(txid, other.expiration_ms)) << to_hex(txid) << " may still land";
+    bool pays_again = of.withdrawal != core::ChannelId{} && world_.succeeded(txid) == true;
     EXPECT_FALSE(pays_again) << to_hex(txid) << " has paid withdrawal " << of.withdrawal.value;
   }
 }
@@ -724,7 +761,8 @@ core::ChannelId Storm::check_payment(ByteView transaction, const tron::ChainTran
   auto id = saved->second.withdrawal;
   const auto& withdrawal = *world_.ledger.state().channels.find(id);
   check_paid(parsed, withdrawal);
-  EXPECT_TRUE(withdrawal.open || is_over(parsed.txid, parsed.expiration_ms)) << id.value << " is settled";
+  EXPECT_TRUE(withdrawal.open || world_.is_over(parsed.txid, parsed.expiration_ms))
+      << id.value << " is settled";
   return id;
 }
 
@@ -749,6 +787,7 @@ void Storm::check_block() {
   if (more_nodes_.empty()) check_ceilings();
   check_payments();
   check_fees();
+  if (clients_) clients_->check_block();
   ++figures_.blocks;
 }
 
@@ -777,8 +816,8 @@ void Storm::check_payments() {
     const auto& txid = payment.transaction_id;
     bool is_open = world_.ledger.state().channels.find(payment.withdrawal)->open;
     if ((is_open && !is_final(payment.state)) || !checked_payments_.insert(txid).second) continue;
-    EXPECT_TRUE(is_over(txid, payment.expiration_ms)) << to_hex(txid) << " may still land";
-    auto landed = succeeded(txid);
+    EXPECT_TRUE(world_.is_over(txid, payment.expiration_ms)) << to_hex(txid) << " may still land";
+    auto landed = world_.succeeded(txid);
     EXPECT_EQ(name(payment.state), name(!landed   ? PaymentState::expired
                                         : *landed ? PaymentState::landed
                                                   : PaymentState::failed))
@@ -831,6 +870,10 @@ void Storm::check_end() {
   check_balances();
   if (world_.pays) check_custody();
   check_holdings();
+  if (clients_) {
+    clients_->check_end(*world_.exchange);
+    figures_.exchange = clients_->figures();
+  }
   for (const auto& outcome : world_.outcomes) ++figures_.outcomes[outcome];
   for (const auto& outcome : world_.payment_outcomes) ++figures_.payments[outcome];
   for (const auto& outcome : world_.sweep_outcomes) ++figures_.sweeps[outcome];
@@ -969,6 +1012,9 @@ std::vector<Storm::OnChain> Storm::deposits_on_chain() {
       if (!moved) continue;
       auto owner =
           transaction.memo.empty() ? world_.payer.public_key() : *to_array<33>(*from_hex(transaction.memo));
+      if (is_of_client(transaction))
+        owner =
+            clients_->owner_of(std::get<tron::TransferContract>(transaction.contract).owner)->public_key();
       for (const auto& [key, address] : addresses_)
         if (recipient(transaction) == address) owner = key;
       found.push_back({owner, moved->first, moved->second});

@@ -1,12 +1,13 @@
 // The anchoring process through everything that goes wrong at random, in virtual time: forks, transactions
 // that vanish, move or fail, pools that drop, nodes that lag, lie or are gone, answers that are lost, prices
 // that change, an empty wallet, an empty custody, a ledger that answers late, crashes, rivals; all the while
-// it anchors, credits deposits (to addresses too, which it sweeps) and pays withdrawals. A seed decides it
-// all: the same seed is the same story.
+// it anchors, credits deposits (to addresses too, which it sweeps), pays withdrawals, and answers the clients
+// of the historical ledger. A seed decides it all: the same seed is the same story.
 #pragma once
 
 #include "anchoring/tron/endpoints.h"
 #include "anchoring/tron/witnessed_chain.h"
+#include "tests/property/exchange_clients.h"
 #include "tests/seeded.h"
 #include "tests/unit/anchoring_world.h"
 
@@ -22,6 +23,7 @@ class StaleStore final : public anchoring::Store {
     old_.emplace(old_tables_);
   }
   void thaw() { old_.reset(); }
+  bool is_frozen() const { return old_.has_value(); }
 
   bool acquire() override { return live_.acquire(); }
   std::optional<anchoring::Anchor> open_anchor() override { return reading().open_anchor(); }
@@ -131,6 +133,7 @@ class Storm {
     std::map<std::string, std::uint64_t> outcomes;  // of the worker's steps
     std::map<std::string, std::uint64_t> payments;  // of the payer's
     std::map<std::string, std::uint64_t> sweeps;    // of the sweeper's
+    std::map<std::string, std::uint64_t> exchange;  // of its clients
     std::map<std::string, std::uint64_t> faults;    // by name: how often they began
     void add(const Figures& other);
   };
@@ -156,6 +159,7 @@ class Storm {
     core::ChannelId withdrawal;  // that it pays; of an anchor 0
     std::int64_t expiration_ms;
     std::optional<tron::Address> swept;  // of a sweep: the deposit address
+    bool of_client;                      // what a client signed
   };
 
   // Of custody on the chain, at the end.
@@ -193,10 +197,11 @@ class Storm {
   void fill_custody();
   tron::BroadcastAnswer some_answer();
   devchain::DevChain::Fate fate(const Hash& txid, std::int64_t at_ms);
-  bool is_over(const Hash& txid, std::int64_t expiration_ms) const;
   void hide_transactions(bool hidden);
   void take_over();
   void step_rival();
+  void ask_exchange();
+  bool is_of_client(const tron::ChainTransaction& transaction) const;
 
   void check_send(ByteView transaction);
   void check_alone(const tron::ChainTransaction& sent, const Sent& of);
@@ -208,7 +213,6 @@ class Storm {
   void check_sweep(ByteView transaction, const tron::ChainTransaction& parsed) const;
   void check_holdings();
   void check_paid(const tron::ChainTransaction& parsed, const core::Channel& withdrawal) const;
-  std::optional<bool> succeeded(const Hash& txid) const;
   void check_block();
   void check_deposits();
   void check_ceilings() const;
@@ -224,7 +228,10 @@ class Storm {
   core::Int128 stands_at_addresses(std::uint32_t asset) const;
   bool is_settled();
   bool is_paid_out();
+  bool is_anchored_and_scanned();
   bool waits_for_tomorrow();
+  bool waits_for_clients();
+  std::int64_t calm_step();
   std::vector<OnChain> deposits_on_chain();
   std::optional<std::pair<std::uint32_t, core::Amount>> moved_to_custody(
       const tron::ChainTransaction& transaction) const;
@@ -251,6 +258,7 @@ class Storm {
   std::int64_t healed_at_ = 0;                        // block
   std::vector<SecretKey> owners_;
   std::map<PublicKey, tron::Address> addresses_;  // of owners, where there are deposit addresses
+  std::unique_ptr<ExchangeClients> clients_;      // where there is an Exchange
   std::unique_ptr<anchoring::Store> rival_store_;
   std::uint64_t rival_sleeps_ = 0;  // blocks
   std::unique_ptr<tron::Chain> rival_connection_;
@@ -258,6 +266,7 @@ class Storm {
   std::unique_ptr<anchoring::Scanner> rival_scanner_;
   std::unique_ptr<anchoring::Payer> rival_gateway_;
   std::unique_ptr<anchoring::Sweeper> rival_sweeper_;
+  std::unique_ptr<anchoring::Exchange> rival_exchange_;
   Figures figures_;
 };
 

@@ -1,6 +1,6 @@
 # Worker, scanner and a devchain with a ledger in memory, for every test that lives through something with them.
 add_library(anchoring_world STATIC unit/anchoring_world.cpp)
-target_link_libraries(anchoring_world PUBLIC windlass_options windlass_anchoring windlass_devchain GTest::gmock GTest::gtest)
+target_link_libraries(anchoring_world PUBLIC windlass_options windlass_exchange windlass_devchain GTest::gmock GTest::gtest)
 target_compile_options(anchoring_world PRIVATE ${test_options})
 target_precompile_headers(anchoring_world REUSE_FROM windlass_test_pch)
 
@@ -10,7 +10,7 @@ windlass_test(anchoring_test LABEL unit
   LINK anchoring_world)
 windlass_test(exchange_test LABEL unit
   SOURCES unit/exchange_test.cpp
-  LINK anchoring_world windlass_exchange)
+  LINK anchoring_world)
 windlass_test(exchange_grpc_test LABEL unit
   SOURCES unit/exchange_grpc_test.cpp
   LINK anchoring_world windlass_anchoring_edge windlass_grpc)

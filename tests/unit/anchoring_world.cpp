@@ -38,6 +38,10 @@ std::vector<devchain::GenesisAccount> genesis(const WorldOptions& world, const t
 // What a world does at one block ends; a process that never rests would flood its node.
 constexpr int max_steps_of_a_block = 1'000;
 
+codec::Signed signed_by(const SecretKey& key, ByteView message) {
+  return {std::string(view(key.public_key())), codec::btfs::sign(key, message)};
+}
+
 tron::ChainError unreachable() {
   return {tron::ChainError::Kind::deadline, "the node does not answer"};
 }
@@ -178,11 +182,56 @@ LedgerResult<std::map<core::AssetId, core::Amount>> TestLedger::available(const 
   return amounts;
 }
 
+LedgerResult<Sequence> TestLedger::submit(const codec::Decoded& command) {
+  if (auto error = codec::verify_signatures(command, *tag_); error != core::Error::none) return refuse(error);
+  return apply(command);
+}
+
+LedgerResult<core::ChannelId> TestLedger::open_btfs_channel(const SecretKey& payer, core::Amount amount) {
+  return open_btfs_channel(payer, gateway_key.public_key(), amount);
+}
+
+LedgerResult<core::ChannelId> TestLedger::open_btfs_channel(const SecretKey& payer,
+                                                            const PublicKey& recipient, core::Amount amount) {
+  ledger::ChannelCommit commit;
+  commit.mutable_payer()->set_key(codec::btfs::address_of(payer.public_key()));
+  commit.mutable_recipient()->set_key(codec::btfs::address_of(recipient));
+  commit.set_amount(amount);
+  commit.set_payer_id(static_cast<std::int64_t>(++nonce_));
+  auto message = commit.SerializeAsString();
+  return submit(codec::make_btfs_open_channel(message, signed_by(payer, message))).map([](Sequence opened) {
+    return core::ChannelId{opened.value};
+  });
+}
+
+LedgerResult<Sequence> TestLedger::withdraw(const protocol::WithdrawRequest& request,
+                                            const v1::AcceptWithdrawalResponse& accepted, core::Amount fee) {
+  const auto &success = request.success_channel_state(), &failure = request.failure_channel_state();
+  auto state = codec::btfs::parse_channel_state(success.channel());
+  std::string user(view(state->from.address)), gateway(view(state->to.address));
+  return submit(codec::make_btfs_withdraw({success.channel(),
+                                           failure.channel(),
+                                           {user, success.from_signature()},
+                                           {user, failure.from_signature()},
+                                           {gateway, accepted.success_to_signature()},
+                                           {gateway, accepted.failure_to_signature()},
+                                           fee}));
+}
+
+anchoring::BtfsChannel TestLedger::as_btfs_channel(const core::Channel& channel) const {
+  auto key = [&](core::AccountNumber account) { return state_.account(account).key; };
+  return {channel.id,      key(channel.payer), key(channel.recipient),
+          channel.deposit, channel.open,       channel.open ? 0 : channel.deposit - channel.claimed};
+}
+
 LedgerResult<std::optional<anchoring::BtfsChannel>> TestLedger::btfs_channel(core::ChannelId id) {
   if (!reachable) return tl::unexpected(anchoring::LedgerError{true, "", "GetChannelInfo: unreachable"});
-  auto found = btfs_channels.find(id);
-  if (found == btfs_channels.end()) return std::nullopt;
-  return found->second.channel;
+  const auto* channel = state_.channels.find(id);
+  bool is_one =
+      channel && (channel->purpose == core::Purpose::btfs_channel ||
+                  (channel->purpose == core::Purpose::withdrawal && channel->recipient != channel->payer));
+  if (!is_one) return std::nullopt;
+  return as_btfs_channel(*channel);
 }
 
 LedgerResult<std::vector<anchoring::BtfsChannel>> TestLedger::idle_exchange_channels(
@@ -190,29 +239,26 @@ LedgerResult<std::vector<anchoring::BtfsChannel>> TestLedger::idle_exchange_chan
   if (!reachable)
     return tl::unexpected(anchoring::LedgerError{true, "", "ListExchangeChannels: unreachable"});
   std::vector<anchoring::BtfsChannel> idle;
-  for (const auto& [id, opened] : btfs_channels)
-    if (opened.channel.open && opened.channel.recipient == gateway.public_key() &&
-        opened.opened_us < opened_before_us)
-      idle.push_back(opened.channel);
+  state_.channels.for_each([&](core::ChannelId id, const core::Channel& channel) {
+    if (channel.purpose == core::Purpose::btfs_channel && channel.open &&
+        state_.account(channel.recipient).key == gateway.public_key() &&
+        entries_[id.value].time_us < opened_before_us)
+      idle.push_back(as_btfs_channel(channel));
+  });
+  std::sort(idle.begin(), idle.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   return idle;
 }
 
-LedgerResult<void> TestLedger::close_btfs_channel(const std::string& bytes, const std::string& to_signature) {
+LedgerResult<void> TestLedger::close_btfs_channel(const std::string& state, const std::string& to_signature) {
   crashes_.pass();
   if (!reachable) return tl::unexpected(anchoring::LedgerError{true, "", "CloseChannel: unreachable"});
-  auto state = codec::btfs::parse_channel_state(bytes);
-  auto refused = [] { return tl::unexpected(anchoring::LedgerError{false, "", "CloseChannel: refused"}); };
-  if (!state) return refused();
-  auto found = btfs_channels.find(core::ChannelId{static_cast<std::uint64_t>(state->id)});
-  if (found == btfs_channels.end()) return refused();
-  auto& channel = found->second.channel;
-  bool gives_back = state->from == codec::btfs::Account{channel.payer, channel.amount} &&
-                    state->to == codec::btfs::Account{channel.recipient, 0};
-  bool is_signed = codec::btfs::verify(channel.recipient, to_signature, bytes) == codec::btfs::Error::none;
-  if (!channel.open || !gives_back || !is_signed) return refused();
-  channel.open = false;
-  channel.given_back = channel.amount;
-  return {};
+  if (refuses_commands) return refuse(core::Error::queue_full).map([](Sequence) {});
+  auto to = codec::btfs::parse_channel_state(state)->to.address;
+  auto closed =
+      submit(codec::make_btfs_close_channel(state, {std::string(view(to)), to_signature}, std::nullopt));
+  crashes_.pass();
+  if (loses_answers) return tl::unexpected(anchoring::LedgerError{true, "", "CloseChannel: deadline"});
+  return closed.map([](Sequence) {});
 }
 
 LedgerResult<anchoring::AccountInfo> TestLedger::account(const PublicKey& key) {
@@ -425,6 +471,7 @@ World::World(StoreMaker make_store, WorldOptions world_options)
       make_store_(std::move(make_store)) {
   payer_options = {
       .custody = custody, .offers = {{.symbol = "BTT"}, {.symbol = "TRX"}}, .max_fee_sun = 5'000'000};
+  exchange_options = {.custody = custody};
   sweeper_options = {.custody = custody,
                      .minimums = {{"BTT", 1}, {"TRX", 1'000'000}, {"BTT20", 1}},
                      .max_fee_sun = 50'000'000};
@@ -440,6 +487,7 @@ World::World(StoreMaker make_store, WorldOptions world_options)
 }
 
 void World::start() {
+  exchange.reset();
   worker.reset();
   scanner.reset();
   gateway.reset();
@@ -458,11 +506,18 @@ void World::start() {
                                                process_chain, ledger, *store);
   sweeper = std::make_unique<anchoring::Sweeper>(sweeper_options, deposit_key, custody_key,
                                                  ledger.gateway_key, clock, process_chain, ledger, *store);
-  scanner->also(meet_both(*gateway, *sweeper));
+  if (exchanges) {
+    auto terms = [&payer = *gateway](core::AssetId asset) { return payer.published(asset); };
+    exchange = std::make_unique<anchoring::Exchange>(exchange_options, ledger.gateway_key, clock,
+                                                     process_chain, ledger, *store, terms);
+  }
+  scanner->also(meet_all(exchange.get(), *gateway, *sweeper));
 }
 
-anchoring::Scanner::Meet World::meet_both(anchoring::Payer& payer, anchoring::Sweeper& sweeper) {
-  return [&payer, &sweeper](const tron::Block& block) {
+anchoring::Scanner::Meet World::meet_all(anchoring::Exchange* exchange, anchoring::Payer& payer,
+                                         anchoring::Sweeper& sweeper) {
+  return [exchange, &payer, &sweeper](const tron::Block& block) {
+    if (exchange) exchange->meet(block);
     return payer.meet(block).and_then([&] { return sweeper.meet(block); });
   };
 }
@@ -502,6 +557,11 @@ void World::run_payer() {
   }
 }
 
+void World::run_exchange() {
+  if (auto published = gateway->publish(); !published) problems.push_back(published.error());
+  if (auto done = exchange->step(); !done) problems.push_back(done.error());
+}
+
 void World::run_sweeper() {
   int steps = 0;
   for (bool more = true; more;) {
@@ -520,6 +580,7 @@ void World::tick(std::int64_t after_ms) {
     run_worker();
     if (scans) run_scanner();
     if (pays) run_payer();
+    if (exchange) run_exchange();
     if (sweeps) run_sweeper();
   } catch (const Crash&) {
     start();
@@ -591,6 +652,18 @@ std::vector<tron::anchor_contract::Anchored> World::landed_events() const {
         if (auto anchored = tron::anchor_contract::read_anchored(log, *ledger.anchor_contract))
           events.push_back(*anchored);
   return events;
+}
+
+bool World::is_over(const Hash& txid, std::int64_t expiration_ms) const {
+  const auto& solid = chain.block(chain.solidified())->ref;
+  auto place = chain.find(txid);
+  return place ? place->block <= solid.number : solid.timestamp_ms >= expiration_ms;
+}
+
+std::optional<bool> World::succeeded(const Hash& txid) const {
+  auto place = chain.find(txid);
+  if (!place) return std::nullopt;
+  return chain.block(place->block)->receipts[place->index].result == tron::contract_success;
 }
 
 tron::SignedTransaction World::pay(const SecretKey& from, const tron::Address& to, std::int64_t amount,

@@ -9,6 +9,7 @@
 
 #include "anchoring/contract/anchor_contract.h"
 #include "anchoring/devchain/client.h"
+#include "anchoring/exchange/exchange.h"
 #include "anchoring/gateway/payer.h"
 #include "anchoring/gateway/scanner.h"
 #include "anchoring/gateway/sweeper.h"
@@ -72,6 +73,14 @@ class TestLedger final : public anchoring::LedgerClient {
 
   // A command of anybody's; what it became.
   LedgerResult<Sequence> submit(const SecretKey& by, core::Body body);
+  LedgerResult<Sequence> submit(const codec::Decoded& command);
+  // Of a historical client, to the gateway.
+  LedgerResult<core::ChannelId> open_btfs_channel(const SecretKey& payer, core::Amount amount);
+  LedgerResult<core::ChannelId> open_btfs_channel(const SecretKey& payer, const PublicKey& recipient,
+                                                  core::Amount amount);
+  // What the server makes of a Withdraw that the gateway accepted.
+  LedgerResult<Sequence> withdraw(const protocol::WithdrawRequest& request,
+                                  const v1::AcceptWithdrawalResponse& accepted, core::Amount fee);
   LedgerResult<Sequence> rotate(const SecretKey& from, const SecretKey& to);
   // An entry that is no seal.
   void add_entry();
@@ -93,12 +102,6 @@ class TestLedger final : public anchoring::LedgerClient {
   bool loses_answers = false;     // applies what it is sent, but the answer never comes
   // Of withdrawals: shows the queue as it was when this was set.
   std::optional<std::vector<anchoring::OpenWithdrawal>> old_queue;
-  // Channels of historical clients, and when each was opened: what the ledger would keep of them.
-  struct OpenedChannel {
-    anchoring::BtfsChannel channel;
-    core::TimeUs opened_us = 0;
-  };
-  std::map<core::ChannelId, OpenedChannel> btfs_channels;
   log::NoteSigner signer;                        // of checkpoints; a test may give it another key
   std::optional<tron::Address> anchor_contract;  // as its genesis names it
   const SecretKey operator_key, anchor_key, gateway_key;
@@ -114,6 +117,7 @@ class TestLedger final : public anchoring::LedgerClient {
   LedgerResult<Sequence> apply(const codec::Decoded& decoded);
   Sequence append(const codec::Decoded& decoded, core::Outcome outcome);
   LedgerResult<Sequence> refuse(core::Error error) const;
+  anchoring::BtfsChannel as_btfs_channel(const core::Channel& channel) const;
 
   const Clock& clock_;
   CrashPoints& crashes_;
@@ -261,9 +265,11 @@ class World {
   void run_worker();
   void run_scanner();
   void run_payer();
+  void run_exchange();
   void run_sweeper();
   // What the scan shows its blocks to.
-  static anchoring::Scanner::Meet meet_both(anchoring::Payer& payer, anchoring::Sweeper& sweeper);
+  static anchoring::Scanner::Meet meet_all(anchoring::Exchange* exchange, anchoring::Payer& payer,
+                                           anchoring::Sweeper& sweeper);
 
   // An empty one before the first.
   anchoring::Anchor newest_anchor() const {
@@ -285,6 +291,11 @@ class World {
   std::int64_t paid_sun() const {
     return options.anchor_balance_sun - chain.account(worker->address())->balance_sun;
   }
+
+  // It is final what became of the transaction.
+  bool is_over(const Hash& txid, std::int64_t expiration_ms) const;
+  // What the chain says of it now; nothing where it is in no block.
+  std::optional<bool> succeeded(const Hash& txid) const;
 
   // A transfer that will be in the next block.
   tron::SignedTransaction pay(const SecretKey& from, const tron::Address& to, std::int64_t amount,
@@ -318,11 +329,14 @@ class World {
   std::unique_ptr<anchoring::Scanner> scanner;
   std::unique_ptr<anchoring::Payer> gateway;
   std::unique_ptr<anchoring::Sweeper> sweeper;
-  bool scans = false;  // ticks run the scanner too
-  bool pays = false;   // and the payer of withdrawals
+  std::unique_ptr<anchoring::Exchange> exchange;  // where there is one
+  bool scans = false;                             // ticks run the scanner too
+  bool pays = false;                              // and the payer of withdrawals
   bool sweeps = false;
+  bool exchanges = false;  // from the next process on
   anchoring::PayerOptions payer_options;
   anchoring::SweeperOptions sweeper_options;
+  anchoring::ExchangeOptions exchange_options;
   std::vector<std::string> sweep_outcomes;
   std::vector<std::string> payment_outcomes;
   std::vector<std::string> problems, outcomes;

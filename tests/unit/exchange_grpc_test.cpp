@@ -168,11 +168,10 @@ TEST_F(ExchangeGrpcTest, WaitingRequestsAreBoundedAndAnsweredWhenTheListenerEnds
 TEST_F(ExchangeGrpcTest, AWithdrawalGoesToTheLedgerWithBothOutcomesSignedByBoth) {
   SecretKey user = SecretKey::generate();
   world.scans = true;
-  world.deposit(amount, "1002000", to_hex(user.public_key()));
+  world.deposit(2 * amount, "1002000", to_hex(user.public_key()));
   world.tick_blocks(30);
   auto gateway = world.ledger.gateway_key.public_key();
-  core::ChannelId channel{77};
-  world.ledger.btfs_channels[channel] = {{channel, user.public_key(), gateway, amount, true}, 0};
+  auto channel = *world.ledger.open_btfs_channel(user, amount);
   listener.emplace("127.0.0.1:0", desk);
   Answering answering(desk, &exchange);
   serve(listener->port());
@@ -187,7 +186,8 @@ TEST_F(ExchangeGrpcTest, AWithdrawalGoesToTheLedgerWithBothOutcomesSignedByBoth)
   protocol::WithdrawRequest request;
   request.set_id(prepared.id());
   auto sign = [&](ledger::SignedChannelState& out, core::Amount from, core::Amount to) {
-    out.set_channel(btfs::encode(btfs::ChannelState{77, 1, {user.public_key(), from}, {gateway, to}}));
+    auto id = static_cast<std::int64_t>(channel.value);
+    out.set_channel(btfs::encode(btfs::ChannelState{id, 1, {user.public_key(), from}, {gateway, to}}));
     out.set_from_signature(btfs::sign(user, out.channel()));
   };
   sign(*request.mutable_success_channel_state(), 0, amount);

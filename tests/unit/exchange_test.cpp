@@ -8,7 +8,6 @@ namespace windlass::test {
 namespace {
 
 namespace btfs = codec::btfs;
-using anchoring::BtfsChannel;
 using anchoring::Exchange;
 using anchoring::ExchangeDepositState;
 using anchoring::Payment;
@@ -106,11 +105,11 @@ class ExchangeTest : public ::testing::Test {
     return of_user;
   }
   core::Amount on_ledger() const { return world.ledger.available(user.public_key(), btt); }
-  // The user has `deposited` on the ledger.
-  void have(core::Amount deposited) {
-    world.deposit(deposited, token, to_hex(user.public_key()));
+  // Somebody has `deposited` on the ledger.
+  void have(core::Amount deposited, const SecretKey& owner) {
+    world.deposit(deposited, token, to_hex(owner.public_key()));
     solidify();
-    ASSERT_EQ(on_ledger(), deposited);
+    ASSERT_EQ(world.ledger.available(owner.public_key(), btt), deposited);
   }
 
   // --- withdrawals
@@ -123,12 +122,9 @@ class ExchangeTest : public ::testing::Test {
     return exchange->prepare_withdraw(request);
   }
   ChannelId open_channel(const SecretKey& payer, core::Amount of = amount) {
-    ChannelId id{++last_channel};
-    world.ledger.btfs_channels[id] = {
-        BtfsChannel{id, payer.public_key(), world.ledger.gateway_key.public_key(), of, true},
-        world.clock.now_ms() * 1000};
-    return id;
+    return *world.ledger.open_btfs_channel(payer, of);
   }
+  bool is_open(ChannelId channel) { return (*world.ledger.btfs_channel(channel))->open; }
   btfs::ChannelState state(ChannelId channel, core::Amount from, core::Amount to) const {
     return {static_cast<std::int64_t>(channel.value),
             1,
@@ -162,7 +158,6 @@ class ExchangeTest : public ::testing::Test {
   std::optional<core::WithdrawalTerms> terms =
       core::WithdrawalTerms{.minimum = 1'000'000, .fee = 100'000, .payable = 100 * amount};
   std::optional<Exchange> exchange;
-  std::uint64_t last_channel = 1'000'000;
 };
 
 // --- deposits
@@ -397,7 +392,7 @@ TEST_F(ExchangeTest, WhatIsPreparedAndNotUsedIsBoundedAndDropped) {
 
 class ExchangeWithdrawalTest : public ExchangeTest {
  protected:
-  ExchangeWithdrawalTest() { have(3 * amount); }
+  ExchangeWithdrawalTest() { have(3 * amount, user); }
 };
 
 TEST_F(ExchangeWithdrawalTest, IsPreparedOnceForTheOwnAddressAlone) {
@@ -464,7 +459,7 @@ TEST_F(ExchangeWithdrawalTest, IsAcceptedOnceWithBothOutcomesSigned) {
   EXPECT_EQ(world.tables.exchange_withdrawals.at(id).channel, channel) << "before it is answered";
 
   start();
-  world.ledger.btfs_channels.erase(channel);  // it is a withdrawal now
+  ASSERT_TRUE(world.ledger.withdraw(request, answer, 0));
   EXPECT_EQ(exchange->accept_withdrawal(request).SerializeAsString(), answer.SerializeAsString());
   EXPECT_EQ(accept(withdraw_request(id, open_channel(user))), Response::TRANSACTION_EXIST);
   auto second = prepare_withdraw(amount, 2).id();
@@ -514,15 +509,16 @@ TEST_F(ExchangeWithdrawalTest, NothingButWhatWasPreparedIsSigned) {
 }
 
 TEST_F(ExchangeWithdrawalTest, BindsNoChannelButItsUsersOwnOpenOne) {
+  have(3 * amount, world.payer);
   auto id = prepare_withdraw().id();
   EXPECT_EQ(accept(withdraw_request(id, open_channel(world.payer))), Response::CHANNEL_ADDRESS_ILLEGAL);
-  EXPECT_EQ(accept(withdraw_request(id, open_channel(user, amount + 1))), Response::AMOUNT_ILLEGAL);
-  EXPECT_EQ(accept(withdraw_request(id, ChannelId{5})), Response::REQUEST_PARAM_ILLEGAL);
+  EXPECT_EQ(accept(withdraw_request(id, open_channel(user, amount / 2))), Response::AMOUNT_ILLEGAL);
+  EXPECT_EQ(accept(withdraw_request(id, ChannelId{1'000'000})), Response::REQUEST_PARAM_ILLEGAL);
   auto closed = open_channel(user);
-  world.ledger.btfs_channels[closed].channel.open = false;
+  auto given_back = btfs::encode(state(closed, amount, 0));
+  ASSERT_TRUE(world.ledger.close_btfs_channel(given_back, btfs::sign(world.ledger.gateway_key, given_back)));
   EXPECT_EQ(accept(withdraw_request(id, closed)), Response::CHANNEL_CLOSED);
-  auto elsewhere = open_channel(user);
-  world.ledger.btfs_channels[elsewhere].channel.recipient = world.payer.public_key();
+  auto elsewhere = *world.ledger.open_btfs_channel(user, world.payer.public_key(), amount);
   EXPECT_EQ(accept(withdraw_request(id, elsewhere)), Response::CHANNEL_ADDRESS_ILLEGAL);
   auto channel = open_channel(user);
   world.ledger.reachable = false;
@@ -536,7 +532,6 @@ TEST_F(ExchangeWithdrawalTest, AChannelThatNoWithdrawFollowedIsGivenBackAfterAnH
   auto channel = open_channel(user), bound = open_channel(user);
   auto second = prepare_withdraw(amount, 2).id();
   EXPECT_EQ(accept(withdraw_request(second, bound)), Response::SUCCESS);  // and the ledger never hears of it
-  auto is_open = [&](ChannelId of) { return world.ledger.btfs_channels[of].channel.open; };
   tick();
   world.clock.advance(50 * 60'000);
   EXPECT_EQ(tick(), "");
@@ -560,8 +555,8 @@ TEST_F(ExchangeWithdrawalTest, QueryTransactionTellsWhatBecameOfThePayment) {
   auto id = prepare_withdraw().id();
   auto channel = open_channel(user);
   EXPECT_EQ(query(id).channel_status(), "none");
-  EXPECT_EQ(accept(withdraw_request(id, channel)), Response::SUCCESS);
-  world.ledger.btfs_channels.erase(channel);
+  auto request = withdraw_request(id, channel);
+  ASSERT_TRUE(world.ledger.withdraw(request, exchange->accept_withdrawal(request), 0));
   auto told = query(id);
   EXPECT_EQ(told.response().code(), Response::TRANSACTION_PENDING);
   EXPECT_EQ(told.channel_status(), "held");
