@@ -215,7 +215,7 @@ core::ChannelId ExchangeClients::open(const SecretKey& user, core::Amount amount
   return *opened;
 }
 
-// Mostly as it should be. Else with the id of another withdrawal, for another channel, or for a second one.
+// Mostly as it should be. Else with another's id, for another's channel, or for a second one.
 void ExchangeClients::withdraw(Withdrawal& withdrawal, Exchange& exchange) {
   auto id = withdrawal.id;
   auto channel = withdrawal.channel;
@@ -234,23 +234,24 @@ void ExchangeClients::withdraw(Withdrawal& withdrawal, Exchange& exchange) {
     default:
       withdrawal.given_up = random_.one_in(2);  // or it asks again
   }
-  withdraw(id, channel, exchange);
+  withdraw(id, channel, withdrawal, exchange);
 }
 
 // As the server does: the gateway signs, then the ledger makes a withdrawal of the channel. (Some servers end
 // in between, and the client may ask again.)
-void ExchangeClients::withdraw(std::int64_t id, core::ChannelId channel, Exchange& exchange) {
-  const auto& opened = channels_.at(channel);
+void ExchangeClients::withdraw(std::int64_t id, core::ChannelId channel, const Withdrawal& by,
+                               Exchange& exchange) {
   auto gateway = world_.ledger.gateway_key.public_key();
   auto sign = [&](ledger::SignedChannelState& out, core::Amount from, core::Amount to) {
-    out.set_channel(btfs::encode(btfs::ChannelState{
-        static_cast<std::int64_t>(channel.value), 1, {opened.user->public_key(), from}, {gateway, to}}));
-    out.set_from_signature(btfs::sign(*opened.user, out.channel()));
+    auto number = static_cast<std::int64_t>(channel.value);
+    out.set_channel(
+        btfs::encode(btfs::ChannelState{number, 1, {by.user->public_key(), from}, {gateway, to}}));
+    out.set_from_signature(btfs::sign(*by.user, out.channel()));
   };
   protocol::WithdrawRequest request;
   request.set_id(id);
-  sign(*request.mutable_success_channel_state(), 0, opened.amount);
-  sign(*request.mutable_failure_channel_state(), opened.amount, 0);
+  sign(*request.mutable_success_channel_state(), 0, by.amount);
+  sign(*request.mutable_failure_channel_state(), by.amount, 0);
   auto accepted = exchange.accept_withdrawal(request);
   if (accepted.response().code() != Response::SUCCESS) return;
   check_bound(id, channel);
@@ -258,7 +259,7 @@ void ExchangeClients::withdraw(std::int64_t id, core::ChannelId channel, Exchang
   auto made = world_.ledger.withdraw(request, accepted, static_cast<core::Amount>(random_.below(3)));
   if (!made) return;
   ++figures_["withdrawal"];
-  withdrawals_[channel] = opened.user->public_key();
+  withdrawals_[channel] = by.user->public_key();
 }
 
 // What the gateway signed for is the user's own, and no other channel's or withdrawal's; it knows so for

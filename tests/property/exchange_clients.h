@@ -78,7 +78,8 @@ class ExchangeClients {
   void prepare(Withdrawal& withdrawal, anchoring::Exchange& exchange);
   core::ChannelId open(const SecretKey& user, core::Amount amount);
   void withdraw(Withdrawal& withdrawal, anchoring::Exchange& exchange);
-  void withdraw(std::int64_t id, core::ChannelId channel, anchoring::Exchange& exchange);
+  void withdraw(std::int64_t id, core::ChannelId channel, const Withdrawal& by,
+                anchoring::Exchange& exchange);
   void check_bound(std::int64_t id, core::ChannelId channel);
   void check_told(const Withdrawal& withdrawal, anchoring::Exchange& exchange) const;
 
