@@ -614,7 +614,8 @@ void Storm::settle() {
   if (!is_settled())
     ADD_FAILURE() << "not settled: anchor " << world_.newest_anchor().id << " is "
                   << name(world_.newest_anchor().state) << "; withdrawals are "
-                  << (is_paid_out() ? "settled; " : "open; ") << world_.last_problem();
+                  << (is_paid_out() ? "settled; " : "open; ")
+                  << (clients_ && !clients_->is_settled() ? "clients wait; " : "") << world_.last_problem();
 }
 
 std::int64_t Storm::calm_step() {

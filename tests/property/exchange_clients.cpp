@@ -167,10 +167,9 @@ void ExchangeClients::check_confirmed(const Deposit& deposit,
 // --- withdrawals
 
 void ExchangeClients::begin_withdrawal() {
-  // No two amounts are the same, but where a client asks twice.
-  auto amount = static_cast<core::Amount>(1'000 * (1 + random_.below(50))) + last_out_tx_id_ % 1'000;
+  // Few amounts: one could be taken for another.
+  auto amount = static_cast<core::Amount>(1'000 * (1 + random_.below(3)));
   asked_.push_back({&some_user(), ++last_out_tx_id_, amount});
-  if (random_.one_in(4)) asked_.push_back({asked_.back().user, ++last_out_tx_id_, amount});
 }
 
 void ExchangeClients::proceed(Withdrawal& withdrawal, Exchange& exchange) {
@@ -341,20 +340,21 @@ void ExchangeClients::check_end(Exchange& exchange) {
   EXPECT_EQ(world_.ledger.totals_of(btt).locked, 0);
 }
 
-// What its client is told at last is what became of it.
+// What its client is told at last is what became of it. (The process may have bound it to a channel and ended
+// before its client heard of that.)
 void ExchangeClients::check_told(const Withdrawal& withdrawal, Exchange& exchange) const {
-  auto bound = std::find_if(channels_.begin(), channels_.end(),
-                            [&](const auto& entry) { return entry.second.withdrawal == withdrawal.id; });
   protocol::QueryTransactionRequest request;
   request.set_id(withdrawal.id);
   auto code = exchange.query_transaction(request).response().code();
-  if (bound == channels_.end()) {
-    EXPECT_TRUE(code == Response::TRANSACTION_NOT_EXIST || code == Response::TRANSACTION_PENDING)
-        << withdrawal.id;
-    return;
+  auto saved = world_.tables.exchange_withdrawals.find(withdrawal.id);
+  if (saved == world_.tables.exchange_withdrawals.end()) {
+    EXPECT_EQ(code, Response::TRANSACTION_NOT_EXIST) << withdrawal.id;
+  } else if (!saved->second.channel) {
+    EXPECT_EQ(code, Response::TRANSACTION_PENDING) << withdrawal.id;
+  } else {
+    bool paid = world_.ledger.state().channels.find(*saved->second.channel)->claimed > 0;
+    EXPECT_EQ(code, paid ? Response::SUCCESS : Response::TRANSACTION_FAILED) << withdrawal.id;
   }
-  bool paid = world_.ledger.state().channels.find(bound->first)->claimed > 0;
-  EXPECT_EQ(code, paid ? Response::SUCCESS : Response::TRANSACTION_FAILED) << withdrawal.id;
 }
 
 }  // namespace windlass::test

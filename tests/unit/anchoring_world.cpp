@@ -182,9 +182,10 @@ LedgerResult<std::map<core::AssetId, core::Amount>> TestLedger::available(const 
   return amounts;
 }
 
-LedgerResult<Sequence> TestLedger::submit(const codec::Decoded& command) {
-  if (auto error = codec::verify_signatures(command, *tag_); error != core::Error::none) return refuse(error);
-  return apply(command);
+LedgerResult<Sequence> TestLedger::submit(const codec::Made& command) {
+  if (!command) return refuse(command.error());
+  if (auto error = codec::verify_signatures(*command, *tag_); error != core::Error::none) return refuse(error);
+  return apply(*command);
 }
 
 LedgerResult<core::ChannelId> TestLedger::open_btfs_channel(const SecretKey& payer, core::Amount amount) {

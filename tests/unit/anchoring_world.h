@@ -73,7 +73,7 @@ class TestLedger final : public anchoring::LedgerClient {
 
   // A command of anybody's; what it became.
   LedgerResult<Sequence> submit(const SecretKey& by, core::Body body);
-  LedgerResult<Sequence> submit(const codec::Decoded& command);
+  LedgerResult<Sequence> submit(const codec::Made& command);
   // Of a historical client, to the gateway.
   LedgerResult<core::ChannelId> open_btfs_channel(const SecretKey& payer, core::Amount amount);
   LedgerResult<core::ChannelId> open_btfs_channel(const SecretKey& payer, const PublicKey& recipient,
