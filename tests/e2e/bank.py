@@ -13,7 +13,7 @@ from tron_chain import base58check, base58decode, movement_of
 from windlass.v1 import query_pb2
 
 SUN = 10**6
-DEADLINE_S = 60
+DEADLINE_S = 180  # custody is held against the ledger within one block, which a starved machine seldom manages
 State = query_pb2.Withdrawal.State
 
 

@@ -1,5 +1,6 @@
 """Customers of a bank, who deposit in every way and withdraw, whatever is killed meanwhile; and what must have come of it."""
 
+import math
 import threading
 from collections import Counter, deque
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from windlass.v1 import command_pb2, query_pb2
 
 THREADS = 4
 # Deposits of a thread whose withdrawals are not taken yet: some must be on their way, but not all.
-AHEAD = 20
+AHEAD = 5
+# Deposits and withdrawals that are sent and not credited or settled: kills meet both until the end.
+UNDER_WAY = 200
 RETRY_S = 0.05
 # Of withdrawals: what a deposit that is on its way, or a gateway that was killed, makes of them.
 NOT_YET = {"UNKNOWN_ACCOUNT", "INSUFFICIENT_FUNDS", "GATEWAY_AWAY", "GATEWAY_OUT_OF_FUNDS", "WITHDRAWALS_PAUSED"}
@@ -63,6 +66,7 @@ class Customers:
         self.sent = {}  # deposits by transaction id
         self.taken = {}  # withdrawals by id
         self.addresses = {}  # deposit addresses by key
+        self.crossed = 0  # as somebody says who looks
         self.stopped, self._wrong = threading.Event(), None
         self.owners = list({crossing.owner.key: crossing.owner for crossing in crossings}.values())
         share_of = {owner.key: i % THREADS for i, owner in enumerate(self.owners)}
@@ -83,6 +87,7 @@ class Customers:
 
     def join(self, deadline_s):
         """Until all is sent and taken."""
+        self.crossed = math.inf
         for thread in self._threads:
             thread.join(deadline_s)
         self.check()
@@ -115,6 +120,8 @@ class Customers:
     def _cross(self, client, share):
         waiting = deque()
         for crossing in share:
+            while len(self.sent) + len(self.taken) - self.crossed > UNDER_WAY and not self.stopped.wait(RETRY_S):
+                pass
             if self.stopped.is_set():
                 return
             self._deposit(client, crossing)

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from collections import Counter
 
 import pytest
@@ -92,7 +93,8 @@ def kill_now_and_then(bank, customers, rng):
     """Either process or both, at random instants, from the first crossing to the last one's payment."""
 
     def crossed():
-        return customers.stopped.is_set() or bank.crossed() >= 2 * CROSSINGS * kill // KILLS
+        customers.crossed = bank.crossed()
+        return customers.stopped.is_set() or customers.crossed >= 2 * CROSSINGS * kill // KILLS
 
     for kill in range(KILLS):
         wait_until(crossed, f"progress after {kill} kills", PROGRESS_DEADLINE_S, poll_s=0.2)
@@ -138,7 +140,8 @@ def test_whatever_is_killed_each_deposit_and_withdrawal_crosses_once(bank_at_wor
     bank.reconciled()
     all_is_accounted_for(bank, customers)
     assert int(audited(bank)["payments_on_chain"]) == len(customers.taken) == CROSSINGS
-    print(f"{KILLS} kills, {len(customers.sent)} deposits, {len(customers.taken)} withdrawals")
+    sweeps = bank.ledger.database.number("SELECT count(*) FROM sweeps")
+    print(f"{KILLS} kills, {len(customers.sent)} deposits, {len(customers.taken)} withdrawals, {sweeps} sweeps and top-ups")
     a_theft_stops_withdrawals(bank, BTT_ASSET, customers.owners[0])
 
 
@@ -146,7 +149,9 @@ def a_theft_stops_withdrawals(bank, asset, owner):
     """Of one unit from custody."""
     before = bank.left_custody()
     bank.chain.place_of(bank.send(bank.custody, bank.rich.address, asset, 1))
+    stolen = time.monotonic()
     wait_until(lambda: (bank.gateway.difference(asset.symbol) or 0) < 0, "the difference to show", DEADLINE_S)
+    print(f"shown after {time.monotonic() - stolen:.1f} s")  # custody is looked at every 5 s
     with bank.ledger.client() as client:
         wait_until(lambda: client.terms(asset.number)[3] == "WITHDRAWALS_PAUSED", "withdrawals to stop", DEADLINE_S)
         with pytest.raises(Refused, match="WITHDRAWALS_PAUSED"):
