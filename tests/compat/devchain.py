@@ -6,16 +6,26 @@ import re
 from processes import BIN_DIR, Process, wait_until
 from tron_chain import Node, base58check, transaction_id
 
-BLOCK_INTERVAL_MS = 100
+BLOCK_INTERVAL_MS = 200  # the gateway looks at custody within one block: on a busy machine half of it is too short
 SOLID_AFTER = 2
-SUN_EACH = 10**10
+SUN_EACH = 10**12
+BTT, BTT20 = "1002000", base58check(b"\x41" + 20 * b"\x60")  # a TRC-10's id, and a TRC-20's contract
+TOKENS_EACH = {BTT: 10**15, BTT20: 10**30}
+
+
+def genesis_of(rich):
+    accounts = [
+        {"address": address, "balance_sun": str(SUN_EACH), "tokens": {BTT: str(TOKENS_EACH[BTT])}} for address in rich
+    ]
+    balances = {address: str(TOKENS_EACH[BTT20]) for address in rich}
+    contract = {"address": BTT20, "name": "BitTorrent", "symbol": "BTT20", "decimals": 18, "balances": balances}
+    return {"accounts": accounts, "contracts": [contract]}
 
 
 class Devchain(Node):
     def __init__(self, directory, *rich):
         genesis, log = directory / "devchain.json", directory / "devchain.log"
-        accounts = [{"address": base58check(signer.address), "balance_sun": str(SUN_EACH)} for signer in rich]
-        genesis.write_text(json.dumps({"accounts": accounts}))
+        genesis.write_text(json.dumps(genesis_of([base58check(signer.address) for signer in rich])))
         arguments = ["--dir", directory / "devchain", "--genesis", genesis, "--listen", "127.0.0.1:0"]
         timing = ["--block-interval-ms", BLOCK_INTERVAL_MS, "--solid-after", SOLID_AFTER]
         self._process = Process([BIN_DIR / "windlass-devchain", *arguments, *timing], log)
