@@ -2,7 +2,10 @@
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  # Whatever the user's own settings are: precompiled headers need this much looseness, and more would be too much (by
+  # `system_headers` what is generated from .proto files counts as unchanged).
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros
+    CCACHE_NAMESPACE=windlass ${CCACHE})
 endif()
 
 set(WINDLASS_SANITIZE "" CACHE STRING "Sanitizers for -fsanitize, e.g. address,undefined or thread")
