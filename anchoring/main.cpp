@@ -497,6 +497,7 @@ class Session {
       refreshed_ms_ = clock_.now_ms() - refresh_interval_ms + custody_retry_ms;
       return;
     }
+    metrics_.set_custody_compared(static_cast<double>(clock_.now_ms()) / 1e3);
     for (const auto& offer : settings_.payer.offers)
       for (const auto& held : **differences)
         if (offer.symbol == held.symbol && offer.hot_ceiling > 0)

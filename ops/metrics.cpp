@@ -164,6 +164,8 @@ AnchorMetrics::AnchorMetrics()
       custody_difference_(
           gauges(registry_, "custody_difference",
                  "Held on the chain less owed by the ledger, in the ledger unit; 0 is right.")),
+      custody_compared_(gauges(registry_, "custody_compared_timestamp_seconds",
+                               "When custody was last held against the ledger.")),
       custody_amount_(gauges(registry_, "custody_amount",
                              "What custody (hot) and cold storage hold, in the ledger unit.")),
       custody_above_ceiling_(
@@ -204,6 +206,9 @@ Gauge& AnchorMetrics::paused(std::string_view part) {
 }
 Gauge& AnchorMetrics::custody_difference(std::string_view asset) {
   return custody_difference_.Add({{"asset", std::string(asset)}});
+}
+void AnchorMetrics::set_custody_compared(double unix_seconds) {
+  custody_compared_.Add({}).Set(unix_seconds);
 }
 Gauge& AnchorMetrics::custody_amount(std::string_view asset, std::string_view storage) {
   return custody_amount_.Add({{"asset", std::string(asset)}, {"storage", std::string(storage)}});

@@ -119,6 +119,8 @@ class AnchorMetrics : public Metrics {
   Gauge& withdrawals(std::string_view state);
   // custody_difference{asset}: held on chain less owed by the ledger, in the ledger unit; 0 is right
   Gauge& custody_difference(std::string_view asset);
+  // custody_compared_timestamp_seconds: Unix time at which custody was last held against the ledger.
+  void set_custody_compared(double unix_seconds);
   // custody_amount{asset,storage}: what custody (hot) and cold storage (cold) hold, in the ledger unit
   Gauge& custody_amount(std::string_view asset, std::string_view storage);
   // custody_above_ceiling{asset}: by how much custody holds more than the operator wants there; of assets
@@ -145,8 +147,8 @@ class AnchorMetrics : public Metrics {
  private:
   prometheus::Family<Counter>&anchor_transactions_, &payment_transactions_, &sweep_transactions_,
       &chain_requests_, &chain_forged_, &deposits_;
-  prometheus::Family<Gauge>&withdrawals_, &custody_difference_, &custody_amount_, &custody_above_ceiling_,
-      &chain_endpoint_, &paused_;
+  prometheus::Family<Gauge>&withdrawals_, &custody_difference_, &custody_compared_, &custody_amount_,
+      &custody_above_ceiling_, &chain_endpoint_, &paused_;
 };
 
 // Observes the time from its making to its end.

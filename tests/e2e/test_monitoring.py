@@ -80,7 +80,7 @@ def test_scrapes_both_daemons_and_evaluates_every_alert(prometheus):
         return [rule for group in groups for rule in group["rules"]]
 
     wait_until(lambda: rules() and all(rule["health"] == "ok" for rule in rules()), "every rule")
-    assert len(rules()) == 16
+    assert len(rules()) == 17
     assert [rule["name"] for rule in rules() if rule["state"] == "firing"] == []
 
 

@@ -83,7 +83,8 @@ std::set<std::string> known_metrics() {
   for (const char* lazy :
        {"log_size", "oldest_unanchored_seconds", "last_anchor_timestamp_seconds", "ledger_amount",
         "anchor_transactions_total", "chain_requests_total", "deposits_total", "withdrawals",
-        "custody_difference", "custody_amount", "custody_above_ceiling", "chain_forged_total"})
+        "custody_difference", "custody_compared_timestamp_seconds", "custody_amount", "custody_above_ceiling",
+        "chain_forged_total"})
     names.insert(std::string("windlass_") + lazy);
   return names;
 }

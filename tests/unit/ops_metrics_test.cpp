@@ -44,6 +44,7 @@ std::string anchor_text() {
   metrics.deposits("BTT", "credited").Increment();
   metrics.withdrawals("paid").Set(1);
   metrics.custody_difference("BTT").Set(0);
+  metrics.set_custody_compared(1);
   metrics.chain_endpoint("node:50051", "good").Set(1);
   metrics.chain_forged("node:50051", "hash").Increment();
   metrics.payment_transactions("landed").Increment();
@@ -88,6 +89,7 @@ TEST(MetricsText, NamesWhatTheAnchorPromises) {
                                  "windlass_deposits_total counter",
                                  "windlass_withdrawals gauge",
                                  "windlass_custody_difference gauge",
+                                 "windlass_custody_compared_timestamp_seconds gauge",
                                  "windlass_chain_endpoint gauge",
                                  "windlass_chain_forged_total counter",
                                  "windlass_chain_disagreements_total counter",
