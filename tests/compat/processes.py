@@ -22,7 +22,7 @@ STOP_DEADLINE_S = 60  # Postgres writes its last checkpoint to a busy disk
 POLL_S = 0.02
 
 
-def wait_until(condition, what, deadline_s=START_DEADLINE_S, poll_s=POLL_S):
+def wait_until(condition, what, deadline_s=START_DEADLINE_S):
     """The first true value that condition() gives; AssertionError at the deadline."""
     deadline = time.monotonic() + deadline_s
     while True:
@@ -30,7 +30,7 @@ def wait_until(condition, what, deadline_s=START_DEADLINE_S, poll_s=POLL_S):
         if value:
             return value
         assert time.monotonic() < deadline, f"waited {deadline_s} s for {what}"
-        time.sleep(poll_s)  # between two looks at the condition
+        time.sleep(POLL_S)  # between two looks at the condition
 
 
 # Below those that the system gives to outgoing connections, which would take one before its server is up, and above

@@ -97,7 +97,7 @@ def kill_now_and_then(bank, customers, rng):
         return customers.stopped.is_set() or customers.crossed >= 2 * CROSSINGS * kill // KILLS
 
     for kill in range(KILLS):
-        wait_until(crossed, f"progress after {kill} kills", PROGRESS_DEADLINE_S, poll_s=0.2)
+        wait_until(crossed, f"progress after {kill} kills", PROGRESS_DEADLINE_S)
         customers.stopped.wait(rng.uniform(0, LONGEST_LOAD_S))
         customers.check()
         chosen = rng.choice([[bank.gateway], [bank.ledger.server], [bank.gateway, bank.ledger.server]])

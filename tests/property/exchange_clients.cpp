@@ -38,6 +38,16 @@ std::size_t count_open(const std::vector<Wanted>& all) {
       std::count_if(all.begin(), all.end(), [](const auto& wanted) { return !wanted.given_up; }));
 }
 
+// What both kinds of request begin with.
+template <typename Request, typename Wish>
+Request request_for(const Wish& wish) {
+  Request request;
+  request.set_amount(wish.amount);
+  request.set_out_tx_id(wish.out_tx_id);
+  request.set_user_address(btfs::address_of(wish.user->public_key()));
+  return request;
+}
+
 }  // namespace
 
 ExchangeClients::ExchangeClients(Seeded& random, World& world, Withdrawals& withdrawals)
@@ -88,10 +98,7 @@ void ExchangeClients::proceed(Deposit& deposit, Exchange& exchange) {
 
 // Until its client hears the answer: what was prepared stays what it is while it can land.
 void ExchangeClients::prepare(Deposit& deposit, Exchange& exchange) {
-  protocol::PrepareDepositRequest request;
-  request.set_amount(deposit.amount);
-  request.set_out_tx_id(deposit.out_tx_id);
-  request.set_user_address(btfs::address_of(deposit.user->public_key()));
+  auto request = request_for<protocol::PrepareDepositRequest>(deposit);
   auto answer = exchange.prepare_deposit(request);
   if (answer.response().code() != Response::SUCCESS) {
     deposit.given_up = random_.one_in(10);
@@ -184,10 +191,7 @@ void ExchangeClients::proceed(Withdrawal& withdrawal, Exchange& exchange) {
 }
 
 void ExchangeClients::prepare(Withdrawal& withdrawal, Exchange& exchange) {
-  protocol::PrepareWithdrawRequest request;
-  request.set_amount(withdrawal.amount);
-  request.set_out_tx_id(withdrawal.out_tx_id);
-  request.set_user_address(btfs::address_of(withdrawal.user->public_key()));
+  auto request = request_for<protocol::PrepareWithdrawRequest>(withdrawal);
   bool to_another = random_.one_in(8);
   auto to = tron::address_of((to_another ? world_.payer : *withdrawal.user).public_key());
   request.set_user_external_address(std::string(view(to.bytes)));
