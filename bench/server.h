@@ -36,6 +36,10 @@ class Server {
   void wait_until_flushed();
   std::int64_t unflushed() const;  // entries
 
+  // As after some time of running: Postgres writes over segments (16 MiB) of its own log that a checkpoint
+  // left to be used again. A new cluster makes each of them, and commits wait 20 ms for it.
+  void age_wal(int segments);
+
   // Asks for a seal, which begins a balance snapshot and does not wait for a long one.
   void request_seal();
   // The last entry of the newest finished snapshot.

@@ -104,7 +104,8 @@ ProcessSpec server_spec(const ClusterPlace& place, const fs::path& program, cons
        {"unix_socket_directories=" + place.socket.string(), std::string("listen_addresses="),
         std::string("port=5432"), std::string("fsync=on"), std::string("synchronous_commit=on"),
         std::string("full_page_writes=on"), std::string("wal_compression=lz4"),
-        std::string("max_wal_size=4GB"), std::string("checkpoint_timeout=15min"),
+        std::string("min_wal_size=1GB"), std::string("max_wal_size=4GB"),
+        std::string("checkpoint_timeout=15min"),
         fmt::format("shared_buffers={}MB", shared_buffers_mib()), std::string("max_connections=60")}) {
     spec.command.push_back("-c");
     spec.command.push_back(setting);
