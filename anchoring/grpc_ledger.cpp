@@ -21,7 +21,7 @@ namespace pb = windlass::v1;
 using tl::unexpected;
 
 constexpr std::uint32_t queue_page = 1'000;
-constexpr std::uint32_t exchange_channels_page = 100;
+constexpr std::uint32_t exchange_channels_page = 100, credits_page = 100;
 constexpr core::TimeUs list_request_life_us = 60 * core::second_us;
 
 std::shared_ptr<grpc::ChannelCredentials> credentials(const GrpcLedgerOptions& options) {
@@ -241,6 +241,27 @@ class GrpcLedger::Impl {
     return queue;
   }
 
+  // Credits of a chain are in its order: behind those at a later place there is none to be found.
+  LedgerResult<std::optional<core::Sequence>> credit_at(const SecretKey& gateway, std::uint32_t chain,
+                                                        core::ChainCursor at) {
+    core::ChannelId below{};
+    for (;;) {
+      auto request = list_request(gateway, "ListCredits", below, credits_page);
+      if (!request) return unexpected(request.error());
+      auto answer =
+          call<pb::ListCreditsResponse>("ListCredits", admin_, &pb::Admin::Stub::ListCredits, *request);
+      if (!answer) return unexpected(answer.error());
+      for (const auto& credit : answer->credits()) {
+        core::ChainCursor place{credit.block(), credit.transaction(), credit.log()};
+        below.value = credit.sequence();
+        if (credit.chain() != chain || place > at) continue;
+        if (place == at) return core::Sequence{credit.sequence()};
+        return std::nullopt;
+      }
+      if (answer->credits_size() < static_cast<int>(credits_page)) return std::nullopt;
+    }
+  }
+
   LedgerResult<std::map<core::AssetId, core::Amount>> available(const PublicKey& key) {
     auto answer = get_account(key);
     if (!answer) return unexpected(answer.error());
@@ -353,6 +374,10 @@ LedgerResult<log::Proof> GrpcLedger::consistency_proof(std::uint64_t old_size, s
 LedgerResult<std::vector<OpenWithdrawal>> GrpcLedger::open_withdrawals(const SecretKey& gateway,
                                                                        core::ChannelId after) {
   return impl_->open_withdrawals(gateway, after);
+}
+LedgerResult<std::optional<core::Sequence>> GrpcLedger::credit_at(const SecretKey& gateway,
+                                                                  std::uint32_t chain, core::ChainCursor at) {
+  return impl_->credit_at(gateway, chain, at);
 }
 LedgerResult<std::map<core::AssetId, core::Amount>> GrpcLedger::available(const PublicKey& key) {
   return impl_->available(key);

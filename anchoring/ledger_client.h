@@ -77,6 +77,10 @@ class LedgerClient {
   // was settled just now may still stand in it. `gateway` holds the gateway's role.
   virtual LedgerResult<std::vector<OpenWithdrawal>> open_withdrawals(const SecretKey& gateway,
                                                                      core::ChannelId after) = 0;
+  // The credit of the deposit at that place of its chain; nothing: there is none. `gateway` holds the
+  // gateway's role.
+  virtual LedgerResult<std::optional<core::Sequence>> credit_at(const SecretKey& gateway, std::uint32_t chain,
+                                                                core::ChainCursor at) = 0;
   // What the account of a key has available, by asset.
   virtual LedgerResult<std::map<core::AssetId, core::Amount>> available(const PublicKey& key) = 0;
   // Also of one that was turned into a withdrawal; nothing: there is none.

@@ -60,7 +60,7 @@ struct Deposit {
   tron::Address source;
   DepositState state = DepositState::submitted;
   std::string envelope;                    // the signed credit, saved before it is sent
-  std::optional<core::Sequence> sequence;  // of the credit's entry; unknown where it was applied before
+  std::optional<core::Sequence> sequence;  // of the credit's entry, once it is credited
   std::int64_t seen_us = 0;
   bool operator==(const Deposit&) const = default;
 };

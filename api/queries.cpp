@@ -412,6 +412,22 @@ Answered<std::vector<journal::UnassignedRow>> Queries::unassigned_deposits(core:
   return with_session([&](auto& session) { return session.unassigned_deposits(after, *page_size); });
 }
 
+Answered<std::vector<CreditView>> Queries::credits(core::Sequence below, std::size_t asked) {
+  auto page_size = checked_page_size(asked);
+  if (!page_size) return failure(page_size.error());
+  auto end = below.value == 0 ? sequencer_.status().committed_next : below;
+  auto stored = with_session([&](auto& session) { return session.credits(end, *page_size); });
+  if (!stored) return failure(stored.error());
+  std::vector<CreditView> credits;
+  for (const auto& entry : *stored) {
+    auto decoded = codec::decode_stored(entry.envelope);
+    const auto* credit = decoded ? std::get_if<core::Credit>(&decoded->command.body) : nullptr;
+    if (!credit) return failure(Error::damaged_entry);
+    credits.push_back({entry.sequence, credit->chain, credit->at});
+  }
+  return credits;
+}
+
 Answered<HistoryView> Queries::history(const core::Key& key, std::size_t page_size,
                                        const std::string& page_token) {
   auto owner = account(key);

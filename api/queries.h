@@ -61,6 +61,11 @@ struct EntryView {
   std::optional<codec::Salt> envelope_salt;
   std::optional<codec::Secret> secret;
 };
+struct CreditView {
+  core::Sequence sequence;
+  std::uint32_t chain = 0;
+  core::ChainCursor at;
+};
 struct HistoryView {
   std::vector<EntryView> entries;
   std::string next_page_token;  // empty: that was all
@@ -157,6 +162,8 @@ class Queries {
                                                                      std::size_t page_size);
   Answered<std::vector<journal::UnassignedRow>> unassigned_deposits(core::Sequence after,
                                                                     std::size_t page_size);
+  // Newest first; of those below `below`, or of all where it is 0.
+  Answered<std::vector<CreditView>> credits(core::Sequence below, std::size_t page_size);
   Answered<HistoryView> history(const core::Key& key, std::size_t page_size, const std::string& page_token);
   Answered<HistoryView> history(core::ChannelId channel, std::size_t page_size,
                                 const std::string& page_token);

@@ -2,16 +2,13 @@
 // withdrawals of TRC-10 BTT. Their requests are unsigned and their ids no secret, so neither decides where
 // money goes.
 //
-//   deposit      prepared ──> signed ──> landed      what the user signed is a transfer from its own address
-//   to
-//                   │           │  └───> failed      custody like any other: the scan of solidified blocks
-//                   finds
-//                (dropped)   expired                 it, credits it (scanner.h), and tells what became of it
+//   deposit:     prepared -> signed -> landed or failed     or dropped, where nobody signs; or expired
+//   withdrawal:  prepared -> bound to a channel             or dropped, where no Withdraw follows
 //
-//   withdrawal   prepared ──> bound to a channel     which the ledger turns into a withdrawal of the
-//   channel's
-//                   │              │                 id: the payer pays and settles it (payer.h)
-//                (dropped)    (given back)         one that nothing came of is closed in the user's favour
+// What the user signs is a transfer from its own address to custody, like any other: the scan of solidified
+// blocks finds it, credits it (gateway/scanner.h) and tells what became of it. The ledger turns the channel
+// into a withdrawal of the same id, which the payer pays and settles (gateway/payer.h); a channel that
+// nothing came of is closed in the user's favour.
 //
 // Every answer has a Response; its words say what was wrong and what would be right. Exceptions are the
 // store's.

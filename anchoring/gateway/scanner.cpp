@@ -189,10 +189,17 @@ tl::expected<void, std::string> Scanner::sign(Deposit& deposit) {
   return {};
 }
 
-bool Scanner::settle(Deposit& deposit, const LedgerResult<core::Sequence>& answer) {
-  bool applied_before = !answer && answer.error().reason == "CREDIT_NOT_IN_ORDER";
-  if (!answer && !applied_before) return false;
-  if (answer) deposit.sequence = *answer;
+tl::expected<bool, std::string> Scanner::settle(Deposit& deposit,
+                                                const LedgerResult<core::Sequence>& answer) {
+  if (answer) {
+    deposit.sequence = *answer;
+  } else {
+    bool applied_before = answer.error().reason == core::info(core::Error::credit_not_in_order).reason;
+    if (!applied_before) return false;
+    auto credit = ledger_.credit_at(key_, tron_chain, deposit.at);
+    if (!credit) return unexpected(credit.error().message);
+    deposit.sequence = *credit;
+  }
   deposit.state = DepositState::credited;
   store_.save_deposit(deposit);
   return true;
@@ -203,7 +210,9 @@ tl::expected<void, std::string> Scanner::submit(Deposit& deposit) {
   if (!envelope)
     return unexpected("the stored credit of " + to_hex(deposit.transaction_id) + " is malformed");
   auto answer = ledger_.execute(*envelope);
-  if (settle(deposit, answer)) return {};
+  auto settled = settle(deposit, answer);
+  if (!settled) return unexpected(settled.error());
+  if (*settled) return {};
   if (answer.error().retry) return unexpected(answer.error().message);
   return submit_anew(deposit);
 }
@@ -213,7 +222,9 @@ tl::expected<void, std::string> Scanner::submit(Deposit& deposit) {
 tl::expected<void, std::string> Scanner::submit_anew(Deposit& deposit) {
   if (auto again = sign(deposit); !again) return again;
   auto answer = ledger_.execute(*codec::Envelope::decode(deposit.envelope));
-  if (settle(deposit, answer)) return {};
+  auto settled = settle(deposit, answer);
+  if (!settled) return unexpected(settled.error());
+  if (*settled) return {};
   return unexpected(fmt::format("the ledger refuses to credit the deposit {} of block {}: {} ({})",
                                 to_hex(deposit.transaction_id), deposit.at.block, answer.error().message,
                                 answer.error().reason));

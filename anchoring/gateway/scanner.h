@@ -83,7 +83,7 @@ class Scanner {
   Result<void> submit(Deposit& deposit);
   Result<void> submit_anew(Deposit& deposit);
   Result<void> sign(Deposit& deposit);
-  bool settle(Deposit& deposit, const LedgerResult<core::Sequence>& answer);
+  Result<bool> settle(Deposit& deposit, const LedgerResult<core::Sequence>& answer);
 
   ScannerOptions options_;
   SecretKey key_;

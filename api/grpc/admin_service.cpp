@@ -71,6 +71,26 @@ grpc::ServerUnaryReactor* AdminService::ListExchangeChannels(grpc::CallbackServe
   });
 }
 
+grpc::ServerUnaryReactor* AdminService::ListCredits(grpc::CallbackServerContext* context,
+                                                    const v1::SignedRequest* request,
+                                                    v1::ListCreditsResponse* response) {
+  return on_pool(&pool_, context, [=, this] {
+    auto asked = open(*request, "ListCredits", core::role_gateway);
+    if (!asked) return asked.error();
+    auto credits = queries_.credits({asked->after()}, asked->page_size());
+    if (!credits) return credits.error();
+    for (const auto& credit : *credits) {
+      auto& out = *response->add_credits();
+      out.set_sequence(credit.sequence.value);
+      out.set_chain(credit.chain);
+      out.set_block(credit.at.block);
+      out.set_transaction(credit.at.transaction);
+      out.set_log(credit.at.log);
+    }
+    return core::Error::none;
+  });
+}
+
 grpc::ServerUnaryReactor* AdminService::ListUnassignedDeposits(grpc::CallbackServerContext* context,
                                                                const v1::SignedRequest* request,
                                                                v1::ListUnassignedDepositsResponse* response) {

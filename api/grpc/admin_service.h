@@ -19,6 +19,9 @@ class AdminService final : public v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* ListExchangeChannels(grpc::CallbackServerContext* context,
                                                  const v1::SignedRequest* request,
                                                  v1::ListExchangeChannelsResponse* response) override;
+  grpc::ServerUnaryReactor* ListCredits(grpc::CallbackServerContext* context,
+                                        const v1::SignedRequest* request,
+                                        v1::ListCreditsResponse* response) override;
   grpc::ServerUnaryReactor* ListUnassignedDeposits(grpc::CallbackServerContext* context,
                                                    const v1::SignedRequest* request,
                                                    v1::ListUnassignedDepositsResponse* response) override;

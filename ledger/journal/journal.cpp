@@ -9,8 +9,8 @@
 namespace windlass::journal {
 namespace {
 
-// A slice of a flush: 5 to 10 ms of work for the database.
-constexpr std::size_t rows_of_a_copy = 4'096, pages_of_an_upsert = 32;
+// A slice of a flush: 1 to 2 ms of work for the database, which a commit beside it may have to wait for.
+constexpr std::size_t rows_of_a_copy = 512, pages_of_an_upsert = 4;
 
 std::int64_t signed_of(core::Sequence sequence) {
   return static_cast<std::int64_t>(sequence.value);
@@ -156,6 +156,13 @@ StoredEntry read_entry(const Result& rows, int row) {
   entry.postings = rows.bytes(row, 6);
   entry.links = rows.bigints(row, 7);
   return entry;
+}
+
+std::vector<StoredEntry> read_entries(const Result& rows) {
+  std::vector<StoredEntry> entries;
+  entries.reserve(static_cast<std::size_t>(rows.rows()));
+  for (int i = 0; i < rows.rows(); ++i) entries.push_back(read_entry(rows, i));
+  return entries;
 }
 
 std::vector<AnchorRow> read_anchors(const Result& rows) {
@@ -481,10 +488,7 @@ std::vector<StoredEntry> ReadSession::entries(core::Sequence first, core::Sequen
   auto rows = connection_.run(
       sql::read_entries,
       Parameters().bigint(signed_of(first)).bigint(signed_of(end)).bigint(static_cast<std::int64_t>(limit)));
-  std::vector<StoredEntry> entries;
-  entries.reserve(static_cast<std::size_t>(rows.rows()));
-  for (int i = 0; i < rows.rows(); ++i) entries.push_back(read_entry(rows, i));
-  return entries;
+  return read_entries(rows);
 }
 
 std::optional<StoredEntry> ReadSession::entry(core::Sequence sequence) {
@@ -503,9 +507,12 @@ std::vector<StoredEntry> ReadSession::seals(core::Sequence first, core::Sequence
   auto rows = connection_.run(
       sql::list_seals,
       Parameters().bigint(signed_of(first)).bigint(signed_of(end)).bigint(static_cast<std::int64_t>(limit)));
-  std::vector<StoredEntry> seals;
-  for (int i = 0; i < rows.rows(); ++i) seals.push_back(read_entry(rows, i));
-  return seals;
+  return read_entries(rows);
+}
+
+std::vector<StoredEntry> ReadSession::credits(core::Sequence end, std::size_t limit) {
+  return read_entries(connection_.run(
+      sql::list_credits, Parameters().bigint(signed_of(end)).bigint(static_cast<std::int64_t>(limit))));
 }
 
 core::Sequence ReadSession::end_of_entries() {

@@ -210,6 +210,7 @@ class ReadSession {
   std::optional<StoredEntry> entry(core::Sequence sequence);
   std::optional<StoredEntry> newest_seal(core::Sequence end);  // below `end`
   std::vector<StoredEntry> seals(core::Sequence first, core::Sequence end, std::size_t limit);
+  std::vector<StoredEntry> credits(core::Sequence end, std::size_t limit);  // below `end`, newest first
   core::Sequence end_of_entries();
   Epoch epoch();  // of whoever became the writer last
   HistoryPage history(std::int64_t link, core::Sequence from, std::size_t limit);

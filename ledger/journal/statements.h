@@ -46,6 +46,11 @@ constexpr Statement list_seals{
     "list_seals",
     "SELECT sequence, time_us, kind, leaf_hash, secret, envelope, postings, links FROM entries "
     "WHERE kind = 1 AND sequence >= $1::bigint AND sequence < $2::bigint ORDER BY sequence LIMIT $3::bigint"};
+// Kind 9 is a credit (core::Kind::credit); an index holds these alone.
+constexpr Statement list_credits{
+    "list_credits",
+    "SELECT sequence, time_us, kind, leaf_hash, secret, envelope, postings, links FROM entries "
+    "WHERE kind = 9 AND sequence < $1::bigint ORDER BY sequence DESC LIMIT $2::bigint"};
 // One page of the chain that runs through $1 for the account or channel $2 (as in links), newest first.
 constexpr Statement walk_history{
     "walk_history",

@@ -3,7 +3,7 @@
 import grpc
 import pytest
 
-from client import DEADLINE_S, HOUR_US, command_pb2, ledger_pb2, now_us, query_pb2
+from client import DEADLINE_S, HOUR_US, TRON, command_pb2, ledger_pb2, now_us, query_pb2
 from formats import Signer, sha256
 from processes import wait_until
 from test_refusals import assert_refused
@@ -28,12 +28,21 @@ def listed(ledger, key, **more):
     return ledger.query.ListWithdrawals(request, timeout=DEADLINE_S)
 
 
-def queue(ledger, signer, method="ListOpenWithdrawals", life_us=HOUR_US, after=0):
-    asked = admin_pb2.ListRequest(after=after, page_size=1000, expires_us=now_us() + life_us, method=method)
+def signed_list(ledger, signer, method, life_us=HOUR_US, after=0, page_size=1000):
+    asked = admin_pb2.ListRequest(after=after, page_size=page_size, expires_us=now_us() + life_us, method=method)
     request = asked.SerializeToString()
     signature = ledger_pb2.Signature(key=signer.key, signature=signer.sign(ledger.tag, request))
-    signed = admin_pb2.SignedRequest(request=request, signature=signature)
-    return ledger.admin.ListOpenWithdrawals(signed, timeout=DEADLINE_S).withdrawals
+    return admin_pb2.SignedRequest(request=request, signature=signature)
+
+
+def queue(ledger, signer, method="ListOpenWithdrawals", **more):
+    request = signed_list(ledger, signer, method, **more)
+    return ledger.admin.ListOpenWithdrawals(request, timeout=DEADLINE_S).withdrawals
+
+
+def credits(ledger, signer, **more):
+    request = signed_list(ledger, signer, "ListCredits", **more)
+    return ledger.admin.ListCredits(request, timeout=DEADLINE_S).credits
 
 
 @pytest.fixture
@@ -146,6 +155,16 @@ def test_only_roles_settle_approve_assign_and_read_the_queue(ledger, roles, owne
     assert (row.key, row.amount, row.fee, row.approved) == (owner.key, 1_000, 10, False)
     ledger.execute(roles.operator, approve_withdrawal=approve)
     wait_until(lambda: [row for row in queue(ledger, roles.gateway, after=id - 1) if row.id == id and row.approved], "the approval")
+
+
+def test_the_gateway_finds_its_credits_by_their_place(ledger, roles, owner):
+    first = ledger.credit(roles.gateway, owner.key, 5).sequence
+    second = ledger.credit(roles.gateway, b"", 7).sequence
+    newest = credits(ledger, roles.gateway, page_size=2)
+    assert [credit.sequence for credit in newest] == [second, first]
+    assert newest[0].chain == TRON and newest[0].block == newest[1].block + 1
+    assert [credit.sequence for credit in credits(ledger, roles.gateway, after=second, page_size=1)] == [first]
+    assert_refused(lambda: credits(ledger, owner), Code.PERMISSION_DENIED, "MISSING_ROLE")
 
 
 def test_a_deposit_of_nobody_is_assigned_once(ledger, roles, owner):

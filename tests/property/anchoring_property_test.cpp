@@ -1,7 +1,7 @@
 // Thousands of short lives of the anchoring process, each through its own storm of faults
 // (anchoring_storm.h). What it may never do is checked at every send, every block and at the end.
 //   WINDLASS_SEED=n          that seed alone
-//   WINDLASS_STORM_SEEDS=n   seeds 1 to n
+//   WINDLASS_STORM_SEEDS=n   seeds 1 to n; m-n: seeds m to n, so that a soak can be shared out
 #include <unistd.h>
 
 #include <csignal>
@@ -19,12 +19,16 @@ constexpr std::uint64_t known_seeds =
 
 std::vector<std::uint64_t> storm_seeds() {
   if (std::getenv("WINDLASS_SEED")) return {number_from_environment("WINDLASS_SEED", 0)};
-  std::uint64_t known = number_from_environment("WINDLASS_STORM_SEEDS", known_seeds);
-  std::uint64_t count = std::getenv("WINDLASS_SOAK") ? seeds_of_a_soak : seeds_by_default;
-  if (std::getenv("WINDLASS_STORM_SEEDS")) count = known;
   std::vector<std::uint64_t> seeds;
+  if (const char* range = std::getenv("WINDLASS_STORM_SEEDS")) {
+    unsigned long long first = 1, last = 0;
+    if (std::sscanf(range, "%llu-%llu", &first, &last) == 1) last = std::exchange(first, 1);
+    for (; first <= last; ++first) seeds.push_back(first);
+    return seeds;
+  }
+  std::uint64_t count = std::getenv("WINDLASS_SOAK") ? seeds_of_a_soak : seeds_by_default;
   while (seeds.size() < count)
-    seeds.push_back(seeds.size() < known ? seeds.size() + 1 : std::random_device{}());
+    seeds.push_back(seeds.size() < known_seeds ? seeds.size() + 1 : std::random_device{}());
   return seeds;
 }
 

@@ -580,6 +580,7 @@ void Storm::run() {
   }
   heal();
   if (!::testing::Test::HasFailure()) settle();
+  if (clients_ && !::testing::Test::HasFailure()) deposit_in_calm();
   if (!::testing::Test::HasFailure()) check_end();
 }
 
@@ -618,6 +619,14 @@ void Storm::settle() {
                   << (clients_ && !clients_->is_settled() ? "clients wait; " : "") << world_.last_problem();
 }
 
+void Storm::deposit_in_calm() {
+  clients_->deposit_in_calm(*world_.exchange, [&](bool reachable) {
+    world_.network.reachable = reachable;
+    for (auto& node : more_nodes_) node->reachable = reachable;
+  });
+  settle();
+}
+
 std::int64_t Storm::calm_step() {
   // After failures the worker waits by design, and longer each time. (What is in the pool lands first.)
   const auto anchor = world_.newest_anchor();
@@ -633,7 +642,7 @@ bool Storm::is_settled() {
 
 // What was prepared expires, and what no Withdraw followed is idle.
 bool Storm::waits_for_clients() {
-  return clients_ && !clients_->is_settled() && is_anchored_and_scanned();
+  return clients_ && !clients_->is_settled() && !clients_->is_landing() && is_anchored_and_scanned();
 }
 
 bool Storm::is_anchored_and_scanned() {

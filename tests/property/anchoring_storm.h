@@ -220,6 +220,7 @@ class Storm {
   void check_fees();
   void check_fee(const anchoring::Payment& payment) const;
   void settle();
+  void deposit_in_calm();
   void check_end();
   void check_anchors();
   void check_balances();

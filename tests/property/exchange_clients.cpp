@@ -325,6 +325,24 @@ void ExchangeClients::check_block() {
   }
 }
 
+void ExchangeClients::deposit_in_calm(Exchange& exchange, const std::function<void(bool)>& reach) {
+  begin_deposit();
+  auto& deposit = deposits_.back();
+  deposit.must_land = true;
+  while (!deposit.heard && !deposit.given_up) prepare(deposit, exchange);
+  ASSERT_TRUE(deposit.heard) << "nothing can be deposited";
+  reach(random_.one_in(2));
+  while (!deposit.accepted) sign(deposit, exchange);
+  reach(true);
+}
+
+bool ExchangeClients::is_landing() const {
+  auto open = world_.store->open_exchange_deposits();
+  return std::any_of(open.begin(), open.end(), [&](const auto& deposit) {
+    return deposit.state == ExchangeDepositState::signed_ && world_.clock.now_ms() <= deposit.expiration_ms;
+  });
+}
+
 bool ExchangeClients::is_settled() const {
   return world_.store->open_exchange_deposits().empty() &&
          std::all_of(channels_.begin(), channels_.end(), [&](const auto& entry) {
@@ -338,6 +356,7 @@ void ExchangeClients::check_end(Exchange& exchange) {
     if (deposit.id == 0) continue;
     confirm(deposit, exchange);
     EXPECT_TRUE(deposit.landed) << deposit.id << " is pending for ever";
+    EXPECT_TRUE(!deposit.must_land || deposit.landed == true) << deposit.id << " did not land";
   }
   for (const auto& withdrawal : asked_)
     if (withdrawal.id != 0) check_told(withdrawal, exchange);

@@ -21,8 +21,13 @@ class ExchangeClients {
 
   // Which of them has this address; null: none.
   const SecretKey* owner_of(const tron::Address& address) const;
+  // One more deposit, signed for the Exchange alone, in the calm: it must land. While `reach` was told no, no
+  // TRON node answers.
+  void deposit_in_calm(anchoring::Exchange& exchange, const std::function<void(bool reachable)>& reach);
   // Nothing waits for time alone to pass: a deposit to expire, or a channel to be given back.
   bool is_settled() const;
+  // A deposit is signed and may still land.
+  bool is_landing() const;
 
   void check_send(ByteView transaction, const tron::ChainTransaction& parsed) const;
   void check_block();
@@ -41,9 +46,10 @@ class ExchangeClients {
     std::string raw_data;
     Hash txid{};
     std::int64_t expiration_ms = 0;
-    bool heard = false;          // its client knows the above
-    bool signed_away = false;    // somebody has its user's signature: it may land
-    bool accepted = false;       // by the Exchange, which may forget it no more
+    bool heard = false;        // its client knows the above
+    bool signed_away = false;  // somebody has its user's signature: it may land
+    bool accepted = false;     // by the Exchange, which may forget it no more
+    bool must_land = false;
     std::optional<bool> landed;  // as its client was told, for good
     bool given_up = false;
   };

@@ -173,6 +173,18 @@ LedgerResult<std::vector<anchoring::OpenWithdrawal>> TestLedger::open_withdrawal
   return queue;
 }
 
+LedgerResult<std::optional<Sequence>> TestLedger::credit_at(const SecretKey&, std::uint32_t chain,
+                                                            core::ChainCursor at) {
+  if (!reachable) return tl::unexpected(anchoring::LedgerError{true, "", "ListCredits: unreachable"});
+  for (std::uint64_t i = 0; i < entries_.size(); ++i) {
+    if (entries_[i].kind != core::Kind::credit) continue;
+    auto decoded = codec::decode_stored(entries_[i].envelope);
+    const auto& credit = std::get<core::Credit>(decoded->command.body);
+    if (credit.chain == chain && credit.at == at) return Sequence{i};
+  }
+  return std::nullopt;
+}
+
 LedgerResult<std::map<core::AssetId, core::Amount>> TestLedger::available(const PublicKey& key) {
   if (!reachable) return tl::unexpected(anchoring::LedgerError{true, "", "GetAccount: unreachable"});
   std::map<core::AssetId, core::Amount> amounts;
@@ -184,7 +196,8 @@ LedgerResult<std::map<core::AssetId, core::Amount>> TestLedger::available(const 
 
 LedgerResult<Sequence> TestLedger::submit(const codec::Made& command) {
   if (!command) return refuse(command.error());
-  if (auto error = codec::verify_signatures(*command, *tag_); error != core::Error::none) return refuse(error);
+  if (auto error = codec::verify_signatures(*command, *tag_); error != core::Error::none)
+    return refuse(error);
   return apply(*command);
 }
 

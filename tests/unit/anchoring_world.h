@@ -64,6 +64,8 @@ class TestLedger final : public anchoring::LedgerClient {
   LedgerResult<log::Proof> consistency_proof(std::uint64_t old_size, std::uint64_t size) override;
   LedgerResult<std::vector<anchoring::OpenWithdrawal>> open_withdrawals(const SecretKey& gateway,
                                                                         core::ChannelId after) override;
+  LedgerResult<std::optional<Sequence>> credit_at(const SecretKey& gateway, std::uint32_t chain,
+                                                  core::ChainCursor at) override;
   LedgerResult<std::map<core::AssetId, core::Amount>> available(const PublicKey& key) override;
   LedgerResult<std::optional<anchoring::BtfsChannel>> btfs_channel(core::ChannelId id) override;
   LedgerResult<std::vector<anchoring::BtfsChannel>> idle_exchange_channels(

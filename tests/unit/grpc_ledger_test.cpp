@@ -76,6 +76,24 @@ class Script final : public pb::Query::Service, public pb::Admin::Service, publi
     }
     return status;
   }
+  // `credits` of them: one in each block from 1 on, those of another chain among them.
+  grpc::Status ListCredits(grpc::ServerContext*, const pb::SignedRequest* in,
+                           pb::ListCreditsResponse* out) override {
+    asked = *in;
+    pb::ListRequest request;
+    request.ParseFromString(in->request());
+    auto newest = request.after() == 0 ? credits : request.after() - 1;
+    for (auto block = newest; block > 0 && out->credits_size() < static_cast<int>(request.page_size());
+         --block) {
+      auto& credit = *out->add_credits();
+      credit.set_sequence(block);
+      credit.set_chain(block % 10 == 0 ? 2 : 1);
+      credit.set_block(block);
+      credit.set_transaction(3);
+      credit.set_log(4);
+    }
+    return status;
+  }
   // Waits as the real one does for a checkpoint that never comes.
   grpc::Status GetCheckpoint(grpc::ServerContext* context, const pb::GetCheckpointRequest* in,
                              pb::Checkpoint* out) override {
@@ -97,6 +115,7 @@ class Script final : public pb::Query::Service, public pb::Admin::Service, publi
   pb::SubmitRequest submitted;
   pb::SignedRequest asked;
   std::string payer;
+  std::uint64_t credits = 0;
   std::string node = std::string(32, 'n');
   std::string amount = "\x01";
   std::uint32_t kind = 1;
@@ -193,6 +212,20 @@ TEST_F(GrpcLedgerTest, ReadsAndClosesChannelsOfHistoricalClients) {
   EXPECT_EQ(asked.method(), "ListExchangeChannels");
   script.payer = "no key";
   EXPECT_FALSE(ledger->idle_exchange_channels(gateway, 11));
+}
+
+TEST_F(GrpcLedgerTest, FindsACreditByItsPlace) {
+  auto gateway = SecretKey::generate();
+  script.credits = 250;
+  auto at = [&](core::ChainCursor place) { return ledger->credit_at(gateway, 1, place).value(); };
+  EXPECT_EQ(at({249, 3, 4}), core::Sequence{249});
+  EXPECT_EQ(at({11, 3, 4}), core::Sequence{11}) << "on the third page";
+  EXPECT_EQ(at({11, 3, 5}), std::nullopt);
+  EXPECT_EQ(at({20, 3, 4}), std::nullopt) << "of another chain";
+  EXPECT_EQ(at({0, 0, 0}), std::nullopt) << "before all";
+  EXPECT_EQ(at({251, 0, 0}), std::nullopt) << "behind all";
+  script.status = refusal(core::Error::missing_role);
+  EXPECT_FALSE(ledger->credit_at(gateway, 1, {11, 3, 4}));
 }
 
 TEST_F(GrpcLedgerTest, ReadsWhatAWorkerNeeds) {
