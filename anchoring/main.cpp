@@ -497,7 +497,6 @@ class Session {
       refreshed_ms_ = clock_.now_ms() - refresh_interval_ms + custody_retry_ms;
       return;
     }
-    metrics_.set_custody_compared(static_cast<double>(clock_.now_ms()) / 1e3);
     for (const auto& offer : settings_.payer.offers)
       for (const auto& held : **differences)
         if (offer.symbol == held.symbol && offer.hot_ceiling > 0)
@@ -510,6 +509,8 @@ class Session {
       metrics_.custody_amount(difference.symbol, "cold").Set(difference.cold);
       if (difference.chain_units < 0) missing += (missing.empty() ? "" : ", ") + difference.symbol;
     }
+    // Behind the differences: whoever sees this time sees what was found then.
+    metrics_.set_custody_compared(static_cast<double>(clock_.now_ms()) / 1e3);
     using Whole = tl::expected<void, std::string>;
     complaints_.check(
         "reconciliation",

@@ -64,6 +64,10 @@ class Gateway:
         """What custody holds beyond what the ledger owes, in ledger units; None before it was looked at."""
         return self.metric(f'custody_difference{{asset="{symbol}"}}')
 
+    def compared(self):
+        """When custody was last held against the ledger; the differences are as of then."""
+        return self.metric("custody_compared_timestamp_seconds")
+
     def metric(self, name):
         """None before it is shown."""
         try:

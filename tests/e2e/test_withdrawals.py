@@ -148,10 +148,13 @@ def test_whatever_is_killed_each_deposit_and_withdrawal_crosses_once(bank_at_wor
 def a_theft_stops_withdrawals(bank, asset, owner):
     """Of one unit from custody."""
     before = bank.left_custody()
-    bank.chain.place_of(bank.send(bank.custody, bank.rich.address, asset, 1))
+    block, _ = bank.chain.place_of(bank.send(bank.custody, bank.rich.address, asset, 1))
     stolen = time.monotonic()
-    wait_until(lambda: (bank.gateway.difference(asset.symbol) or 0) < 0, "the difference to show", DEADLINE_S)
-    print(f"shown after {time.monotonic() - stolen:.1f} s")  # custody is looked at every 5 s
+    wait_until(lambda: bank.ledger.database.number("SELECT block FROM scanner") >= block, "the scan", DEADLINE_S)
+    compared = bank.gateway.compared()
+    wait_until(lambda: bank.gateway.compared() > compared, "custody to be looked at once more", DEADLINE_S)
+    assert bank.gateway.difference(asset.symbol) < 0
+    print(f"shown after {time.monotonic() - stolen:.1f} s")
     with bank.ledger.client() as client:
         wait_until(lambda: client.terms(asset.number)[3] == "WITHDRAWALS_PAUSED", "withdrawals to stop", DEADLINE_S)
         with pytest.raises(Refused, match="WITHDRAWALS_PAUSED"):
