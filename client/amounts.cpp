@@ -62,7 +62,7 @@ Result<AssetAmount> parse_amount(std::string_view given, const AmountOptions& op
   if (!well_formed)
     return usage_error(fmt::format("\"{}\" is no amount; write one as 12.5 or \"12.5 BTT\"", given));
   if (!asset)
-    return usage_error(fmt::format("there is no asset \"{}\"; this ledger has {}",
+    return usage_error(fmt::format("\"{}\": there is no asset \"{}\"; this ledger has {}", given,
                                    symbol.empty() ? options.asset : std::string(symbol),
                                    known_symbols(assets)));
   std::uint32_t decimals = options.in_units ? 0 : asset->decimals();
@@ -74,7 +74,8 @@ Result<AssetAmount> parse_amount(std::string_view given, const AmountOptions& op
   for (std::size_t i = fraction.size(); i < decimals; ++i) digits += '0';
   auto units = integer(digits);
   if (!units) return usage_error(fmt::format("\"{}\" is more than a ledger can hold of one asset", given));
-  if (*units == 0) return usage_error(fmt::format("\"{}\": an amount is more than nothing", given));
+  if (*units == 0 && !options.may_be_zero)
+    return usage_error(fmt::format("\"{}\": an amount is more than nothing", given));
   return AssetAmount{asset->number(), *units};
 }
 

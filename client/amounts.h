@@ -21,12 +21,13 @@ struct AssetAmount {
 struct AmountOptions {
   std::string asset = "BTT";  // where the text names none
   bool in_units = false;      // the number counts ledger units
+  bool may_be_zero = false;
 };
 
 // Nothing when there is no asset of that symbol (any case) or number.
 const pb::Asset* find_asset(const Assets& assets, std::string_view symbol_or_number);
 
-// `text`: digits with at most the asset's decimals, then perhaps the symbol. At least one unit. The failure
+// `text`: digits with at most the asset's decimals, then perhaps the symbol. The failure
 // is a usage error that says what would be right.
 Result<AssetAmount> parse_amount(std::string_view text, const AmountOptions& options, const Assets& assets);
 

@@ -134,11 +134,20 @@ class Parser {
     }
     return app;
   }
+  // The library would make large numbers of them.
+  static void refuse_negatives(CLI::App& app) {
+    auto check = [](const std::string& word) {
+      return word.starts_with('-') ? fmt::format("\"{}\" is negative", word) : std::string();
+    };
+    for (auto* option : app.get_options())
+      if (option->get_type_name() == "UINT") option->check(check);
+  }
   // A group that is a command of its own too, like `dev`, runs when no command of it is named.
   void define(CLI::App& app, const Command& command, bool is_group) {
     if (is_group) app.require_subcommand(0, 1);
     app.fallthrough();
     Run run = command.define(app);
+    refuse_negatives(app);
     app.callback([this, run, &app, is_group] {
       if (!is_group || app.get_subcommands().empty()) chosen_ = run;
     });

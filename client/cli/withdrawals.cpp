@@ -73,6 +73,21 @@ Result<std::optional<pb::WithdrawalTerms>> terms_of(Context& context, std::uint3
   return std::nullopt;
 }
 
+// As given for a withdrawal of `asset`; empty: what the gateway asks.
+Result<std::int64_t> fee_of(Context& context, const std::string& given, std::uint32_t asset, bool in_units) {
+  if (given.empty()) {
+    auto terms = terms_of(context, asset);
+    if (!terms) return tl::unexpected(terms.error());
+    return *terms ? (*terms)->fee() : 0;
+  }
+  auto known = context.facts();
+  if (!known) return tl::unexpected(known.error());
+  auto fee = parse_amount(given, {std::to_string(asset), in_units, true}, (*known)->assets);
+  if (!fee) return tl::unexpected(fee.error());
+  if (fee->asset != asset) return usage_error("--fee " + given + ": a fee is of the amount's asset");
+  return fee->units;
+}
+
 // Shows each state that it passes through, until it is paid or given back.
 Result<int> follow(Context& context, const PublicKey& key) {
   std::string shown;
@@ -95,7 +110,7 @@ Run withdraw(CLI::App& app) {
   struct Options {
     AmountArgument amount;
     std::string to;
-    std::int64_t fee = -1;
+    std::string fee;
     bool wait = false;
   };
   auto options = std::make_shared<Options>();
@@ -104,8 +119,8 @@ Run withdraw(CLI::App& app) {
       ->required();
   app.add_option("--to", options->to, "TRON address; default: the one of the signer's key");
   app.add_option("--asset", options->amount.asset, "of an amount that names none")->capture_default_str();
-  app.add_flag("--units", options->amount.units, "the amount counts ledger units");
-  app.add_option("--fee", options->fee, "for the gateway, in ledger units; default: what it asks");
+  app.add_flag("--units", options->amount.units, "amount and fee count ledger units");
+  app.add_option("--fee", options->fee, "for the gateway, written as the amount is; default: what it asks");
   app.add_flag("--wait", options->wait, "show every state until it is paid");
   return [=](Context& context) -> Result<int> {
     auto amount = options->amount.parse(context);
@@ -118,17 +133,13 @@ Run withdraw(CLI::App& app) {
       if (!named) return usage_error("--to " + options->to + " is no TRON address: T and 33 more characters");
       destination = *named;
     }
-    std::int64_t fee = options->fee;
-    if (fee < 0) {
-      auto terms = terms_of(context, amount->asset);
-      if (!terms) return tl::unexpected(terms.error());
-      fee = *terms ? (*terms)->fee() : 0;
-    }
-    core::Withdraw command{core::AssetId{amount->asset}, amount->units, fee, destination.bytes};
+    auto fee = fee_of(context, options->fee, amount->asset, options->amount.units);
+    if (!fee) return tl::unexpected(fee.error());
+    core::Withdraw command{core::AssetId{amount->asset}, amount->units, *fee, destination.bytes};
     auto done = context.submit(
         signer->sign(command),
         fmt::format("holding {} and a fee of {} for {}", context.show(amount->units, amount->asset),
-                    context.show(fee, amount->asset), tron::to_base58(destination)));
+                    context.show(*fee, amount->asset), tron::to_base58(destination)));
     if (!done || *done != 0 || !options->wait) return done;
     return follow(context, signer->key());
   };

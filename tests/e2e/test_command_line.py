@@ -205,6 +205,15 @@ def test_a_withdrawal_is_told_in_the_assets_decimals(system):
     assert re.search(r"channel \d+: 0 BTT of 5\.\d+ BTT claimed", said), said
 
 
+@pytest.mark.parametrize(
+    "fee, said",
+    [("2 TRX", "a fee is of the amount's asset"), ("0.0000001", "BTT has 6 decimals"), ("0", "FEE_TOO_LOW"), ("-1", "is no amount")],
+)
+def test_a_withdrawals_fee_is_written_as_its_amount_is(system, alice, fee, said):
+    told = system.run("withdraw", "1", f"--fee={fee}", key=alice, expect=REFUSED if said.isupper() else USAGE)
+    assert said in told.err
+
+
 def test_a_rotated_key_pays_no_more(system, bob):
     old, new = system.new_key("old.key"), system.new_key("new.key")
     system.fund(old, "3", "BTT")
@@ -305,6 +314,7 @@ def test_wrong_usage_is_told_from_refusals(words):
         (("ledger", "--jsno"), "did you mean --json?"),
         (("ledger", "again"), '`windlass ledger` takes no "again"'),
         (("ledger", "-1"), "no negative number"),
+        (("entry", "-1"), '"-1" is negative'),
         (("entry", "x"), '"x" is no number: its sequence, a whole number'),
         (("entry",), "number is required"),
     ],

@@ -58,6 +58,7 @@ TEST(Amount, SaysWhatIsWrong) {
   EXPECT_NE(error("9223372036854.775808").find("more than a ledger can hold"), std::string::npos);
   EXPECT_NE(error("99999999999999999999999999").find("more than a ledger can hold"), std::string::npos);
   EXPECT_NE(error("0").find("more than nothing"), std::string::npos);
+  EXPECT_EQ(units("0", {.may_be_zero = true}), 0);
   EXPECT_NE(error("0.000000 BTT").find("more than nothing"), std::string::npos);
   EXPECT_NE(error("5 DOGE").find("this ledger has BTT, WHOLE"), std::string::npos);
   for (const char* text :
