@@ -95,21 +95,22 @@ tl::expected<bool, std::string> Worker::is_due(const LedgerInfo& info, const std
                     info.size, last->size));
   std::int64_t age_ms = clock_.now_ms() - last->sealed_us / 1000;
   if (age_ms >= heartbeat_ms) return true;
-  auto news = oldest_new(last->size, info.size);
+  auto news = oldest_new(news_from_, std::min(last->size, size_at_request_.value_or(last->size)), info.size);
   if (!news) return unexpected(news.error());
   if (!*news) return false;
   bool many = options_.every_entries > 0 && info.size - last->size >= options_.every_entries;
   return many || age_ms >= options_.interval_ms;
 }
 
-tl::expected<std::optional<core::TimeUs>, std::string> Worker::oldest_new(std::uint64_t from,
+tl::expected<std::optional<core::TimeUs>, std::string> Worker::oldest_new(std::uint64_t& seals_end,
+                                                                          std::uint64_t from,
                                                                           std::uint64_t size) {
-  seals_before_ = std::max(seals_before_, from);
-  while (seals_before_ < size) {
-    auto entry = ledger_.entry(core::Sequence{seals_before_});
+  seals_end = std::max(seals_end, from);
+  while (seals_end < size) {
+    auto entry = ledger_.entry(core::Sequence{seals_end});
     if (!entry) return unexpected(entry.error().message);
-    if (entry->kind != core::Kind::seal || seals_before_ >= from + max_new_seals) return entry->time_us;
-    ++seals_before_;
+    if (entry->kind != core::Kind::seal || seals_end >= from + max_new_seals) return entry->time_us;
+    ++seals_end;
   }
   return std::nullopt;
 }
@@ -120,6 +121,7 @@ tl::expected<Anchor, std::string> Worker::take_checkpoint(const LedgerInfo& info
     auto seal = request_seal(info);
     if (!seal) return unexpected(seal.error());
     seal_ = *seal;
+    size_at_request_ = info.size;
   }
   auto note = ledger_.checkpoint(seal_->value + 1);
   if (!note) return unexpected(note.error().message);
@@ -346,7 +348,8 @@ Worker::StepResult Worker::send(Anchor anchor) {
   last_sent_ms_ = clock_.now_ms();
   std::string detail = fmt::format("{} answered with code {} {}", to_hex(anchor.transaction_id), answer->code,
                                    answer->message);
-  if (tron::pool_after(*answer) == tron::Pool::without) return Step{false, describe(anchor) + ": not taken: " + detail, "refused"};
+  if (tron::pool_after(*answer) == tron::Pool::without)
+    return Step{false, describe(anchor) + ": not taken: " + detail, "refused"};
   if (anchor.state == AnchorState::broadcast)
     return Step{false, describe(anchor) + ": sent again: " + detail, "sent_again"};
   return move(std::move(anchor), AnchorState::broadcast, "broadcast", detail);
@@ -456,7 +459,8 @@ tl::expected<void, std::string> Worker::refresh_status() {
 
   auto info = ledger_.info();
   if (!info) return unexpected(info.error().message);
-  auto oldest = oldest_new(status_.solidified_size, std::max(info->size, status_.solidified_size));
+  auto oldest =
+      oldest_new(unanchored_from_, status_.solidified_size, std::max(info->size, status_.solidified_size));
   if (!oldest) return unexpected(oldest.error());
   status_.oldest_unanchored_us = *oldest ? std::max<std::int64_t>(0, clock_.now_ms() * 1000 - **oldest) : 0;
 

@@ -7,11 +7,12 @@
 //                              checked    │ resent, the same bytes ──> │                │ a fork dropped it
 //                                         │                            │ in a block     │
 //                                         └──────────┬─────────────────┴──────────> included ──> solidified
-//                                                    │ expired, and provably in no            │
-//                                                    v solidified block up to then            │ the block is
-//                                                    solid,
-//                                                 expired <───────────────────────────────────┘ but it failed
-//                                                 in it (REVERT, OUT_OF_ENERGY)
+//       expired, and provably in no solidified block │                                 │ the block is solid,
+//                                         up to then v                                 │ but it failed in it
+//                                                 expired <────────────────────────────┘
+//
+// It is due an interval after the last, once an entry that is no seal is not yet anchored, or came too late
+// for the snapshot that its seal names; and a day after the last in any case.
 //
 // TRON knows no account nonces: two variants of a transfer can both land. So what is signed is saved before
 // it is sent (a crash in between loses nothing and signs nothing twice), only identical bytes are ever sent
@@ -124,8 +125,10 @@ class Worker {
                                                     const std::optional<Anchor>& last);
   tl::expected<core::Sequence, std::string> request_seal(const LedgerInfo& info);
   tl::expected<void, std::string> check_consistent(const Anchor& last, const Anchor& next);
-  // The time of the first entry at or after `size` that is no seal.
-  tl::expected<std::optional<core::TimeUs>, std::string> oldest_new(std::uint64_t from, std::uint64_t size);
+  // The time of the first entry of [from, size) that is no seal. All from there to `seals_end` are seals,
+  // which it moves on.
+  tl::expected<std::optional<core::TimeUs>, std::string> oldest_new(std::uint64_t& seals_end,
+                                                                    std::uint64_t from, std::uint64_t size);
 
   // What speaks against anchoring now, but for the chain and the ledger not answering.
   tl::expected<void, std::string> may_anchor(const LedgerInfo& info);
@@ -166,7 +169,10 @@ class Worker {
   std::optional<AbsenceScan> scan_;
   Hash last_sent_{};  // txid
   std::int64_t last_sent_ms_ = 0;
-  std::uint64_t seals_before_ = 0;  // all entries from the last anchor's size to here are seals
+  // Entries when the newest seal was requested: those that came before it was made are in no snapshot that it
+  // names, though they are anchored.
+  std::optional<std::uint64_t> size_at_request_;
+  std::uint64_t news_from_ = 0, unanchored_from_ = 0;  // for oldest_new()
 };
 
 }  // namespace windlass::anchoring

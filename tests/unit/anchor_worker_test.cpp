@@ -90,6 +90,21 @@ TEST_F(AnchorWorker, SealsNothingWhereOnlySealsAreNewButForOneHeartbeatADay) {
   EXPECT_EQ(world.ledger.count(core::Kind::seal), 3u);
 }
 
+// Else the last of them would be in no sealed snapshot for a day, where nothing follows them.
+TEST_F(AnchorWorker, SealsOnceMoreWhatCameWhileASealWaitedForItsSnapshot) {
+  ASSERT_TRUE(world.tick_until(in_state(AnchorState::solidified)));
+  world.ledger.add_entry();
+  world.ledger.entries_before_seal = 1;
+  ASSERT_TRUE(world.tick_until([&] { return world.tables.anchors.size() == 2; }));
+  EXPECT_EQ(world.newest_anchor().size, 5u) << "genesis, seal, two entries, seal";
+  ASSERT_TRUE(world.tick_until([&] { return world.tables.anchors.size() == 3; }));
+  EXPECT_GE(world.clock.now_ms() - world.tables.anchors.at(2).sealed_us / 1000,
+            world.worker_options.interval_ms);
+  world.clock.advance(anchoring::heartbeat_ms / 2);
+  world.tick_blocks(100);
+  EXPECT_EQ(world.tables.anchors.size(), 3u) << "and then only seals are new";
+}
+
 TEST_F(AnchorWorker, CatchesUpWithOneAnchorAfterAnOutage) {
   ASSERT_TRUE(world.tick_until(in_state(AnchorState::solidified)));
   world.network.reachable = false;

@@ -118,6 +118,10 @@ LedgerResult<Sequence> TestLedger::apply(const codec::Decoded& decoded) {
     const auto* entry = state_.key_entry(decoded.command.signer);
     if (!entry || (state_.account(entry->account).roles & core::role_anchor) == 0)
       return refuse(core::Error::missing_role);
+    while (entries_before_seal > 0) {
+      --entries_before_seal;
+      add_entry();
+    }
     auto seal = codec::make_seal(state_.globals, decoded.seal_block_id, {});
     return append(seal, core::apply(state_, seal.command, clock_.now_ms() * 1000));
   }

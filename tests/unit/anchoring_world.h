@@ -102,6 +102,7 @@ class TestLedger final : public anchoring::LedgerClient {
   bool reachable = true;
   bool refuses_commands = false;  // is overloaded
   bool loses_answers = false;     // applies what it is sent, but the answer never comes
+  int entries_before_seal = 0;    // come while the next seal waits for its snapshot
   // Of withdrawals: shows the queue as it was when this was set.
   std::optional<std::vector<anchoring::OpenWithdrawal>> old_queue;
   log::NoteSigner signer;                        // of checkpoints; a test may give it another key
