@@ -3,7 +3,7 @@
 //   the scan saw it there ──> worth the fee? ──> can the address bear the fee? ── no ──> TRX from custody ─┐
 //   (store.holdings)                                  │ yes       ^                                         │
 //                                                     │           └───────────── once the scan has met it ──┘
-//                                       signed ──> saved ──> sent ──> landed, failed or expired: the scan says
+//                                       signed ──> saved ──> sent ──> landed, failed or expired
 //
 // A sweep moves what is the gateway's from one of its addresses to another, so that two of them could do no
 // harm but to cost a fee. They keep the payments' rule all the same (payer.h): saved before sent, only the
