@@ -21,7 +21,7 @@ namespace pb = windlass::v1;
 using tl::unexpected;
 
 constexpr std::uint32_t queue_page = 1'000;
-constexpr std::uint32_t exchange_channels_page = 100, credits_page = 100;
+constexpr std::uint32_t exchange_channels_page = 100, credits_page = 1'000;
 constexpr core::TimeUs list_request_life_us = 60 * core::second_us;
 
 std::shared_ptr<grpc::ChannelCredentials> credentials(const GrpcLedgerOptions& options) {
@@ -207,11 +207,11 @@ class GrpcLedger::Impl {
   }
 
   LedgerResult<pb::SignedRequest> list_request(const SecretKey& gateway, std::string_view method,
-                                               core::ChannelId after, std::uint32_t page_size) {
+                                               std::uint64_t after, std::uint32_t page_size) {
     auto ledger = info();
     if (!ledger) return unexpected(ledger.error());
     pb::ListRequest asked;
-    asked.set_after(after.value);
+    asked.set_after(after);
     asked.set_page_size(page_size);
     asked.set_expires_us(SystemClock().now_ms() * 1000 + list_request_life_us);
     asked.set_method(std::string(method));
@@ -225,7 +225,7 @@ class GrpcLedger::Impl {
 
   LedgerResult<std::vector<OpenWithdrawal>> open_withdrawals(const SecretKey& gateway,
                                                              core::ChannelId after) {
-    auto request = list_request(gateway, "ListOpenWithdrawals", after, queue_page);
+    auto request = list_request(gateway, "ListOpenWithdrawals", after.value, queue_page);
     if (!request) return unexpected(request.error());
     auto answer = call<pb::ListOpenWithdrawalsResponse>("ListOpenWithdrawals", admin_,
                                                         &pb::Admin::Stub::ListOpenWithdrawals, *request);
@@ -244,8 +244,7 @@ class GrpcLedger::Impl {
   // Credits of a chain are in its order: behind those at a later place there is none to be found.
   LedgerResult<std::optional<core::Sequence>> credit_at(const SecretKey& gateway, std::uint32_t chain,
                                                         core::ChainCursor at) {
-    core::ChannelId below{};
-    for (;;) {
+    for (std::uint64_t below = 0;;) {
       auto request = list_request(gateway, "ListCredits", below, credits_page);
       if (!request) return unexpected(request.error());
       auto answer =
@@ -253,7 +252,7 @@ class GrpcLedger::Impl {
       if (!answer) return unexpected(answer.error());
       for (const auto& credit : answer->credits()) {
         core::ChainCursor place{credit.block(), credit.transaction(), credit.log()};
-        below.value = credit.sequence();
+        below = credit.sequence();
         if (credit.chain() != chain || place > at) continue;
         if (place == at) return core::Sequence{credit.sequence()};
         return std::nullopt;
@@ -289,7 +288,7 @@ class GrpcLedger::Impl {
 
   LedgerResult<std::vector<BtfsChannel>> idle_exchange_channels(const SecretKey& gateway,
                                                                 core::TimeUs opened_before_us) {
-    auto request = list_request(gateway, "ListExchangeChannels", {}, exchange_channels_page);
+    auto request = list_request(gateway, "ListExchangeChannels", 0, exchange_channels_page);
     if (!request) return unexpected(request.error());
     auto answer = call<pb::ListExchangeChannelsResponse>("ListExchangeChannels", admin_,
                                                          &pb::Admin::Stub::ListExchangeChannels, *request);

@@ -27,7 +27,7 @@ constexpr Statement check_epoch{"check_anchoring_epoch",
 #define WINDLASS_ANCHOR_COLUMNS                                                                \
   "id, state, size, root, checkpoint, sealed_us, transaction, transaction_id, expiration_ms, " \
   "reference_block, "                                                                          \
-  "reference_id, block, block_ms, solidified_us"
+  "reference_id, block, block_ms, solidified_us, size_at_request"
 constexpr Statement open_anchor_sql{"open_anchor",
                                     "SELECT " WINDLASS_ANCHOR_COLUMNS
                                     " FROM anchors WHERE state NOT IN ('solidified', 'expired')"};
@@ -40,9 +40,9 @@ constexpr Statement newest_anchors_sql{"newest_anchors",
                                        "$2::bigint"};
 constexpr Statement add_anchor_sql{
     "add_anchor",
-    "INSERT INTO anchors (id, state, size, root, checkpoint, sealed_us, epoch) "
-    "SELECT coalesce(max(id), 0) + 1, 'sealed', $1::bigint, $2::bytea, $3::text, $4::bigint, $5::bigint FROM "
-    "anchors "
+    "INSERT INTO anchors (id, state, size, root, checkpoint, sealed_us, size_at_request, epoch) "
+    "SELECT coalesce(max(id), 0) + 1, 'sealed', $1::bigint, $2::bytea, $3::text, $4::bigint, $5::bigint, "
+    "$6::bigint FROM anchors "
     "RETURNING id"};
 constexpr Statement save_anchor_sql{
     "save_anchor",
@@ -50,7 +50,7 @@ constexpr Statement save_anchor_sql{
     "sealed_us = $6::bigint, transaction = $7::bytea, transaction_id = $8::bytea, expiration_ms = "
     "$9::bigint, "
     "reference_block = $10::bigint, reference_id = $11::bytea, block = $12::bigint, block_ms = $13::bigint, "
-    "solidified_us = $14::bigint, epoch = $15::bigint WHERE id = $1::bigint"};
+    "solidified_us = $14::bigint, size_at_request = $15::bigint, epoch = $16::bigint WHERE id = $1::bigint"};
 
 constexpr Statement read_cursor{"read_scanner",
                                 "SELECT block, block_id FROM scanner WHERE chain = $1::integer"};
@@ -244,6 +244,7 @@ Anchor read_anchor(const Result& result, int row) {
   anchor.block = bigint_or_zero(result, 11, row);
   anchor.block_ms = bigint_or_zero(result, 12, row);
   anchor.solidified_us = bigint_or_zero(result, 13, row);
+  anchor.size_at_request = static_cast<std::uint64_t>(result.bigint(row, 14));
   return anchor;
 }
 
@@ -269,7 +270,7 @@ Parameters anchor_row(const Anchor& anchor, std::int64_t epoch) {
   bigint_unless_zero(row, anchor.block);
   bigint_unless_zero(row, anchor.block_ms);
   bigint_unless_zero(row, anchor.solidified_us);
-  row.bigint(epoch);
+  row.bigint(static_cast<std::int64_t>(anchor.size_at_request)).bigint(epoch);
   return row;
 }
 
@@ -344,7 +345,7 @@ std::vector<Anchor> PostgresStore::newest_anchors(std::int64_t since_us, std::si
 std::int64_t PostgresStore::add_anchor(const Anchor& anchor) {
   Parameters row;
   row.bigint(static_cast<std::int64_t>(anchor.size)).bytes(view(anchor.root)).text(anchor.checkpoint);
-  row.bigint(anchor.sealed_us).bigint(epoch_);
+  row.bigint(anchor.sealed_us).bigint(static_cast<std::int64_t>(anchor.size_at_request)).bigint(epoch_);
   return fenced([&] { return connection_.run(add_anchor_sql, row); }).bigint(0, 0);
 }
 
@@ -463,8 +464,9 @@ std::optional<Deposit> PostgresStore::deposit(const Hash& transaction_id, std::u
   deposit.amount = from_decimal(result.bytes(0, 4));
   if (!result.null(0, 5)) deposit.owner = array_of<33>(result, 5);
   deposit.source.bytes = array_of<21>(result, 6);
-  deposit.state =
-      result.bytes(0, 7) == name(DepositState::credited) ? DepositState::credited : DepositState::submitted;
+  auto state = deposit_state(result.bytes(0, 7));
+  core::require(state.has_value());
+  deposit.state = *state;
   if (!result.null(0, 8)) deposit.sequence = core::Sequence{static_cast<std::uint64_t>(result.bigint(0, 8))};
   deposit.envelope = bytes_of(result, 9);
   deposit.seen_us = result.bigint(0, 10);

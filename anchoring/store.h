@@ -35,6 +35,9 @@ struct Anchor {
   Hash root{};
   std::string checkpoint;
   std::int64_t sealed_us = 0;
+  // Of the log when its seal was requested: what came between that and the seal is in no snapshot that the
+  // seal names, though it is anchored.
+  std::uint64_t size_at_request = 0;
 
   // Since it was signed; never changed afterwards.
   std::string transaction;  // serialized protocol.Transaction: these bytes are sent, however often
@@ -48,8 +51,11 @@ struct Anchor {
   bool operator==(const Anchor&) const = default;
 };
 
-enum class DepositState : std::uint8_t { submitted, credited };
+// passed_by: the ledger has credited what came behind it on the chain, and not this one. So it never will: as
+// where the scan begins anew, from before the deposit's asset was one of the ledger's.
+enum class DepositState : std::uint8_t { submitted, credited, passed_by };
 std::string_view name(DepositState state);
+std::optional<DepositState> deposit_state(std::string_view name);
 
 struct Deposit {
   Hash transaction_id{};

@@ -107,7 +107,7 @@ class AnchorMetrics : public Metrics {
   // chain_requests_total{endpoint,method,outcome}: to TRON nodes; endpoint is host:port, outcome ok or a gRPC
   // status
   Counter& chain_requests(std::string_view endpoint, std::string_view method, std::string_view outcome);
-  // deposits_total{asset,outcome}: credited, unassigned, ignored
+  // deposits_total{asset,outcome}: credited, unassigned, ignored, passed_by
   Counter& deposits(std::string_view asset, std::string_view outcome);
   // payment_transactions_total{outcome}: of withdrawals: signed, broadcast, included, landed, failed,
   // expired, refused (by a node), then paid or refunded on the ledger

@@ -120,7 +120,7 @@ tl::expected<void, std::string> Scanner::credit(const tron::Block& block, const 
                                                 const core::Asset& asset, const Findings& findings,
                                                 Step& step) {
   auto deposit = store_.deposit(arrival.transaction->txid, arrival.log);
-  if (deposit && deposit->state == DepositState::credited) return {};
+  if (deposit && deposit->state != DepositState::submitted) return {};
   Result<void> done;
   if (deposit) {
     done = submit(*deposit);
@@ -133,7 +133,10 @@ tl::expected<void, std::string> Scanner::credit(const tron::Block& block, const 
     done = submit(*deposit);
   }
   if (!done) return done;
-  step.deposits.push_back({asset.symbol, deposit->owner ? "credited" : "unassigned"});
+  bool credited = deposit->state == DepositState::credited;
+  step.deposits.push_back({asset.symbol, !credited        ? "passed_by"
+                                         : deposit->owner ? "credited"
+                                                          : "unassigned"});
   return {};
 }
 
@@ -194,13 +197,13 @@ tl::expected<bool, std::string> Scanner::settle(Deposit& deposit,
   if (answer) {
     deposit.sequence = *answer;
   } else {
-    bool applied_before = answer.error().reason == core::info(core::Error::credit_not_in_order).reason;
-    if (!applied_before) return false;
+    bool is_passed = answer.error().reason == core::info(core::Error::credit_not_in_order).reason;
+    if (!is_passed) return false;
     auto credit = ledger_.credit_at(key_, tron_chain, deposit.at);
     if (!credit) return unexpected(credit.error().message);
     deposit.sequence = *credit;
   }
-  deposit.state = DepositState::credited;
+  deposit.state = deposit.sequence ? DepositState::credited : DepositState::passed_by;
   store_.save_deposit(deposit);
   return true;
 }

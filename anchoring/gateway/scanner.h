@@ -6,8 +6,9 @@
 //
 // Exactly once, whatever restarts: the ledger takes credits of a chain only in (block, transaction, log)
 // order and keeps the last one's place, so a credit that was submitted before is either the same bytes, which
-// get the same answer, or is refused as CREDIT_NOT_IN_ORDER, which means applied. The cursor moves only
-// behind what was accepted, and nothing is ever skipped: a block that does not join on, or a credit that the
+// get the same answer, or is refused as CREDIT_NOT_IN_ORDER, and found among the ledger's credits by its
+// place. (One that is not there was passed by, and is kept as such.) The cursor moves only behind what was
+// accepted, and nothing is ever skipped: a block that does not join on, or a credit that the
 // ledger refuses, stops the scan until it is mended; and so does one beyond what a single node's word is good
 // for (ceilings.h), until the next day. Which of a block's recipients are deposit addresses is asked when the
 // block is scanned: an address is saved before anybody is told it, so whoever pays to it does so in a block

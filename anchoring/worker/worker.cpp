@@ -95,7 +95,7 @@ tl::expected<bool, std::string> Worker::is_due(const LedgerInfo& info, const std
                     info.size, last->size));
   std::int64_t age_ms = clock_.now_ms() - last->sealed_us / 1000;
   if (age_ms >= heartbeat_ms) return true;
-  auto news = oldest_new(news_from_, std::min(last->size, size_at_request_.value_or(last->size)), info.size);
+  auto news = oldest_new(news_from_, std::min(last->size, last->size_at_request), info.size);
   if (!news) return unexpected(news.error());
   if (!*news) return false;
   bool many = options_.every_entries > 0 && info.size - last->size >= options_.every_entries;
@@ -120,22 +120,22 @@ tl::expected<Anchor, std::string> Worker::take_checkpoint(const LedgerInfo& info
   if (!seal_) {
     auto seal = request_seal(info);
     if (!seal) return unexpected(seal.error());
-    seal_ = *seal;
-    size_at_request_ = info.size;
+    seal_ = {*seal, info.size};
   }
-  auto note = ledger_.checkpoint(seal_->value + 1);
+  auto note = ledger_.checkpoint(seal_->sequence.value + 1);
   if (!note) return unexpected(note.error().message);
   auto text = log::open_note(*note, info.log_key);
   if (!text) return unexpected("the ledger's checkpoint: " + text.error());
   auto checkpoint = log::Checkpoint::parse(*text);
-  if (!checkpoint || checkpoint->origin != info.origin || checkpoint->size <= seal_->value)
+  if (!checkpoint || checkpoint->origin != info.origin || checkpoint->size <= seal_->sequence.value)
     return unexpected(fmt::format("the ledger's checkpoint is not one of {} that covers the seal at {}: {}",
-                                  info.origin, seal_->value, *text));
+                                  info.origin, seal_->sequence.value, *text));
 
   Anchor anchor{.size = checkpoint->size,
                 .root = checkpoint->root,
                 .checkpoint = *note,
-                .sealed_us = clock_.now_ms() * 1000};
+                .sealed_us = clock_.now_ms() * 1000,
+                .size_at_request = seal_->size_at_request};
   if (last) {
     if (auto checked = check_consistent(*last, anchor); !checked) return unexpected(checked.error());
   }

@@ -165,13 +165,14 @@ class Worker {
   WorkerStatus status_;
 
   // What a restart may forget.
-  std::optional<core::Sequence> seal_;  // requested, its checkpoint not yet taken
+  struct Seal {
+    core::Sequence sequence;
+    std::uint64_t size_at_request = 0;
+  };
+  std::optional<Seal> seal_;  // requested, its checkpoint not yet taken
   std::optional<AbsenceScan> scan_;
   Hash last_sent_{};  // txid
   std::int64_t last_sent_ms_ = 0;
-  // Entries when the newest seal was requested: those that came before it was made are in no snapshot that it
-  // names, though they are anchored.
-  std::optional<std::uint64_t> size_at_request_;
   std::uint64_t news_from_ = 0, unanchored_from_ = 0;  // for oldest_new()
 };
 

@@ -7,7 +7,8 @@
 namespace windlass::journal {
 
 int migrate(const std::string& owner_url) {
-  Connection connection(owner_url, statement_timeout_ms);
+  constexpr int no_timeout = 0;  // an index of an old ledger takes minutes
+  Connection connection(owner_url, no_timeout);
   connection.script(
       "SET client_min_messages = warning; CREATE TABLE IF NOT EXISTS schema_migrations (version integer "
       "PRIMARY KEY, applied timestamptz NOT "

@@ -151,8 +151,8 @@ def a_theft_stops_withdrawals(bank, asset, owner):
     block, _ = bank.chain.place_of(bank.send(bank.custody, bank.rich.address, asset, 1))
     stolen = time.monotonic()
     wait_until(lambda: bank.ledger.database.number("SELECT block FROM scanner") >= block, "the scan", DEADLINE_S)
-    compared = bank.gateway.compared()
-    wait_until(lambda: bank.gateway.compared() > compared, "custody to be looked at once more", DEADLINE_S)
+    compared = bank.gateway.compared() or 0
+    wait_until(lambda: (bank.gateway.compared() or 0) > compared, "custody to be looked at once more", DEADLINE_S)
     assert bank.gateway.difference(asset.symbol) < 0
     print(f"shown after {time.monotonic() - stolen:.1f} s")
     with bank.ledger.client() as client:

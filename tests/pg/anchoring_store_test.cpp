@@ -19,7 +19,8 @@ Anchor sealed_anchor(std::uint64_t size = 100) {
   return {.size = size,
           .root = hash_of("root"),
           .checkpoint = "example.org/log\n100\n...\n",
-          .sealed_us = 1'790'000'000'000'000};
+          .sealed_us = 1'790'000'000'000'000,
+          .size_at_request = 9};
 }
 
 Anchor signed_anchor(Anchor anchor) {

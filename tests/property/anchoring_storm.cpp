@@ -914,8 +914,10 @@ void Storm::check_balances() {
   auto expected = deposits_on_chain();
   std::size_t never_told_again = 0;  // saved, and then the node no longer said so
   for (const auto& [key, deposit] : world_.tables.deposits) {
+    auto credit = world_.ledger.find_credit(anchoring::tron_chain, deposit.at);
+    EXPECT_EQ(deposit.sequence, credit) << to_hex(deposit.transaction_id);
     if (!invented_.contains(key)) continue;
-    if (world_.ledger.holds(deposit.envelope))
+    if (credit)
       expected.push_back(
           {*deposit.owner, deposit.asset.value, static_cast<core::Amount>(deposit.amount / btt20_unit)});
     else
@@ -959,7 +961,8 @@ void Storm::check_custody() {
   EXPECT_EQ(surplus(trx, ""), moves.more_sun);
   core::ChainAmount invented = 0;
   for (const auto& [key, deposit] : world_.tables.deposits)
-    if (invented_.contains(key) && world_.ledger.holds(deposit.envelope)) invented += deposit.amount;
+    if (invented_.contains(key) && world_.ledger.find_credit(anchoring::tron_chain, deposit.at))
+      invented += deposit.amount;
   EXPECT_EQ(surplus(btt20, tron::to_base58(btt20_token)), static_cast<core::Amount>(-invented));
 }
 

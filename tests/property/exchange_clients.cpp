@@ -165,7 +165,8 @@ void ExchangeClients::check_confirmed(const Deposit& deposit,
   EXPECT_EQ(btfs::verify(gateway, given.from_signature(), given.channel()), btfs::Error::none);
   auto credited = world_.tables.deposits.find({deposit.txid, 0});
   ASSERT_TRUE(credited != world_.tables.deposits.end() && credited->second.sequence) << deposit.id;
-  EXPECT_TRUE(world_.ledger.holds(credited->second.envelope)) << deposit.id << " is not credited";
+  EXPECT_EQ(world_.ledger.find_credit(anchoring::tron_chain, credited->second.at), credited->second.sequence)
+      << deposit.id << " is not credited";
   auto sequence = static_cast<std::int64_t>(credited->second.sequence->value);
   EXPECT_EQ(btfs::parse_channel_state(given.channel()),
             (btfs::ChannelState{sequence, 1, {gateway, 0}, {deposit.user->public_key(), deposit.amount}}));
@@ -329,11 +330,12 @@ void ExchangeClients::deposit_in_calm(Exchange& exchange, const std::function<vo
   begin_deposit();
   auto& deposit = deposits_.back();
   deposit.must_land = true;
-  while (!deposit.heard && !deposit.given_up) prepare(deposit, exchange);
+  for (int i = 0; i < 100 && !deposit.heard; ++i) prepare(deposit, exchange);
   ASSERT_TRUE(deposit.heard) << "nothing can be deposited";
   reach(random_.one_in(2));
-  while (!deposit.accepted) sign(deposit, exchange);
+  for (int i = 0; i < 100 && !deposit.accepted; ++i) sign(deposit, exchange);
   reach(true);
+  EXPECT_TRUE(deposit.accepted) << deposit.id << " is refused";
 }
 
 bool ExchangeClients::is_landing() const {

@@ -100,6 +100,7 @@ TEST_F(AnchorWorker, SealsOnceMoreWhatCameWhileASealWaitedForItsSnapshot) {
   ASSERT_TRUE(world.tick_until([&] { return world.tables.anchors.size() == 3; }));
   EXPECT_GE(world.clock.now_ms() - world.tables.anchors.at(2).sealed_us / 1000,
             world.worker_options.interval_ms);
+  ASSERT_TRUE(world.tick_until(in_state(AnchorState::solidified)));
   world.clock.advance(anchoring::heartbeat_ms / 2);
   world.tick_blocks(100);
   EXPECT_EQ(world.tables.anchors.size(), 3u) << "and then only seals are new";

@@ -180,6 +180,10 @@ LedgerResult<std::vector<anchoring::OpenWithdrawal>> TestLedger::open_withdrawal
 LedgerResult<std::optional<Sequence>> TestLedger::credit_at(const SecretKey&, std::uint32_t chain,
                                                             core::ChainCursor at) {
   if (!reachable) return tl::unexpected(anchoring::LedgerError{true, "", "ListCredits: unreachable"});
+  return find_credit(chain, at);
+}
+
+std::optional<Sequence> TestLedger::find_credit(std::uint32_t chain, core::ChainCursor at) const {
   for (std::uint64_t i = 0; i < entries_.size(); ++i) {
     if (entries_[i].kind != core::Kind::credit) continue;
     auto decoded = codec::decode_stored(entries_[i].envelope);
@@ -327,11 +331,6 @@ std::uint64_t TestLedger::size_of_news() const {
 std::size_t TestLedger::count(core::Kind kind) const {
   return static_cast<std::size_t>(
       std::count_if(entries_.begin(), entries_.end(), [&](const auto& entry) { return entry.kind == kind; }));
-}
-
-bool TestLedger::holds(const std::string& envelope) const {
-  return std::any_of(entries_.begin(), entries_.end(),
-                     [&](const auto& entry) { return entry.envelope == envelope; });
 }
 
 core::Amount TestLedger::available(const PublicKey& key, std::uint32_t asset) const {

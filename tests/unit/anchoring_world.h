@@ -91,7 +91,7 @@ class TestLedger final : public anchoring::LedgerClient {
   // Up to its newest entry that is no seal: a seal alone is no reason to anchor.
   std::uint64_t size_of_news() const;
   std::size_t count(core::Kind kind) const;
-  bool holds(const std::string& envelope) const;  // as an entry
+  std::optional<Sequence> find_credit(std::uint32_t chain, core::ChainCursor at) const;
   core::Amount available(const PublicKey& key, std::uint32_t asset) const;
   const core::State& state() const { return state_; }
   const core::AssetTotals& totals_of(std::uint32_t asset) const { return state_.globals.totals[asset - 1]; }

@@ -549,6 +549,27 @@ TEST_F(DepositScanner, TakesNotInOrderForAppliedBefore) {
   EXPECT_EQ(stored(txid).sequence, sequence);
 }
 
+// A scan that begins anew meets a deposit of what was no asset then, and the ledger takes credits in order.
+TEST_F(DepositScanner, NeverTakesForCreditedWhatTheLedgerPassedBy) {
+  Hash passed = world.deposit_token(1'000, memo, lookalike_token);
+  Hash behind = world.deposit(70, "1002000", memo);
+  settle();
+  auto asset = world.ledger.assets()->back();
+  asset.number = core::AssetId{asset.number.value + 1};
+  asset.symbol = "LATE";
+  asset.token = tron::to_base58(lookalike_token);
+  asset.chain_units = 1;
+  ASSERT_TRUE(world.ledger.submit(world.ledger.operator_key, core::SetAsset{asset}));
+  world.tables.deposits.clear();
+  world.tables.cursor.reset();
+  settle();
+  EXPECT_EQ(credits(), 1u);
+  EXPECT_EQ(stored(passed).state, DepositState::passed_by);
+  EXPECT_FALSE(stored(passed).sequence);
+  EXPECT_EQ(stored(behind).state, DepositState::credited);
+  EXPECT_TRUE(stored(behind).sequence);
+}
+
 TEST_F(DepositScanner, ShowsWhatCustodyHoldsBeyondWhatIsOwed) {
   world.tick();
   EXPECT_TRUE(difference(world, "BTT") == 0);

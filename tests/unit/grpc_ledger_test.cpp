@@ -216,14 +216,14 @@ TEST_F(GrpcLedgerTest, ReadsAndClosesChannelsOfHistoricalClients) {
 
 TEST_F(GrpcLedgerTest, FindsACreditByItsPlace) {
   auto gateway = SecretKey::generate();
-  script.credits = 250;
+  script.credits = 2'500;
   auto at = [&](core::ChainCursor place) { return ledger->credit_at(gateway, 1, place).value(); };
-  EXPECT_EQ(at({249, 3, 4}), core::Sequence{249});
+  EXPECT_EQ(at({2'499, 3, 4}), core::Sequence{2'499});
   EXPECT_EQ(at({11, 3, 4}), core::Sequence{11}) << "on the third page";
   EXPECT_EQ(at({11, 3, 5}), std::nullopt);
   EXPECT_EQ(at({20, 3, 4}), std::nullopt) << "of another chain";
   EXPECT_EQ(at({0, 0, 0}), std::nullopt) << "before all";
-  EXPECT_EQ(at({251, 0, 0}), std::nullopt) << "behind all";
+  EXPECT_EQ(at({2'501, 0, 0}), std::nullopt) << "behind all";
   script.status = refusal(core::Error::missing_role);
   EXPECT_FALSE(ledger->credit_at(gateway, 1, {11, 3, 4}));
 }
