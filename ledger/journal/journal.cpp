@@ -9,8 +9,8 @@
 namespace windlass::journal {
 namespace {
 
-// A slice of a flush: 1 to 2 ms of work for the database, which a commit beside it may have to wait for.
-constexpr std::size_t rows_of_a_copy = 512, pages_of_an_upsert = 4;
+// A slice of a flush: 2 to 4 ms of work for the database, which a commit beside it may have to wait for.
+constexpr std::size_t rows_of_a_copy = 1024, pages_of_an_upsert = 8;
 
 std::int64_t signed_of(core::Sequence sequence) {
   return static_cast<std::int64_t>(sequence.value);
