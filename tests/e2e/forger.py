@@ -198,9 +198,9 @@ class SnapshotFiles:
 def put_anchor(database, number, size, root, checkpoint, txid, block):
     """A row that says: this transaction anchors this root."""
     database.sql(
-        "INSERT INTO anchors (id, size, root, checkpoint, state, sealed_us, transaction, transaction_id, "
+        "INSERT INTO anchors (id, size, root, checkpoint, state, sealed_us, size_at_request, transaction, transaction_id, "
         "expiration_ms, reference_block, reference_id, epoch, block, block_ms, solidified_us) VALUES "
-        f"({number}, {size}, '\\x{root.hex()}', '{checkpoint}', 'solidified', 0, '', '\\x{txid.hex()}', 0, 0, '', 1, "
+        f"({number}, {size}, '\\x{root.hex()}', '{checkpoint}', 'solidified', 0, {size}, '', '\\x{txid.hex()}', 0, 0, '', 1, "
         f"{block}, 0, 0)"
     )
 
