@@ -15,11 +15,6 @@ constexpr unsigned proof_callers = 64;
 constexpr double memory_beside_cache_bytes = 256.0 * (1 << 20);
 constexpr double tigerbeetle_bytes_a_transfer = 1'925;
 
-std::unique_ptr<World>& old_world() {
-  static std::unique_ptr<World> world;
-  return world;
-}
-
 Growth old_growth(const Scale& scale) {
   Growth growth{.accounts = scale.old_accounts, .channels = scale.channels, .watched = watched_entries};
   growth.transfers = scale.old_entries - growth.accounts - growth.channels;
@@ -28,8 +23,7 @@ Growth old_growth(const Scale& scale) {
 }
 
 World& old_world(const Scale& scale) {
-  if (!old_world()) old_world() = std::make_unique<World>(ServerOptions{.growth = old_growth(scale)});
-  return *old_world();
+  return shared_world(old_growth(scale));
 }
 
 // Receipts and lists: ratios of a verification to the server's work for one.
@@ -137,7 +131,7 @@ void bench_start(const Scale& scale) {
 
 void bench_memory(const Scale& scale) {
   receipts_and_lists(old_world(scale), scale);
-  old_world().reset();
+  end_shared_world();
   double allowed = default_cache_mib * double(1 << 20) + memory_beside_cache_bytes;
   report({.name = "memory",
           .figure = allowed / peak_server_bytes(),

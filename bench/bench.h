@@ -14,7 +14,7 @@ struct Scale {
   Size size = Size::full;
   std::uint64_t accounts = 1'000'000, channels = 1'000'000;
   std::size_t commands = 200'000;  // of a sample
-  std::size_t samples = 5;
+  std::size_t samples = 3;
   std::uint64_t old_entries = 50'000'000, old_accounts = 10'000'000;  // of a grown ledger
   double soak_seconds = 1'800;
 };
@@ -39,6 +39,7 @@ void bench_lists(const Scale&);
 void bench_hot(const Scale&);
 void bench_latency(const Scale&);
 void bench_idle_latency(const Scale&);
+void bench_overload(const Scale&);
 void bench_grown(const Scale&);
 void bench_history(const Scale&);
 void bench_proofs(const Scale&);
@@ -46,7 +47,6 @@ void bench_start(const Scale&);
 void bench_memory(const Scale&);
 void bench_disk(const Scale&);
 void bench_snapshot(const Scale&);
-void bench_overload(const Scale&);
 void bench_verification(const Scale&);
 void bench_soak(const Scale&);
 

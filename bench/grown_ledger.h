@@ -20,6 +20,7 @@ struct Growth {
   std::uint64_t watched = 0;    // of these, spread evenly, by the first account
 
   std::uint64_t entries() const { return 1 + accounts + channels + transfers; }
+  bool operator==(const Growth&) const = default;
 };
 
 // Keys are a function of their number, so that ten million need not be kept.

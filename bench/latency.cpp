@@ -36,8 +36,8 @@ double quantile_of(const LoadResult& load, double of) {
 }  // namespace
 
 void bench_latency(const Scale& scale) {
-  World world({.growth = {.accounts = scale.accounts}});
-  must_all_be_accepted(send(world.load(), world.transfers(world.growth().accounts, 0)));
+  World& world = shared_world({.accounts = scale.accounts});
+  world.warm_up();
   world.server.age_wal(scale.size == Size::try_out ? 1 : aged_segments);
   Report latency{.name = "latency", .unit = "ratio"};
   std::vector<double> commit, p99, p50, rate, cores;

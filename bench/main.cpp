@@ -21,6 +21,7 @@ constexpr std::pair<const char*, void (*)(const Scale&)> benches[] = {
     {"hot", bench_hot},
     {"latency", bench_latency},
     {"idle-latency", bench_idle_latency},
+    {"overload", bench_overload},
     {"grown", bench_grown},
     {"history", bench_history},
     {"proofs", bench_proofs},
@@ -28,7 +29,6 @@ constexpr std::pair<const char*, void (*)(const Scale&)> benches[] = {
     {"memory", bench_memory},
     {"disk", bench_disk},
     {"snapshot", bench_snapshot},
-    {"overload", bench_overload},
     {"verification", bench_verification},
     {"soak", bench_soak},
 };

@@ -10,8 +10,8 @@
 namespace windlass::bench {
 
 void bench_overload(const Scale& scale) {
-  World world({.growth = {.accounts = scale.accounts}});
-  must_all_be_accepted(send(world.load(), world.transfers(world.growth().accounts, 0)));
+  World& world = shared_world({.accounts = scale.accounts});
+  world.warm_up();
   auto best = send(world.load(), world.transfers(scale.commands, 0));
   must_all_be_accepted(best);
   auto options = world.load();

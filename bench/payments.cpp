@@ -11,8 +11,16 @@ constexpr std::size_t single_streams = 256, unary_calls = 256;
 constexpr unsigned hot_percent = 90;
 constexpr std::size_t receipts_in_a_row = 1000;
 
-ServerOptions with_channels(const Scale& scale) {
-  return {.growth = {.accounts = scale.accounts, .channels = scale.channels}};
+World& warm_world(const Growth& growth) {
+  World& world = shared_world(growth);
+  world.warm_up();
+  return world;
+}
+World& world_of_channels(const Scale& scale) {
+  return warm_world({.accounts = scale.accounts, .channels = scale.channels});
+}
+World& world_of_accounts(const Scale& scale) {
+  return warm_world({.accounts = scale.accounts});
 }
 
 using Sign = std::vector<pb::SignedCommand> (*)(World&, std::size_t);
@@ -57,14 +65,8 @@ std::vector<pb::SignedCommand> sign_hot_transfers(World& world, std::size_t coun
   return world.transfers(count, hot_percent);
 }
 
-// One receipt of each channel: as in a server that has just seen them opened, all are in memory.
-void warm_up(World& world) {
-  must_all_be_accepted(send(world.load(), world.receipts(world.growth().channels)));
-}
-
 void receipts_by(const std::string& name, const Scale& scale, LoadOptions options) {
-  World world(with_channels(scale));
-  warm_up(world);
+  World& world = world_of_channels(scale);
   options.address = world.server.address();
   report_costs(name, sample(world, scale, options, sign_receipts));
 }
@@ -82,8 +84,7 @@ void bench_receipts_unary(const Scale& scale) {
 }
 
 void bench_receipts_covered(const Scale& scale) {
-  World world(with_channels(scale));
-  warm_up(world);
+  World& world = world_of_channels(scale);
   Report covered{.name = "receipts-covered", .unit = "ratio"};
   std::vector<double> rate, alone;
   for (std::size_t i = 0; i < scale.samples; ++i) {
@@ -103,14 +104,12 @@ void bench_receipts_covered(const Scale& scale) {
 }
 
 void bench_transfers(const Scale& scale) {
-  World world({.growth = {.accounts = scale.accounts}});
-  must_all_be_accepted(send(world.load(), world.transfers(world.growth().accounts, 0)));
+  World& world = world_of_accounts(scale);
   report_costs("transfers", sample(world, scale, world.load(), sign_transfers));
 }
 
 void bench_hot(const Scale& scale) {
-  World world({.growth = {.accounts = scale.accounts}});
-  must_all_be_accepted(send(world.load(), world.transfers(world.growth().accounts, 0)));
+  World& world = world_of_accounts(scale);
   Report hot{.name = "hot", .unit = "ratio"};
   std::vector<double> spread_rate, hot_rate;
   for (std::size_t i = 0; i < scale.samples; ++i) {
@@ -128,7 +127,7 @@ void bench_hot(const Scale& scale) {
 }
 
 void bench_lists(const Scale& scale) {
-  World world({.growth = {.accounts = scale.accounts}});
+  World& world = world_of_accounts(scale);
   std::size_t lists = std::max<std::size_t>(4, scale.commands * 20 / core::max_list_payments);
   auto options = world.load_of_lists();
   must_all_be_accepted(send(options, world.lists(lists / 4, list_accounts)));

@@ -16,6 +16,12 @@ constexpr std::size_t list_payers = 64;
 // A walk over the accounts that meets each before it meets one again.
 constexpr std::uint64_t stride = 7919;
 
+// Made at its first use, so that it ends before what it is made of.
+std::unique_ptr<World>& shared() {
+  static std::unique_ptr<World> world;
+  return world;
+}
+
 }  // namespace
 
 // `nth` of those that are signed together: an account's nonces rise in the order that they are sent in.
@@ -88,6 +94,22 @@ std::vector<pb::SignedCommand> World::lists(std::size_t count, std::size_t accou
   });
   lists_ += count;
   return signed_ones;
+}
+
+void World::warm_up() {
+  if (std::exchange(is_warm_, true)) return;
+  must_all_be_accepted(
+      send(load(), growth_.channels > 0 ? receipts(growth_.channels) : transfers(growth_.accounts, 0)));
+}
+
+World& shared_world(const Growth& growth) {
+  if (shared() && shared()->growth() == growth) return *shared();
+  end_shared_world();
+  shared() = std::make_unique<World>(ServerOptions{.growth = growth});
+  return *shared();
+}
+void end_shared_world() {
+  shared().reset();
 }
 
 Cost measure(World& world, const LoadOptions& options, std::vector<pb::SignedCommand> commands) {

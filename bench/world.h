@@ -28,13 +28,21 @@ class World {
     return {.address = server.address(), .commands_a_message = 1, .in_flight = lists_in_flight};
   }
   const Growth& growth() const { return growth_; }
+  // Once: a command of each channel, or of each account, so that what they need is in memory as in a server
+  // that has just seen them opened.
+  void warm_up();
 
  private:
   core::Command command(std::uint64_t who, std::int64_t began_ns, std::size_t nth, core::Body body);
 
   Growth growth_;
   std::uint64_t receipts_ = 0, transfers_ = 0, lists_ = 0;
+  bool is_warm_ = false;
 };
+
+// Benches that follow one another on equal ledgers share one: the newest is kept until another is asked for.
+World& shared_world(const Growth& growth);
+void end_shared_world();
 
 // What a piece of work cost, by the operating system, until its balances were written.
 struct Cost {

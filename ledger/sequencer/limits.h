@@ -35,8 +35,8 @@ struct Limits {
 constexpr std::chrono::duration<double> longest_flush_rest{0.05};
 // Committed batches that wait to be answered and logged: beyond it, commits wait.
 constexpr std::size_t max_unpublished_batches = 8;
-// Frozen records copied between two batches: about 100 us of the writer's time.
-constexpr std::size_t drain_step = 1000;
+// Frozen records of a kind copied between two rounds: 100 us of the writer's time, while commands wait.
+constexpr std::size_t drain_step = 100;
 // Entries read at a time during recovery.
 constexpr std::size_t replay_page = 1000;
 // Between attempts to reach a database that is away, or to take over from another writer.
