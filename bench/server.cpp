@@ -25,8 +25,9 @@ constexpr journal::Statement database_size{"database_size", "SELECT pg_database_
 
 double peak_bytes = 0;
 
-// Removed when the run ends: ext4 keeps its distance from inodes that were freed in the last minutes, so that
-// who creates files soon after many were removed searches long (half of the log's work, once).
+// Removed when the run ends, the logs' many files at least: ext4 keeps its distance from inodes that were freed
+// in the last minutes, so that who creates files soon after many were removed searches long (half of the log's
+// work, once). Clusters, few files and most of the bytes, go with their servers.
 struct Leftovers {
   std::vector<dev::ClusterPlace> clusters;
   std::vector<fs::path> directories;
@@ -79,6 +80,7 @@ Server::~Server() {
   note_peak();
   windlassd_->stop(patience);
   postgres_->stop(patience);
+  dev::remove_cluster(place_);
 }
 
 std::string Server::address() const {
