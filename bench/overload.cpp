@@ -10,8 +10,7 @@
 namespace windlass::bench {
 
 void bench_overload(const Scale& scale) {
-  World& world = shared_world({.accounts = scale.accounts});
-  world.warm_up();
+  World& world = warm_world({.accounts = scale.accounts});
   auto best = send(world.load(), world.transfers(scale.commands, 0));
   must_all_be_accepted(best);
   auto options = world.load();

@@ -11,11 +11,6 @@ constexpr std::size_t single_streams = 256, unary_calls = 256;
 constexpr unsigned hot_percent = 90;
 constexpr std::size_t receipts_in_a_row = 1000;
 
-World& warm_world(const Growth& growth) {
-  World& world = shared_world(growth);
-  world.warm_up();
-  return world;
-}
 World& world_of_channels(const Scale& scale) {
   return warm_world({.accounts = scale.accounts, .channels = scale.channels});
 }

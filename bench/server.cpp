@@ -25,9 +25,9 @@ constexpr journal::Statement database_size{"database_size", "SELECT pg_database_
 
 double peak_bytes = 0;
 
-// Removed when the run ends, the logs' many files at least: ext4 keeps its distance from inodes that were freed
-// in the last minutes, so that who creates files soon after many were removed searches long (half of the log's
-// work, once). Clusters, few files and most of the bytes, go with their servers.
+// Removed when the run ends, the logs' many files at least: ext4 keeps its distance from inodes that were
+// freed in the last minutes, so that who creates files soon after many were removed searches long (half of
+// the log's work, once). Clusters, few files and most of the bytes, go with their servers.
 struct Leftovers {
   std::vector<dev::ClusterPlace> clusters;
   std::vector<fs::path> directories;

@@ -108,6 +108,11 @@ World& shared_world(const Growth& growth) {
   shared() = std::make_unique<World>(ServerOptions{.growth = growth});
   return *shared();
 }
+World& warm_world(const Growth& growth) {
+  World& world = shared_world(growth);
+  world.warm_up();
+  return world;
+}
 void end_shared_world() {
   shared().reset();
 }

@@ -42,6 +42,7 @@ class World {
 
 // Benches that follow one another on equal ledgers share one: the newest is kept until another is asked for.
 World& shared_world(const Growth& growth);
+World& warm_world(const Growth& growth);  // the same, warmed up
 void end_shared_world();
 
 // What a piece of work cost, by the operating system, until its balances were written.
