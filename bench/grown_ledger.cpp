@@ -91,11 +91,13 @@ class Grower {
   core::TimeUs now_us_ = std::chrono::duration_cast<std::chrono::microseconds>(
                              std::chrono::system_clock::now().time_since_epoch())
                              .count();
-  // One batch is committed and logged while the next is made.
+  // One batch is logged and another committed while the next is made.
+  sequencer::WorkerThread<sequencer::CommittedBatch> logger_{"logger", 1,
+                                                             [this](auto batch) { log_.append(batch); }};
   sequencer::WorkerThread<sequencer::CommittedBatch> committer_{"committer", 1, [this](auto batch) {
                                                                   if (batch.entries.empty()) return;
                                                                   writer_.commit(batch.entries);
-                                                                  log_.append(batch);
+                                                                  logger_.push(std::move(batch));
                                                                 }};
 };
 

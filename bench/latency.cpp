@@ -36,7 +36,7 @@ double quantile_of(const LoadResult& load, double of) {
 }  // namespace
 
 void bench_latency(const Scale& scale) {
-  World& world = warm_world({.accounts = scale.accounts});
+  World& world = young_world(scale);
   world.server.age_wal(scale.size == Size::try_out ? 1 : aged_segments);
   Report latency{.name = "latency", .unit = "ratio"};
   std::vector<double> commit, p99, p50, rate, cores;

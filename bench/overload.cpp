@@ -10,7 +10,7 @@
 namespace windlass::bench {
 
 void bench_overload(const Scale& scale) {
-  World& world = warm_world({.accounts = scale.accounts});
+  World& world = young_world(scale);
   auto best = send(world.load(), world.transfers(scale.commands, 0));
   must_all_be_accepted(best);
   auto options = world.load();

@@ -11,13 +11,6 @@ constexpr std::size_t single_streams = 256, unary_calls = 256;
 constexpr unsigned hot_percent = 90;
 constexpr std::size_t receipts_in_a_row = 1000;
 
-World& world_of_channels(const Scale& scale) {
-  return warm_world({.accounts = scale.accounts, .channels = scale.channels});
-}
-World& world_of_accounts(const Scale& scale) {
-  return warm_world({.accounts = scale.accounts});
-}
-
 using Sign = std::vector<pb::SignedCommand> (*)(World&, std::size_t);
 
 // The samples' median ratio, and the medians of what it is made of.
@@ -61,7 +54,7 @@ std::vector<pb::SignedCommand> sign_hot_transfers(World& world, std::size_t coun
 }
 
 void receipts_by(const std::string& name, const Scale& scale, LoadOptions options) {
-  World& world = world_of_channels(scale);
+  World& world = young_world(scale);
   options.address = world.server.address();
   report_costs(name, sample(world, scale, options, sign_receipts));
 }
@@ -79,7 +72,7 @@ void bench_receipts_unary(const Scale& scale) {
 }
 
 void bench_receipts_covered(const Scale& scale) {
-  World& world = world_of_channels(scale);
+  World& world = young_world(scale);
   Report covered{.name = "receipts-covered", .unit = "ratio"};
   std::vector<double> rate, alone;
   for (std::size_t i = 0; i < scale.samples; ++i) {
@@ -99,12 +92,12 @@ void bench_receipts_covered(const Scale& scale) {
 }
 
 void bench_transfers(const Scale& scale) {
-  World& world = world_of_accounts(scale);
+  World& world = young_world(scale);
   report_costs("transfers", sample(world, scale, world.load(), sign_transfers));
 }
 
 void bench_hot(const Scale& scale) {
-  World& world = world_of_accounts(scale);
+  World& world = young_world(scale);
   Report hot{.name = "hot", .unit = "ratio"};
   std::vector<double> spread_rate, hot_rate;
   for (std::size_t i = 0; i < scale.samples; ++i) {
@@ -122,7 +115,7 @@ void bench_hot(const Scale& scale) {
 }
 
 void bench_lists(const Scale& scale) {
-  World& world = world_of_accounts(scale);
+  World& world = young_world(scale);
   std::size_t lists = std::max<std::size_t>(4, scale.commands * 20 / core::max_list_payments);
   auto options = world.load_of_lists();
   must_all_be_accepted(send(options, world.lists(lists / 4, list_accounts)));

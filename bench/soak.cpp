@@ -67,8 +67,7 @@ double median_of(const std::vector<Seen>& seen, std::size_t begin, std::size_t e
 }  // namespace
 
 void bench_soak(const Scale& scale) {
-  World world({.growth = {.accounts = scale.accounts, .channels = scale.channels}});
-  must_all_be_accepted(send(world.load(), world.receipts(world.growth().channels)));
+  World& world = young_world(scale);
   auto greatest = send(world.load(), mixed(world, scale.commands));
   must_all_be_accepted(greatest);
   auto options = world.load();

@@ -96,10 +96,10 @@ std::vector<pb::SignedCommand> World::lists(std::size_t count, std::size_t accou
   return signed_ones;
 }
 
-void World::warm_up() {
+void World::warm_up(std::size_t accounts) {
   if (std::exchange(is_warm_, true)) return;
-  must_all_be_accepted(
-      send(load(), growth_.channels > 0 ? receipts(growth_.channels) : transfers(growth_.accounts, 0)));
+  must_all_be_accepted(send(load(), receipts(growth_.channels)));
+  if (accounts > 0) must_all_be_accepted(send(load(), transfers(accounts, 0)));
 }
 
 World& shared_world(const Growth& growth) {
@@ -108,9 +108,9 @@ World& shared_world(const Growth& growth) {
   shared() = std::make_unique<World>(ServerOptions{.growth = growth});
   return *shared();
 }
-World& warm_world(const Growth& growth) {
-  World& world = shared_world(growth);
-  world.warm_up();
+World& young_world(const Scale& scale) {
+  World& world = shared_world({.accounts = scale.accounts, .channels = scale.channels});
+  world.warm_up(scale.accounts);
   return world;
 }
 void end_shared_world() {

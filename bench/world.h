@@ -1,6 +1,7 @@
 // A server with a ledger on it, and those who act on it: what they sign, and what the server's work costs.
 #pragma once
 
+#include "bench/bench.h"
 #include "bench/load.h"
 #include "bench/server.h"
 
@@ -28,9 +29,9 @@ class World {
     return {.address = server.address(), .commands_a_message = 1, .in_flight = lists_in_flight};
   }
   const Growth& growth() const { return growth_; }
-  // Once: a command of each channel, or of each account, so that what they need is in memory as in a server
-  // that has just seen them opened.
-  void warm_up();
+  // Once: a command of each channel, and of each of the first `accounts`, so that what they need is in memory
+  // as in a server that has just seen them opened.
+  void warm_up(std::size_t accounts);
 
  private:
   core::Command command(std::uint64_t who, std::int64_t began_ns, std::size_t nth, core::Body body);
@@ -42,7 +43,7 @@ class World {
 
 // Benches that follow one another on equal ledgers share one: the newest is kept until another is asked for.
 World& shared_world(const Growth& growth);
-World& warm_world(const Growth& growth);  // the same, warmed up
+World& young_world(const Scale& scale);  // of the scale's accounts and channels, warmed up
 void end_shared_world();
 
 // What a piece of work cost, by the operating system, until its balances were written.

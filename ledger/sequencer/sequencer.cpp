@@ -643,15 +643,7 @@ bool Sequencer::advance_flush() {
       state.accounts.finish();
       state.channels.finish();
       state.btfs_uses.finish();
-      // Historical messages are looked up once each: the cache is for the others.
-      std::size_t for_uses = options_.limits.cache_bytes / 32;
-      std::size_t third = (options_.limits.cache_bytes - for_uses) / 3;
-      state.keys.evict(third);
-      state.accounts.evict(third);
-      state.channels.evict(third);
-      state.btfs_uses.evict(for_uses);
-      cache_bytes_ =
-          state.keys.bytes() + state.accounts.bytes() + state.channels.bytes() + state.btfs_uses.bytes();
+      evict();
       flushed_next_ = flush_->globals.next.value;
       last_flush_ = SteadyClock::now();
       flush_.reset();
@@ -660,6 +652,26 @@ bool Sequencer::advance_flush() {
     }
   }
   return false;
+}
+
+// Each kind may take a third of the cache, and what the others leave of theirs. Historical messages are
+// looked up once each: they get next to nothing.
+void Sequencer::evict() {
+  auto& state = *state_;
+  const std::size_t budget = options_.limits.cache_bytes, for_uses = budget / 32,
+                    third = (budget - for_uses) / 3;
+  auto taken = [&] {
+    return state.keys.bytes() + state.accounts.bytes() + state.channels.bytes() + state.btfs_uses.bytes();
+  };
+  auto fit = [&](auto& table, std::size_t share) {
+    std::size_t others = taken() - table.bytes();
+    table.evict(std::max(share, budget - std::min(budget, others)));
+  };
+  state.btfs_uses.evict(for_uses);
+  fit(state.keys, third);
+  fit(state.accounts, third);
+  fit(state.channels, third);
+  cache_bytes_ = taken();
 }
 
 void Sequencer::flush(std::shared_ptr<journal::Flush> flush_job) {

@@ -111,6 +111,7 @@ class Sequencer {
   std::optional<Answer> refuse_seal_request(const codec::Decoded& decoded, core::TimeUs now) const;
   bool start_commit();
   bool advance_flush();
+  void evict();
   void pin_or_miss(RoundUnderWay& under_way, LoadJob& missing);
   void take_in(const journal::Loaded& loaded, const core::Needs& asked);
   void unpin(const RoundUnderWay& under_way);
