@@ -53,7 +53,7 @@ std::vector<pb::SignedCommand> World::receipts_in_rows(std::size_t count, std::s
     signed_ones[i] = signer.sign_receipt(channel_id(growth_, channel),
                                          base + static_cast<core::Amount>(i % each + 1) * step);
   });
-  receipts_ += each * growth_.channels;
+  receipts_ += (each + 1) * growth_.channels;  // the next round is above the last of the rows
   return signed_ones;
 }
 

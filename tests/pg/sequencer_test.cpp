@@ -140,6 +140,29 @@ TEST_F(SequencerTest, ForgetsNoHistoricalMessageThatWasEvicted) {
   EXPECT_EQ(running.available(bob), 300);
 }
 
+// Keys and accounts, and no channel: they have its part of the cache, too, and no more than the whole of it.
+TEST_F(SequencerTest, LetsOneKindOfRecordHaveWhatTheOthersLeave) {
+  std::vector<Person> people(300);
+  auto cached = [&](std::size_t room) {
+    Running running(honest, operating, gateway, std::chrono::milliseconds(50), room);
+    EXPECT_TRUE(running.serving());
+    std::vector<codec::Envelope> credits;
+    for (const auto& person : people) credits.push_back(running.credit(gateway, person, 1000));
+    running.submit(std::move(credits));
+    // What was used stays for one flush more.
+    for (int flushes = 0; flushes < 3; ++flushes) {
+      running.submit_one(running.credit(gateway, alice, 1000));
+      while (running.sequencer().status().flushed_next != running.sequencer().status().committed_next)
+        std::this_thread::yield();
+    }
+    return running.sequencer().status().cache_bytes;
+  };
+  std::size_t all = cached(sequencer::Limits().cache_bytes);
+  EXPECT_GT(all, people.size() * sizeof(core::Account));
+  EXPECT_EQ(cached(all + all / 16), all);
+  EXPECT_LE(cached(all / 2), all / 2);
+}
+
 // A round without signatures that hold is refused, as of any command.
 TEST_F(SequencerTest, VerifiesHistoricalSignatures) {
   Running running(honest, operating, gateway);
