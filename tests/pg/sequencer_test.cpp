@@ -159,7 +159,8 @@ TEST_F(SequencerTest, LetsOneKindOfRecordHaveWhatTheOthersLeave) {
   };
   std::size_t all = cached(sequencer::Limits().cache_bytes);
   EXPECT_GT(all, people.size() * sizeof(core::Account));
-  EXPECT_EQ(cached(all + all / 16), all);
+  // But for the operator's account, which nobody asks for after a restart.
+  EXPECT_GT(cached(all + all / 16), all - all / 16);
   EXPECT_LE(cached(all / 2), all / 2);
 }
 
