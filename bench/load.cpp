@@ -69,8 +69,12 @@ class Stream final : public grpc::ClientBidiReactor<pb::SubmitStreamRequest, pb:
 
   void start() {
     StartRead(&response_);
+    // What starts outside of the call's reactions needs a hold: the call could end, and free itself,
+    // meanwhile.
+    AddHold();
     StartCall();
     refill();
+    if (window_ > 0) RemoveHold();
   }
   // From outside, in the paced case.
   void give(pb::SubmitStreamRequest* message) {
@@ -79,9 +83,12 @@ class Stream final : public grpc::ClientBidiReactor<pb::SubmitStreamRequest, pb:
     write_next();
   }
   void no_more() {
-    std::lock_guard lock(mutex_);
-    no_more_ = true;
-    end_when_answered();
+    {
+      std::lock_guard lock(mutex_);
+      no_more_ = true;
+      end_when_answered();
+    }
+    RemoveHold();
   }
   const LoadResult& wait() {
     std::unique_lock lock(mutex_);
