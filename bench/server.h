@@ -8,7 +8,7 @@
 
 namespace windlass::bench {
 
-constexpr int default_cache_mib = 1024;  // a million accounts and channels take 750
+constexpr int default_cache_mib = 1024;  // a million accounts and channels take 710
 
 struct ServerOptions {
   Growth growth;  // what is in the ledger before the server starts
