@@ -104,7 +104,7 @@ ProvenPosting prove_posting(const codec::Entry& entry, std::size_t index) {
   auto place = static_cast<std::uint32_t>(index);
   auto count = static_cast<std::uint32_t>(entry.postings.size());
   return {codec::encode_posting(entry.postings[index]), codec::salt(entry.secret, place + 1), place, count,
-          log::inclusion_of(entry.posting_leaves, index)};
+          entry.posting_tree.inclusion(index)};
 }
 
 Queries::Queries(sequencer::Sequencer& sequencer, sequencer::LogKeeper& log, snapshot::Snapshots& snapshots,

@@ -24,7 +24,7 @@ class Grower {
   void add(const codec::Decoded& decoded) {
     auto outcome = core::apply(state_, decoded.command, now_us_);
     core::require(outcome.accepted());
-    batch_.entries.push_back(codec::seal_entry(state_, decoded.command, std::move(outcome),
+    batch_.entries.push_back(codec::make_entry(state_, decoded.command, std::move(outcome),
                                                decoded.envelope.encode(), now_us_, random_array<32>()));
     if (batch_.entries.size() == entries_of_a_commit) commit();
   }
@@ -96,6 +96,8 @@ class Grower {
                                                              [this](auto batch) { log_.append(batch); }};
   sequencer::WorkerThread<sequencer::CommittedBatch> committer_{"committer", 1, [this](auto batch) {
                                                                   if (batch.entries.empty()) return;
+                                                                  for (auto& entry : batch.entries)
+                                                                    codec::seal(entry);
                                                                   writer_.commit(batch.entries);
                                                                   logger_.push(std::move(batch));
                                                                 }};

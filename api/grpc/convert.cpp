@@ -216,31 +216,16 @@ void fill_acknowledgement(v1::Acknowledgement& out, const codec::Entry& entry,
 }
 
 BatchPromise::BatchPromise(core::Sequence first, std::vector<Hash> leaves, core::TimeUs time_us,
-                           const log::NoteSigner& signer) {
-  log::Promise promise{signer.verifier().name, first.value, leaves.size(), log::root_of(leaves), time_us};
+                           const log::NoteSigner& signer)
+    : tree_(std::move(leaves)) {
+  log::Promise promise{signer.verifier().name, first.value, tree_.size(), tree_.root(), time_us};
   note_ = signer.sign(promise.text());
-  levels_.push_back(std::move(leaves));
-  while (levels_.back().size() > 1) {
-    const auto& below = levels_.back();
-    std::vector<Hash> level;
-    for (std::size_t i = 0; i + 1 < below.size(); i += 2)
-      level.push_back(log::node_hash(below[i], below[i + 1]));
-    levels_.push_back(std::move(level));
-  }
 }
 
 void BatchPromise::fill(v1::Promise& out, std::size_t index) const {
-  struct Nodes final : log::NodeReader {
-    const std::vector<std::vector<Hash>>& levels;
-    explicit Nodes(const std::vector<std::vector<Hash>>& of) : levels(of) {}
-    Hash node(int level, std::uint64_t at) const override {
-      return levels[static_cast<std::size_t>(level)][at];
-    }
-  };
   out.set_note(note_);
   out.set_index(static_cast<std::uint32_t>(index));
-  for (const auto& hash : log::inclusion_proof(Nodes(levels_), index, levels_[0].size()))
-    out.add_path(str(hash));
+  for (const auto& hash : tree_.inclusion(index)) out.add_path(str(hash));
 }
 
 }  // namespace windlass::api

@@ -36,7 +36,7 @@ class BatchPromise {
   void fill(v1::Promise& out, std::size_t index) const;
 
  private:
-  std::vector<std::vector<Hash>> levels_;  // levels_[0] the leaves; complete pairs only
+  log::Tree tree_;
   std::string note_;
 };
 

@@ -203,7 +203,7 @@ std::vector<std::int64_t> links_of(const std::vector<core::Posting>& postings) {
 
 std::vector<Hash> posting_leaf_hashes(const std::vector<core::Posting>& postings, const Secret& secret) {
   std::vector<Hash> leaves;
-  leaves.reserve(postings.size());
+  leaves.reserve(2 * postings.size());  // for the tree above them
   std::string bytes;
   for (std::size_t i = 0; i < postings.size(); ++i) {
     bytes.clear();
@@ -213,20 +213,25 @@ std::vector<Hash> posting_leaf_hashes(const std::vector<core::Posting>& postings
   return leaves;
 }
 
-Leaf make_leaf(core::Sequence sequence, core::TimeUs time_us, core::Kind kind, ByteView envelope,
-               const std::vector<Hash>& posting_leaves, const Secret& secret) {
-  return {sequence, time_us, kind, sha256({view(salt(secret, 0)), envelope}), log::root_of(posting_leaves)};
+Entry make_entry(core::State& state, const core::Command& command, core::Outcome outcome,
+                 std::string envelope, core::TimeUs time_us, const Secret& secret) {
+  core::require(outcome.accepted() && outcome.postings.size() <= max_postings);
+  complete_history(state, outcome.sequence, outcome.postings, secret);
+  return {outcome.sequence,    time_us, command.kind(),
+          std::move(envelope), secret,  std::move(outcome.postings)};
+}
+
+void seal(Entry& entry) {
+  entry.posting_tree = log::Tree(posting_leaf_hashes(entry.postings, entry.secret));
+  entry.leaf = {entry.sequence, entry.time_us, entry.kind,
+                sha256({view(salt(entry.secret, 0)), entry.envelope}), entry.posting_tree.root()};
+  entry.leaf_hash = log::leaf_hash(entry.leaf.encode());
 }
 
 Entry seal_entry(core::State& state, const core::Command& command, core::Outcome outcome,
                  std::string envelope, core::TimeUs time_us, const Secret& secret) {
-  core::require(outcome.accepted() && outcome.postings.size() <= max_postings);
-  complete_history(state, outcome.sequence, outcome.postings, secret);
-  Entry entry{outcome.sequence,    time_us, command.kind(),
-              std::move(envelope), secret,  std::move(outcome.postings)};
-  entry.posting_leaves = posting_leaf_hashes(entry.postings, secret);
-  entry.leaf = make_leaf(entry.sequence, time_us, entry.kind, entry.envelope, entry.posting_leaves, secret);
-  entry.leaf_hash = log::leaf_hash(entry.leaf.encode());
+  Entry entry = make_entry(state, command, std::move(outcome), std::move(envelope), time_us, secret);
+  seal(entry);
   return entry;
 }
 

@@ -66,13 +66,18 @@ struct Entry {
   std::string envelope;
   Secret secret{};
   std::vector<core::Posting> postings;
-  std::vector<Hash> posting_leaves;  // their salted hashes, which the leaf commits to and proofs show again
+  log::Tree posting_tree;  // over their salted hashes: the leaf commits to its root, proofs show its paths
   Leaf leaf;
   Hash leaf_hash{};
 };
 
-// Seals what apply() just accepted: extends the touched channel's history in the state, writes it into a
-// closing posting, computes salts, leaf and leaf hash. In sequence order, right after apply().
+// What apply() just accepted, its hashes still missing: extends the touched channel's history in the state
+// and writes it into a closing posting. In sequence order, right after apply().
+Entry make_entry(core::State& state, const core::Command& command, core::Outcome outcome,
+                 std::string envelope, core::TimeUs time_us, const Secret& secret);
+// Computes the posting tree, the leaf and its hash: from the entry alone, so on any thread.
+void seal(Entry& entry);
+// Both at once.
 Entry seal_entry(core::State& state, const core::Command& command, core::Outcome outcome,
                  std::string envelope, core::TimeUs time_us, const Secret& secret);
 
@@ -85,9 +90,6 @@ std::vector<std::int64_t> links_of(const std::vector<core::Posting>& postings);
 
 // The postings' salted leaf hashes, in order.
 std::vector<Hash> posting_leaf_hashes(const std::vector<core::Posting>& postings, const Secret& secret);
-// Recomputes the leaf from envelope, postings and secret.
-Leaf make_leaf(core::Sequence sequence, core::TimeUs time_us, core::Kind kind, ByteView envelope,
-               const std::vector<Hash>& posting_leaves, const Secret& secret);
 
 // An account's leaf in a balance snapshot; fixed width.
 //   u8 version (1) || 33 key || 21 TRON address || 32 balances root || u64 last sequence || 32 nonces hash ||

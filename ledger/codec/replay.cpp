@@ -16,10 +16,7 @@ tl::expected<Entry, std::string> check_stored(const StoredEntry& stored) {
   if (!postings) return fault(stored, "its postings are malformed");
   Entry entry{stored.sequence, stored.time_us, stored.kind,
               stored.envelope, stored.secret,  *std::move(postings)};
-  entry.posting_leaves = posting_leaf_hashes(entry.postings, stored.secret);
-  entry.leaf = make_leaf(stored.sequence, stored.time_us, stored.kind, stored.envelope, entry.posting_leaves,
-                         stored.secret);
-  entry.leaf_hash = log::leaf_hash(entry.leaf.encode());
+  seal(entry);
   if (entry.leaf_hash != stored.leaf_hash)
     return fault(stored, "its contents do not hash to its leaf: something in it was changed");
   if (stored.links != links_of(entry.postings))

@@ -22,6 +22,23 @@ inline void require(bool holds) {
   if (!holds) std::abort();
 }
 
+// Keeps a slot of a table in memory. The table outlives it.
+class Pin {
+ public:
+  explicit Pin(std::uint32_t& pins) : pins_(&pins) { ++pins; }
+  Pin(Pin&& other) noexcept : pins_(std::exchange(other.pins_, nullptr)) {}
+  Pin& operator=(Pin&& other) noexcept {
+    std::swap(pins_, other.pins_);
+    return *this;
+  }
+  ~Pin() {
+    if (pins_) --*pins_;
+  }
+
+ private:
+  std::uint32_t* pins_;
+};
+
 // What a record holds outside of itself; overloaded beside records that do.
 template <typename Record>
 std::size_t heap_bytes(const Record&) {
@@ -76,12 +93,17 @@ class Table {
     slot.record = std::move(record);
     if (slot.record) measure(slot);
   }
-  // A pinned slot is not evicted. The slot is resident.
-  void pin(const Id& id) { ++slots_.find(id)->second.pins; }
-  void unpin(const Id& id) {
-    auto& slot = slots_.find(id)->second;
-    require(slot.pins > 0);
-    --slot.pins;
+  struct Pinned {
+    Pin pin;
+    const Record* record;  // nothing: known not to exist
+  };
+  // Nothing where `id` is not resident.
+  std::optional<Pinned> pin(const Id& id) {
+    auto it = slots_.find(id);
+    if (it == slots_.end()) return std::nullopt;
+    Slot& slot = it->second;
+    slot.referenced = true;
+    return Pinned{Pin(slot.pins), slot.record ? &*slot.record : nullptr};
   }
 
   std::size_t size() const { return slots_.size(); }

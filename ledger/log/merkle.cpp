@@ -84,20 +84,6 @@ Hash root_of(Hashes leaves) {
   return node_hash(root_of(leaves.first(split)), root_of(leaves.subspan(split)));
 }
 
-Proof inclusion_of(Hashes leaves, std::uint64_t index) {
-  assert(index < leaves.size());
-  Proof proof;
-  while (leaves.size() > 1) {
-    std::uint64_t split = split_of(leaves.size());
-    bool is_left = index < split;
-    proof.push_back(root_of(is_left ? leaves.subspan(split) : leaves.first(split)));
-    leaves = is_left ? leaves.first(split) : leaves.subspan(split);
-    if (!is_left) index -= split;
-  }
-  std::reverse(proof.begin(), proof.end());
-  return proof;
-}
-
 bool verify_inclusion(const Hash& leaf, std::uint64_t index, std::uint64_t size, const Proof& proof,
                       const Hash& root) {
   if (index >= size) return false;
@@ -171,6 +157,20 @@ Proof consistency_proof(const NodeReader& nodes, std::uint64_t old_size, std::ui
   if (begin != 0) proof.push_back(range_root(nodes, begin, end));
   std::reverse(proof.begin(), proof.end());
   return proof;
+}
+
+Tree::Tree(std::vector<Hash> leaves) : size_(leaves.size()), nodes_(std::move(leaves)) {
+  nodes_.reserve(2 * size_);
+  std::uint64_t level = 0;  // where it begins
+  for (std::uint64_t width = size_; width > 1; level += width, width /= 2)
+    for (std::uint64_t i = 0; i + 1 < width; i += 2)
+      nodes_.push_back(node_hash(nodes_[level + i], nodes_[level + i + 1]));
+}
+
+Hash Tree::node(int level, std::uint64_t index) const {
+  std::uint64_t begin = 0;
+  for (int below = 0; below < level; ++below) begin += size_ >> below;
+  return nodes_[begin + index];
 }
 
 std::optional<CompactRange> CompactRange::resume(std::uint64_t size, std::vector<Hash> peaks) {

@@ -15,10 +15,7 @@ Hash leaf_hash(ByteView leaf);                        // SHA256(0x00 || leaf)
 Hash node_hash(const Hash& left, const Hash& right);  // SHA256(0x01 || left || right)
 Hash empty_root();                                    // SHA256("")
 
-// Root over leaf hashes held in memory: an entry's postings, a commit's batch.
 Hash root_of(std::span<const Hash> leaves);
-// Audit path of leaf `index` among `leaves`, as RFC 6962 orders it (sibling of the leaf first).
-Proof inclusion_of(std::span<const Hash> leaves, std::uint64_t index);
 
 // Verification needs nothing but the arguments.
 bool verify_inclusion(const Hash& leaf, std::uint64_t index, std::uint64_t size, const Proof& proof,
@@ -41,8 +38,24 @@ class NodeReader {
 // `size` is at most what the reader holds. An inclusion proof needs index < size, a consistency proof
 // old_size <= size.
 Hash root_at(const NodeReader& nodes, std::uint64_t size);
+// As RFC 6962 orders it: the sibling of the leaf first.
 Proof inclusion_proof(const NodeReader& nodes, std::uint64_t index, std::uint64_t size);
 Proof consistency_proof(const NodeReader& nodes, std::uint64_t old_size, std::uint64_t size);
+
+// A whole tree in memory, each node hashed once: an entry's postings, a commit's batch.
+class Tree final : public NodeReader {
+ public:
+  Tree() = default;
+  explicit Tree(std::vector<Hash> leaves);
+  std::uint64_t size() const { return size_; }
+  Hash root() const { return root_at(*this, size_); }
+  Proof inclusion(std::uint64_t index) const { return inclusion_proof(*this, index, size_); }
+  Hash node(int level, std::uint64_t index) const override;
+
+ private:
+  std::uint64_t size_ = 0;
+  std::vector<Hash> nodes_;  // the leaves, then level after level
+};
 
 // The right edge of a growing tree: enough to append and to know the root, nothing else.
 class CompactRange {

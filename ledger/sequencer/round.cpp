@@ -83,15 +83,8 @@ void Round::plan_receipt(const core::State& state, std::int32_t place, const cor
   groups_[static_cast<std::size_t>(command.group)].candidates.push_back(place);
 }
 
-bool Round::verify_next(const codec::SigningTag& tag, Observer& observer, bool& last) {
-  std::size_t index = next_task_.fetch_add(1);
-  if (index >= tasks_.size()) return false;
-  run(tasks_[index], tag, observer);
-  last = tasks_done_.fetch_add(1) + 1 == tasks_.size();
-  return true;
-}
-
-void Round::run(Task& task, const codec::SigningTag& tag, Observer& observer) {
+void Round::verify(std::size_t index, const codec::SigningTag& tag, Observer& observer) {
+  const Task& task = tasks_[index];
   auto verify = [&](Command& command) {
     if (command.bad_signatures_left && *command.bad_signatures_left <= 0) {
       command.error = core::Error::too_many_bad_signatures;

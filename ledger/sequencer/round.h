@@ -9,8 +9,6 @@
 
 #include <absl/container/flat_hash_map.h>
 
-#include <atomic>
-
 #include "ledger/sequencer/submission.h"
 
 namespace windlass::sequencer {
@@ -28,8 +26,7 @@ class Round {
   // --- verification: planned by the writer with a look at the state, carried out by any threads
   void plan(const core::State& state);
   std::size_t tasks() const { return tasks_.size(); }
-  // Takes and does one task; false when none was left to take. `last` says that with it all are done.
-  bool verify_next(const codec::SigningTag& tag, Observer& observer, bool& last);
+  void verify(std::size_t task, const codec::SigningTag& tag, Observer& observer);  // each once
 
   // --- what verification found, by the command's place
   struct Place {
@@ -64,13 +61,10 @@ class Round {
   };
   void plan_receipt(const core::State& state, std::int32_t place, const core::Receipt& receipt,
                     absl::flat_hash_map<core::ChannelId, std::int32_t>& open_groups);
-  void run(Task& task, const codec::SigningTag& tag, Observer& observer);
 
   std::vector<Submission> submissions_;
   std::vector<Group> groups_;
   std::vector<Task> tasks_;
-  std::atomic<std::size_t> next_task_{0};
-  std::atomic<std::size_t> tasks_done_{0};
 };
 
 }  // namespace windlass::sequencer

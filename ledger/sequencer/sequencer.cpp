@@ -24,6 +24,8 @@ Answer refusal(core::Error error) {
 
 // Rounds under way: one being verified while the one before it is applied.
 constexpr std::size_t max_rounds = 2;
+// So many are hashed in some 200 us: others are woken for no less.
+constexpr std::size_t postings_worth_sharing = 256;
 
 }  // namespace
 
@@ -33,11 +35,11 @@ Sequencer::Sequencer(journal::Sessions& sessions, Options options, Observer& obs
       observer_(observer),
       intake_(options_.limits),
       batch_(std::make_shared<Batch>()),
+      pool_("verifier", options_.limits.verifier_threads),
       publisher_("publisher", max_unpublished_batches, [this](auto batch) { publish(std::move(batch)); }),
       committer_("committer", 1, [this](auto batch) { commit(std::move(batch)); }),
       loader_("loader", 1, [this](auto job) { load(std::move(job)); }),
       flusher_("flusher", 1, [this](auto flush_job) { flush(std::move(flush_job)); }),
-      verifiers_(options_.limits.verifier_threads, observer, [this] { wake(); }),
       writer_([this] { run(); }) {}
 
 Sequencer::~Sequencer() {
@@ -216,7 +218,6 @@ void Sequencer::replay(core::Sequence end, journal::ReadSession& reader, journal
       auto entry = codec::replay(*state_, commands[i], page[i]);
       if (!entry) throw CorruptLedger(entry.error());
     }
-    unpin(scratch);
   }
 }
 
@@ -291,43 +292,24 @@ bool Sequencer::start_round() {
 // Pins what is in memory, and says what is not. An account behind a resident key or channel may have been
 // evicted.
 void Sequencer::pin_or_miss(RoundUnderWay& under_way, LoadJob& missing) {
-  auto account = [&](core::AccountNumber number) {
-    if (state_->accounts.resident(number)) {
-      state_->accounts.pin(number);
-      under_way.pinned_accounts.push_back(number);
-    } else {
-      missing.accounts.push_back(number);
-    }
+  auto& state = *state_;
+  auto pin = [&](auto& table, const auto& id, auto& missed) {
+    auto pinned = table.pin(id);
+    if (pinned)
+      under_way.pins.push_back(std::move(pinned->pin));
+    else
+      missed.push_back(id);
+    return pinned ? pinned->record : nullptr;
   };
-  for (const auto& key : under_way.round->needs.keys) {
-    if (!state_->keys.resident(key)) {
-      missing.needs.keys.push_back(key);
-      continue;
-    }
-    state_->keys.pin(key);
-    under_way.pinned.keys.push_back(key);
-    if (const auto* entry = state_->keys.find(key)) account(entry->account);
-  }
-  for (const auto& id : under_way.round->needs.channels) {
-    if (!state_->channels.resident(id)) {
-      missing.needs.channels.push_back(id);
-      continue;
-    }
-    state_->channels.pin(id);
-    under_way.pinned.channels.push_back(id);
-    if (const auto* channel = state_->channels.find(id)) {
+  auto account = [&](core::AccountNumber number) { pin(state.accounts, number, missing.accounts); };
+  for (const auto& key : under_way.round->needs.keys)
+    if (const auto* entry = pin(state.keys, key, missing.needs.keys)) account(entry->account);
+  for (const auto& id : under_way.round->needs.channels)
+    if (const auto* channel = pin(state.channels, id, missing.needs.channels)) {
       account(channel->payer);
       account(channel->recipient);
     }
-  }
-  for (const auto& id : under_way.round->needs.btfs_uses) {
-    if (!state_->btfs_uses.resident(id)) {
-      missing.needs.btfs_uses.push_back(id);
-      continue;
-    }
-    state_->btfs_uses.pin(id);
-    under_way.pinned.btfs_uses.push_back(id);
-  }
+  for (const auto& id : under_way.round->needs.btfs_uses) pin(state.btfs_uses, id, missing.needs.btfs_uses);
   for (auto number : under_way.round->accounts) account(number);
 }
 
@@ -355,9 +337,7 @@ bool Sequencer::advance_loading() {
   for (const auto& number : loading_->accounts) state_->accounts.load(number, std::nullopt);
   loading_.reset();
   auto& under_way = rounds_.back();
-  unpin(under_way);
-  under_way.pinned = {};
-  under_way.pinned_accounts.clear();
+  under_way.pins.clear();
   LoadJob missing;
   pin_or_miss(under_way, missing);
   // A key that another round rotated meanwhile may lead to an account that is not here: load once more.
@@ -379,14 +359,24 @@ bool Sequencer::plan_next_round() {
     // One command and nothing else to do: sooner verified here than by a thread that sleeps.
     bool is_alone = under_way.round->commands.size() == 1 && under_way.round->tasks() == 1 &&
                     rounds_.size() == 1 && intake_.empty();
-    if (bool last = false; is_alone) under_way.round->verify_next(*tag_, observer_, last);
+    if (is_alone) under_way.round->verify(0, *tag_, observer_);
     if (is_alone || under_way.round->tasks() == 0)
       under_way.verified->store(true);
     else
-      verifiers_.add({under_way.round, tag_, under_way.verified});
+      verify(under_way);
     return true;
   }
   return false;
+}
+
+void Sequencer::verify(const RoundUnderWay& under_way) {
+  auto round = under_way.round;
+  pool_.add(
+      round->tasks(), [this, round, tag = tag_](std::size_t task) { round->verify(task, *tag, observer_); },
+      [this, verified = under_way.verified] {
+        verified->store(true);
+        wake();
+      });
 }
 
 bool Sequencer::batch_has_room() const {
@@ -400,7 +390,6 @@ bool Sequencer::apply_next_round() {
   auto under_way = std::move(rounds_.front());
   rounds_.pop_front();
   apply_round(under_way);
-  unpin(under_way);
   return true;
 }
 
@@ -477,7 +466,7 @@ Answer Sequencer::apply_command(const codec::Decoded& decoded, core::TimeUs now)
   append_be(number, epoch_.load());
   append_be(number, outcome.sequence.value);
   Hash secret = sha256({view(secrets_from_), number});
-  batch_->committed->entries.push_back(codec::seal_entry(*state_, decoded.command, std::move(outcome),
+  batch_->committed->entries.push_back(codec::make_entry(*state_, decoded.command, std::move(outcome),
                                                          decoded.envelope.encode(), now, secret));
   const auto& entry = batch_->committed->entries.back();
   batch_->bytes += entry.envelope.size() + entry.postings.size() * codec::account_posting_bytes + 256;
@@ -497,13 +486,6 @@ std::optional<Answer> Sequencer::refuse_seal_request(const codec::Decoded& decod
   return std::nullopt;
 }
 
-void Sequencer::unpin(const RoundUnderWay& under_way) {
-  for (const auto& key : under_way.pinned.keys) state_->keys.unpin(key);
-  for (const auto& id : under_way.pinned.channels) state_->channels.unpin(id);
-  for (const auto& id : under_way.pinned.btfs_uses) state_->btfs_uses.unpin(id);
-  for (auto number : under_way.pinned_accounts) state_->accounts.unpin(number);
-}
-
 // --- batches: commit, answer
 
 bool Sequencer::start_commit() {
@@ -514,7 +496,7 @@ bool Sequencer::start_commit() {
 }
 
 void Sequencer::commit(std::shared_ptr<Batch> batch) {
-  const auto& entries = batch->committed->entries;
+  auto& entries = batch->committed->entries;
   {
     std::lock_guard lock(mutex_);
     if (error_) {  // a batch before it, or a flush, failed: this one is not tried
@@ -525,6 +507,7 @@ void Sequencer::commit(std::shared_ptr<Batch> batch) {
   }
   try {
     if (!entries.empty()) {
+      seal(entries);
       auto started = SteadyClock::now();
       writer_session_->commit(entries);
       observer_.committed(entries.size(), seconds_since(started));
@@ -543,6 +526,16 @@ void Sequencer::commit(std::shared_ptr<Batch> batch) {
   committing_ = false;  // before the wake-up: the writer must not find the committer busy, and sleep
   wake();
   if (is_alone) publish(std::move(batch));
+}
+
+// Not the writer's work: most of what a list costs is hashing.
+void Sequencer::seal(std::vector<codec::Entry>& entries) {
+  std::size_t postings = 0;
+  for (const auto& entry : entries) postings += entry.postings.size();
+  if (postings >= postings_worth_sharing)
+    pool_.run(entries.size(), [&](std::size_t i) { codec::seal(entries[i]); });
+  else
+    for (auto& entry : entries) codec::seal(entry);
 }
 
 void Sequencer::publish(std::shared_ptr<Batch> batch) {

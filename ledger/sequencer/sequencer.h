@@ -12,7 +12,8 @@
 
 #include "ledger/journal/journal.h"
 #include "ledger/sequencer/intake.h"
-#include "ledger/sequencer/verifiers.h"
+#include "ledger/sequencer/round.h"
+#include "ledger/sequencer/task_pool.h"
 #include "ledger/sequencer/worker_thread.h"
 
 namespace windlass::sequencer {
@@ -82,8 +83,7 @@ class Sequencer {
     bool loaded = false;
     bool planned = false;
     std::shared_ptr<std::atomic<bool>> verified = std::make_shared<std::atomic<bool>>(false);
-    core::Needs pinned;
-    std::vector<core::AccountNumber> pinned_accounts;
+    std::vector<core::Pin> pins;
   };
   struct LoadJob {
     core::Needs needs;
@@ -103,6 +103,7 @@ class Sequencer {
   bool start_round();
   bool advance_loading();
   bool plan_next_round();
+  void verify(const RoundUnderWay& under_way);
   bool apply_next_round();
   void apply_round(RoundUnderWay& under_way);
   Answer answer(Round& round, std::size_t place, std::vector<std::optional<Answer>>& early, core::TimeUs now);
@@ -114,7 +115,6 @@ class Sequencer {
   void evict();
   void pin_or_miss(RoundUnderWay& under_way, LoadJob& missing);
   void take_in(const journal::Loaded& loaded, const core::Needs& asked);
-  void unpin(const RoundUnderWay& under_way);
   void abandon();  // drops the state and everything not committed
   void resolve_doubt();
   void resolve_doubt_of_lost_lease();
@@ -122,6 +122,7 @@ class Sequencer {
 
   // --- other threads
   void commit(std::shared_ptr<Batch> batch);
+  void seal(std::vector<codec::Entry>& entries);
   void publish(std::shared_ptr<Batch> batch);
   void refuse(std::vector<Finished>& finished);
   void load(LoadJob job);
@@ -169,12 +170,12 @@ class Sequencer {
   std::atomic<journal::Epoch> epoch_{0};
   std::atomic<std::size_t> cache_bytes_{0};
 
-  // --- threads, last: stopped first
+  // --- threads, last: stopped first, the committer before the pool that it has hash
+  TaskPool pool_;
   WorkerThread<std::shared_ptr<Batch>> publisher_;
   WorkerThread<std::shared_ptr<Batch>> committer_;
   WorkerThread<LoadJob> loader_;
   WorkerThread<std::shared_ptr<journal::Flush>> flusher_;
-  Verifiers verifiers_;
   std::thread writer_;
 };
 

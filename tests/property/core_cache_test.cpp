@@ -89,7 +89,7 @@ class CachedRun {
     Needs needs;
     for (const auto& [command, now_us] : batch) collect_needs(command, needs);
     auto accounts = load(needs);
-    pin(needs, accounts);
+    auto pins = pin(needs, accounts);
     evict();
     for (const auto& [command, now_us] : batch) {
       source_.observe(command, model_.apply(command, now_us));
@@ -100,7 +100,6 @@ class CachedRun {
       if (random_.one_in(8)) evict();
       if (random_.one_in(8)) drain();
     }
-    unpin(needs, accounts);
     return std::nullopt;
   }
 
@@ -137,17 +136,16 @@ class CachedRun {
     table.load(id, it == stored.end() ? std::nullopt : std::optional(it->second));
   }
 
-  void pin(const Needs& needs, const std::vector<AccountNumber>& accounts) {
-    for (const auto& key : needs.keys) cache_.keys.pin(key);
-    for (auto id : needs.channels) cache_.channels.pin(id);
-    for (const auto& id : needs.btfs_uses) cache_.btfs_uses.pin(id);
-    for (auto number : accounts) cache_.accounts.pin(number);
-  }
-  void unpin(const Needs& needs, const std::vector<AccountNumber>& accounts) {
-    for (const auto& key : needs.keys) cache_.keys.unpin(key);
-    for (auto id : needs.channels) cache_.channels.unpin(id);
-    for (const auto& id : needs.btfs_uses) cache_.btfs_uses.unpin(id);
-    for (auto number : accounts) cache_.accounts.unpin(number);
+  std::vector<Pin> pin(const Needs& needs, const std::vector<AccountNumber>& accounts) {
+    std::vector<Pin> pins;
+    auto all_of = [&](auto& table, const auto& ids) {
+      for (const auto& id : ids) pins.push_back(table.pin(id).value().pin);
+    };
+    all_of(cache_.keys, needs.keys);
+    all_of(cache_.channels, needs.channels);
+    all_of(cache_.btfs_uses, needs.btfs_uses);
+    all_of(cache_.accounts, accounts);
+    return pins;
   }
 
   void evict() {

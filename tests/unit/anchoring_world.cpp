@@ -50,17 +50,6 @@ tron::ChainError unreachable() {
 
 // --- the ledger
 
-class TestLedger::Nodes final : public log::NodeReader {
- public:
-  explicit Nodes(const std::vector<Hash>& leaves) : leaves_(leaves) {}
-  Hash node(int level, std::uint64_t index) const override {
-    return log::root_of(std::span(leaves_).subspan(index << level, std::uint64_t{1} << level));
-  }
-
- private:
-  const std::vector<Hash>& leaves_;
-};
-
 TestLedger::TestLedger(const Clock& clock, CrashPoints& crashes, Entropy entropy)
     : signer(origin, Ed25519SecretKey::from_seed(entropy())),
       operator_key(key_from(entropy)),
@@ -309,7 +298,7 @@ LedgerResult<std::string> TestLedger::checkpoint(std::uint64_t minimum_size) {
 }
 
 LedgerResult<log::Proof> TestLedger::consistency_proof(std::uint64_t old_size, std::uint64_t size) {
-  return log::consistency_proof(Nodes(leaves_), old_size, size);
+  return log::consistency_proof(log::Tree(leaves_), old_size, size);
 }
 
 void TestLedger::add_entry() {

@@ -115,7 +115,6 @@ class TestLedger final : public anchoring::LedgerClient {
     core::TimeUs time_us;
     std::string envelope;
   };
-  class Nodes;
   LedgerResult<Sequence> submit(std::initializer_list<const SecretKey*> signers, core::Body body);
   LedgerResult<Sequence> apply(const codec::Decoded& decoded);
   Sequence append(const codec::Decoded& decoded, core::Outcome outcome);

@@ -88,7 +88,7 @@ class TinyLedger {
     out.set_accounts(hashes.size());
     out.set_number(account);
     out.set_leaf(account_leaves_[account]);
-    for (const auto& hash : log::inclusion_of(hashes, account)) out.add_path(std::string(view(hash)));
+    for (const auto& hash : log::Tree(hashes).inclusion(account)) out.add_path(std::string(view(hash)));
     *out.mutable_seal() = show(seal_);
     return out;
   }
@@ -171,7 +171,7 @@ class TinyLedger {
     log::Promise promise{vkey().name, sequence - 1, 3, log::root_of(batch), entry.time_us};
     out.mutable_promise()->set_note(signer_.sign(promise.text()));
     out.mutable_promise()->set_index(1);
-    for (const auto& hash : log::inclusion_of(batch, 1))
+    for (const auto& hash : log::Tree(batch).inclusion(1))
       out.mutable_promise()->add_path(std::string(view(hash)));
     return out;
   }
@@ -186,7 +186,8 @@ class TinyLedger {
     out.set_size(size());
     out.set_leaf(entries_[sequence].leaf.encode());
     out.set_leaf_hash(std::string(view(entries_[sequence].leaf_hash)));
-    for (const auto& hash : log::inclusion_of(leaf_hashes_, sequence)) out.add_path(std::string(view(hash)));
+    for (const auto& hash : log::Tree(leaf_hashes_).inclusion(sequence))
+      out.add_path(std::string(view(hash)));
     out.set_checkpoint(checkpoint_note(size()));
     return out;
   }
@@ -236,7 +237,7 @@ class TinyLedger {
       out[i].set_salt(std::string(view(codec::salt(entry.secret, static_cast<std::uint32_t>(i + 1)))));
       out[i].set_index(static_cast<std::uint32_t>(i));
       out[i].set_count(static_cast<std::uint32_t>(leaves.size()));
-      for (const auto& hash : log::inclusion_of(leaves, i)) out[i].add_path(std::string(view(hash)));
+      for (const auto& hash : log::Tree(leaves).inclusion(i)) out[i].add_path(std::string(view(hash)));
     }
     return out;
   }

@@ -179,15 +179,16 @@ TEST(CodecVectors, SaltsAndHashesPostings) {
 
 TEST(CodecVectors, MakesLeavesAndTheirHashes) {
   for (const auto& entry : vectors()["entries"]) {
-    std::vector<core::Posting> postings;
-    for (const auto& one : entry["postings"]) postings.push_back(posting_of(one["fields"]));
-    Secret secret = hash_of(entry["secret"]);
-    auto leaf = make_leaf(sequence_of(entry["sequence"]), entry["time_us"],
-                          static_cast<core::Kind>(entry["kind"].get<int>()), bytes_of(entry["envelope"]),
-                          posting_leaf_hashes(postings, secret), secret);
-    EXPECT_EQ(to_hex(leaf.postings_root), entry["postings_root"]);
-    EXPECT_EQ(to_hex(leaf.encode()), entry["leaf"]);
-    EXPECT_EQ(to_hex(log::leaf_hash(leaf.encode())), entry["leaf_hash"]);
+    Entry sealed{.sequence = sequence_of(entry["sequence"]),
+                 .time_us = entry["time_us"],
+                 .kind = static_cast<core::Kind>(entry["kind"].get<int>()),
+                 .envelope = bytes_of(entry["envelope"]),
+                 .secret = hash_of(entry["secret"])};
+    for (const auto& one : entry["postings"]) sealed.postings.push_back(posting_of(one["fields"]));
+    seal(sealed);
+    EXPECT_EQ(to_hex(sealed.posting_tree.root()), entry["postings_root"]);
+    EXPECT_EQ(to_hex(sealed.leaf.encode()), entry["leaf"]);
+    EXPECT_EQ(to_hex(sealed.leaf_hash), entry["leaf_hash"]);
   }
 }
 

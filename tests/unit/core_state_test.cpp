@@ -234,13 +234,21 @@ TEST(CoreTable, WhatChangedWhileItWasFlushedStays) {
 TEST(CoreTable, EvictsNothingThatIsPinned) {
   Rows rows(false);
   rows.load(1, Row{1, 10});
-  rows.pin(1);
-  rows.pin(1);
-  rows.unpin(1);
-  rows.evict(0);
-  EXPECT_TRUE(rows.resident(1));
-  rows.unpin(1);
-  EXPECT_DEATH(rows.unpin(1), "");
+  rows.load(2, std::nullopt);
+  EXPECT_FALSE(rows.pin(3)) << "not resident";
+  EXPECT_EQ(rows.pin(2)->record, nullptr) << "known not to exist";
+  {
+    auto pinned = rows.pin(1);
+    EXPECT_EQ(pinned->record->value, 10);
+    {
+      auto again = rows.pin(1);
+      Pin moved = std::move(again->pin);
+    }
+    rows.evict(0);  // what was used just now has another turn
+    rows.evict(0);
+    EXPECT_TRUE(rows.resident(1)) << "of two pins one is left";
+    EXPECT_FALSE(rows.resident(2));
+  }
   rows.evict(0);
   EXPECT_FALSE(rows.resident(1));
 }

@@ -85,7 +85,9 @@ struct VectorTree {
   ScratchDirectory directory;
   log::TileStore store{directory.path()};
   VectorTree() { append_range(store, leaves, 0, size); }
-  std::span<const Hash> first(std::uint64_t count) const { return std::span(leaves.hashes).first(count); }
+  std::vector<Hash> first(std::uint64_t count) const {
+    return {leaves.hashes.begin(), leaves.hashes.begin() + static_cast<std::ptrdiff_t>(count)};
+  }
 
   static const VectorTree& instance() {
     static const VectorTree tree;
