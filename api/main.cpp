@@ -1,4 +1,5 @@
 // windlassd: the ledger server.
+#include <absl/synchronization/mutex.h>
 #include <fmt/format.h>
 #include <malloc.h>
 
@@ -408,6 +409,8 @@ int main(int argc, char** argv) {
   // being zeroed again each time.
   ::mallopt(M_MMAP_THRESHOLD, 64 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 128 << 20);
+  // Debian's abseil is a debug build: every lock that gRPC takes would go through its search for deadlocks.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   try {
     return windlass::run(argc, argv);
   } catch (const std::exception& error) {

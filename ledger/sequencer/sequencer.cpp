@@ -59,16 +59,39 @@ bool Sequencer::wait_until_serving() {
 }
 
 core::Error Sequencer::submit(Submission submission) {
-  {
-    std::lock_guard lock(mutex_);
-    if (!serving_) return core::Error::unavailable;
-  }
+  if (!is_serving()) return core::Error::unavailable;
   auto error = intake_.put(std::move(submission));
-  if (error == core::Error::none)
-    wake();
-  else
+  if (error != core::Error::none)
     observer_.refused_early(error);
+  else if (!write_here())
+    wake();
   return error;
+}
+
+bool Sequencer::write_here() {
+  if (committing_ || intake_.waiting() != 1) return false;
+  bool nothing_left = false;
+  {
+    std::unique_lock turn(turn_, std::try_to_lock);
+    if (!turn || !is_serving() || !rounds_.empty()) return false;
+    try {
+      start_round();
+      plan_next_round();
+      apply_next_round();
+      start_commit();
+    } catch (...) {
+      fail_with(std::current_exception());
+    }
+    nothing_left = rounds_.empty() && batch_->finished.empty();
+  }
+  // The committer often wakes on this processor: it comes before what the caller does next.
+  std::this_thread::yield();
+  return nothing_left;
+}
+
+bool Sequencer::is_serving() const {
+  std::lock_guard lock(mutex_);
+  return serving_;
 }
 
 void Sequencer::drain() {
@@ -246,10 +269,7 @@ void Sequencer::serve() {
       if (stopping_) return;
       woken_ = false;
     }
-    while (step()) {
-    }
-    bool nothing_left = intake_.empty() && rounds_.empty() && batch_->finished.empty() && !committing_ &&
-                        flush_stage_ == FlushStage::idle && flushed_next_ == state_->globals.next.value;
+    bool nothing_left = work();
     std::unique_lock lock(mutex_);
     if (drained_ && nothing_left && !woken_) {
       lock.unlock();
@@ -259,6 +279,17 @@ void Sequencer::serve() {
     }
     wake_.wait_for(lock, options_.limits.flush_interval, [&] { return woken_ || stopping_; });
   }
+}
+
+bool Sequencer::work() {
+  std::lock_guard turn(turn_);
+  do {
+    while (step()) {
+    }
+    awaits_commit_ = committing_.load();
+  } while (awaits_commit_ && !committing_);  // it may have ended before it saw that it is awaited
+  return intake_.empty() && rounds_.empty() && batch_->finished.empty() && !committing_ &&
+         flush_stage_ == FlushStage::idle && flushed_next_ == state_->globals.next.value;
 }
 
 bool Sequencer::step() {
@@ -524,8 +555,9 @@ void Sequencer::commit(std::shared_ptr<Batch> batch) {
       batch->finished.size() == 1 && batch->finished[0].answers.size() <= 1 && publisher_.is_idle();
   if (!is_alone) publisher_.push(batch);
   committing_ = false;  // before the wake-up: the writer must not find the committer busy, and sleep
-  wake();
-  if (is_alone) publish(std::move(batch));
+  if (is_alone) answer(*batch);
+  if (awaits_commit_.exchange(false)) wake();
+  if (is_alone) log(*batch);
 }
 
 // Not the writer's work: most of what a list costs is hashing.
@@ -539,8 +571,13 @@ void Sequencer::seal(std::vector<codec::Entry>& entries) {
 }
 
 void Sequencer::publish(std::shared_ptr<Batch> batch) {
-  std::shared_ptr<const CommittedBatch> committed = batch->committed;
-  for (auto& finished : batch->finished) {
+  answer(*batch);
+  log(*batch);
+}
+
+void Sequencer::answer(Batch& batch) {
+  std::shared_ptr<const CommittedBatch> committed = batch.committed;
+  for (auto& finished : batch.finished) {
     if (auto* look = std::get_if<Look>(&finished.submission.what)) {
       look->done(true);
       continue;
@@ -554,7 +591,10 @@ void Sequencer::publish(std::shared_ptr<Batch> batch) {
     }
     commands.done(finished.answers, committed);
   }
-  if (!committed->entries.empty() && options_.committed) options_.committed(committed);
+}
+
+void Sequencer::log(const Batch& batch) {
+  if (!batch.committed->entries.empty() && options_.committed) options_.committed(batch.committed);
 }
 
 void Sequencer::refuse(std::vector<Finished>& finished) {
@@ -695,6 +735,7 @@ void Sequencer::abandon() {
     std::lock_guard lock(mutex_);
     serving_ = false;
   }
+  std::lock_guard turn(turn_);
   committer_.wait_until_idle();
   publisher_.wait_until_idle();
   loader_.wait_until_idle();

@@ -3,11 +3,12 @@
 //   intake -> load what is missing -> verify (all cores) -> apply -> commit -> answer, log
 //   '-------------- rounds ----------------------------'   '--- batches --------------'
 //
-// One thread owns the state. Up to two rounds are under way, so that the cores verify one while the writer
-// applies another; one commit is in flight, and the next batch is whatever was applied meanwhile. Every
-// answer waits for the commit of everything that it was computed from. Balances are written behind
-// (core/table.h), never ahead of the entries. When a commit fails or is in doubt, the state is dropped and
-// recovered by replaying the entries, as at the start: there is one such path.
+// One writer owns the state: its thread, or whoever submits a command while that has nothing to do. Up to two
+// rounds are under way, so that the cores verify one while the writer applies another; one commit is in
+// flight, and the next batch is whatever was applied meanwhile. Every answer waits for the commit of
+// everything that it was computed from. Balances are written behind (core/table.h), never ahead of the
+// entries. When a commit fails or is in doubt, the state is dropped and recovered by replaying the entries,
+// as at the start: there is one such path.
 #pragma once
 
 #include "ledger/journal/journal.h"
@@ -26,10 +27,10 @@ struct Options {
   // During every recovery, with the number of entries that the journal holds: throws where that cannot be
   // (then the sequencer fails with its words).
   std::function<void(core::Sequence end)> journal_found;
-  // What the gateway can pay out now; empty: withdrawals are bound by nothing. On the writer's thread: it
-  // must not block.
+  // What the gateway can pay out now; empty: withdrawals are bound by nothing. The writer asks: it must not
+  // block.
   core::TermsOf terms;
-  // What the next seal names; none: there are no snapshots. On the writer's thread: it must not block.
+  // What the next seal names; none: there are no snapshots. The writer asks: it must not block.
   std::function<codec::SealedSnapshot()> snapshot, liabilities;
   // Every committed batch with entries, in order, after its answers: nobody waits for the log, which shows an
   // entry only once a checkpoint covers it. On the publishing thread.
@@ -92,13 +93,19 @@ class Sequencer {
   };
   enum class FlushStage { idle, draining, waiting_for_commit, writing };
 
-  // --- the writer's thread, and what only it touches
+  // The writer's work for the one command that waits, on the thread that submitted it: sooner done than
+  // another is woken. False: there is something for the writer's thread to do.
+  bool write_here();
+  bool is_serving() const;
+
+  // --- the writer: its thread, or who holds turn_
   void run();
   bool become_writer();  // false: told to stop
   void recover();
   void replay(core::Sequence end, journal::ReadSession& reader, journal::LoadSession& loader);
   void write_genesis();
   void serve();  // until drained; throws what the other threads ran into
+  bool work();   // does all that can be done; true when nothing is left, neither here nor under way
   bool step();   // does what can be done; false when there was nothing
   bool start_round();
   bool advance_loading();
@@ -124,6 +131,8 @@ class Sequencer {
   void commit(std::shared_ptr<Batch> batch);
   void seal(std::vector<codec::Entry>& entries);
   void publish(std::shared_ptr<Batch> batch);
+  void answer(Batch& batch);
+  void log(const Batch& batch);
   void refuse(std::vector<Finished>& finished);
   void load(LoadJob job);
   void flush(std::shared_ptr<journal::Flush> flush);
@@ -137,6 +146,7 @@ class Sequencer {
   Observer& observer_;
   Intake intake_;
 
+  std::mutex turn_;  // the writer's, while it serves: what follows, and loading_
   std::unique_ptr<core::State> state_;
   std::deque<RoundUnderWay> rounds_;
   std::shared_ptr<Batch> batch_;
@@ -165,6 +175,7 @@ class Sequencer {
   std::shared_ptr<const codec::SigningTag> tag_;
 
   std::atomic<bool> committing_{false};
+  std::atomic<bool> awaits_commit_{false};  // the writer sleeps until the commit has ended
   std::atomic<std::uint64_t> committed_next_{0};
   std::atomic<std::uint64_t> flushed_next_{0};
   std::atomic<journal::Epoch> epoch_{0};
