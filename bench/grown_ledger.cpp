@@ -1,6 +1,10 @@
 #include "bench/grown_ledger.h"
 
+#include <secp256k1.h>
+
 #include <chrono>
+#include <cstring>
+#include <random>
 
 #include "bench/parallel.h"
 #include "ledger/sequencer/log_keeper.h"
@@ -13,6 +17,13 @@ constexpr std::size_t entries_of_a_commit = 10'000;
 constexpr std::size_t rows_of_a_flush = 100'000;
 constexpr core::TimeUs channels_live_us = 30 * core::day_us;
 constexpr std::size_t compact_signature_bytes = 64;
+constexpr std::uint64_t keys_of_a_row = 256;
+
+secp256k1_pubkey parsed(const PublicKey& key) {
+  secp256k1_pubkey out;
+  core::require(secp256k1_ec_pubkey_parse(secp256k1_context_static, &out, key.data(), key.size()) == 1);
+  return out;
+}
 
 class Grower {
  public:
@@ -25,7 +36,7 @@ class Grower {
     auto outcome = core::apply(state_, decoded.command, now_us_);
     core::require(outcome.accepted());
     batch_.entries.push_back(codec::make_entry(state_, decoded.command, std::move(outcome),
-                                               decoded.envelope.encode(), now_us_, random_array<32>()));
+                                               decoded.envelope.encode(), now_us_, noise()));
     if (batch_.entries.size() == entries_of_a_commit) commit();
   }
   // As `who` would have sent it.
@@ -72,9 +83,17 @@ class Grower {
   }
 
  private:
-  static codec::Signed signer(const core::Key& key) {
-    auto half = random_array<32>();
+  codec::Signed signer(const core::Key& key) {
+    auto half = noise();
     return {std::string(view(key)), std::string(view(half)).append(compact_signature_bytes - 32, '\x01')};
+  }
+  Hash noise() {  // nobody guesses at it, so that it need not be OpenSSL's: a tenth of this thread's time
+    Hash bytes;
+    for (std::size_t i = 0; i < bytes.size(); i += sizeof(std::uint64_t)) {
+      std::uint64_t word = noise_();
+      std::memcpy(&bytes[i], &word, sizeof(word));
+    }
+    return bytes;
   }
   void commit() {
     batch_.next = state_.globals.next;
@@ -88,6 +107,7 @@ class Grower {
   core::State state_{true};
   sequencer::CommittedBatch batch_;
   std::uint64_t nonce_ = 0;
+  std::mt19937_64 noise_{std::random_device{}()};
   core::TimeUs now_us_ = std::chrono::duration_cast<std::chrono::microseconds>(
                              std::chrono::system_clock::now().time_since_epoch())
                              .count();
@@ -106,15 +126,33 @@ class Grower {
 }  // namespace
 
 SecretKey secret_key(std::uint64_t account) {
-  std::string text = "windlass/bench/account ";
-  append_be(text, account);
-  return *SecretKey::from_bytes(view(sha256(text)));
+  std::string bytes(view(sha256("windlass/bench/account")).substr(0, sizeof(Hash) - sizeof(account)));
+  append_be(bytes, account);
+  return *SecretKey::from_bytes(bytes);
+}
+
+std::vector<core::Key> public_keys(std::uint64_t accounts) {
+  std::vector<core::Key> keys(accounts);
+  std::string one(sizeof(Hash) - 1, '\0');
+  const secp256k1_pubkey generator = parsed(SecretKey::from_bytes(one + '\1')->public_key());
+  in_parallel((accounts + keys_of_a_row - 1) / keys_of_a_row, [&](std::size_t row) {
+    std::uint64_t first = row * keys_of_a_row, end = std::min(accounts, first + keys_of_a_row);
+    keys[first] = secret_key(first).public_key();
+    secp256k1_pubkey last = parsed(keys[first]), next;
+    for (std::uint64_t i = first + 1; i < end; ++i, last = next) {
+      const secp256k1_pubkey* terms[] = {&last, &generator};
+      core::require(secp256k1_ec_pubkey_combine(secp256k1_context_static, &next, terms, 2) == 1);
+      std::size_t length = keys[i].size();
+      secp256k1_ec_pubkey_serialize(secp256k1_context_static, keys[i].data(), &length, &next,
+                                    SECP256K1_EC_COMPRESSED);
+    }
+  });
+  return keys;
 }
 
 void grow(const std::string& url, const std::filesystem::path& log_directory, const log::NoteSigner& signer,
           const core::Genesis& genesis, const SecretKey& gateway, const Growth& growth) {
-  std::vector<core::Key> keys(growth.accounts);
-  in_parallel(keys.size(), [&](std::size_t i) { keys[i] = secret_key(i).public_key(); });
+  auto keys = public_keys(growth.accounts);
   journal::Sessions sessions(url);
   sequencer::LogKeeper log(log_directory, signer, sessions);
   log.catch_up({0});

@@ -23,8 +23,10 @@ struct Growth {
   bool operator==(const Growth&) const = default;
 };
 
-// Keys are a function of their number, so that ten million need not be kept.
+// Keys are a function of their number, so that ten million need not be kept. They are consecutive: each
+// public key is the one before and the generator, an eighth of the work of its own multiplication.
 SecretKey secret_key(std::uint64_t account);
+std::vector<core::Key> public_keys(std::uint64_t accounts);  // of the first so many
 // Credits follow genesis, and channels the credits.
 inline core::ChannelId channel_id(const Growth& growth, std::uint64_t channel) {
   return {1 + growth.accounts + channel};

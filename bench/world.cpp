@@ -76,8 +76,7 @@ std::vector<pb::SignedCommand> World::transfers(std::size_t count, unsigned hot_
 }
 
 std::vector<pb::SignedCommand> World::lists(std::size_t count, std::size_t accounts) {
-  std::vector<PublicKey> keys(std::min<std::uint64_t>(accounts, growth_.accounts));
-  in_parallel(keys.size(), [&](std::size_t i) { keys[i] = secret_key(i).public_key(); });
+  auto keys = public_keys(std::min<std::uint64_t>(accounts, growth_.accounts));
   auto began = client::CommandSigner::system_now_ns();
   std::vector<pb::SignedCommand> signed_ones(count);
   in_parallel(count, [&](std::size_t i) {

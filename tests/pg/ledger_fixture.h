@@ -116,7 +116,7 @@ class Running {
  private:
   sequencer::Observer observer_;
   std::promise<std::string> failure_;
-  std::uint64_t nonce_ = static_cast<std::uint64_t>(wall_clock_us()) * 1000;
+  std::atomic<std::uint64_t> nonce_ = static_cast<std::uint64_t>(wall_clock_us()) * 1000;
   std::uint64_t block_ = static_cast<std::uint64_t>(wall_clock_us());
   std::unique_ptr<sequencer::Sequencer> sequencer_;
 };

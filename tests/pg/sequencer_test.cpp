@@ -291,6 +291,30 @@ TEST_F(SequencerTest, SurvivesAPostgresThatStopsAndComesBack) {
   EXPECT_EQ(running.available(bob), 100);
 }
 
+// One command at a time is the submitter's to write, those that meet are the writer's thread's. Its next look
+// at what there is to do by itself is an hour away: whoever fails to wake it is waited for in vain.
+TEST_F(SequencerTest, AnswersWhoeverComesAloneOrWithOthers) {
+  constexpr int payers = 4, payments = 200;
+  Running running(honest, operating, gateway, std::chrono::hours(1));
+  ASSERT_TRUE(running.serving());
+  std::vector<Person> people(payers);
+  running.submit_one(running.credit(gateway, bob, 1000));
+  for (const auto& person : people) running.submit_one(running.credit(gateway, person, payments));
+  std::vector<std::thread> threads;
+  for (int i = 0; i < payers; ++i)
+    threads.emplace_back([&, i] {
+      // The first goes on alone when the others are done.
+      for (int k = 0; k < payments >> i; ++k) {
+        auto reply = running.submit_one(running.sign(people[i], core::Transfer{btt, bob.key, 1}));
+        EXPECT_EQ(reply.answer.verdict, Verdict::accepted);
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(running.available(bob), 1000 + payments + payments / 2 + payments / 4 + payments / 8);
+  running.sequencer().drain();
+  EXPECT_EQ(replay_all(), std::nullopt);
+}
+
 TEST_F(SequencerTest, DrainsAlsoWhileItWaitsForPostgresOrTheLease) {
   std::future<void> drained;
   auto drains = [&](Running& running) {
