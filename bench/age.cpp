@@ -71,18 +71,20 @@ void bench_grown(const Scale& scale) {
 }
 
 void bench_history(const Scale& scale) {
-  auto of_old = page_seconds(old_world(scale)), again = page_seconds(old_world(scale));
+  // In memory, as the young one is, and as `grown` has it. The first reading is the disk's, one read after
+  // the other.
+  auto first = page_seconds(old_world(scale)), of_old = page_seconds(old_world(scale));
   std::uint64_t watched = std::min<std::uint64_t>(watched_entries, scale.old_entries / 10);
   World young({.growth = {.accounts = 3, .transfers = watched, .watched = watched}});
   auto of_young = page_seconds(young);
-  report(
-      {.name = "history",
-       .figure = median(of_young) / median(of_old),
-       .unit = "ratio",
-       .beside = {{"old_ms", median(of_old) * 1e3},
-                  {"old_p99_ms", quantile(of_old, 0.99) * 1e3},
-                  {"old_again_ms", median(again) * 1e3},  // once the pages have been read, and are in memory
-                  {"young_ms", median(of_young) * 1e3}}});
+  report({.name = "history",
+          .figure = median(of_young) / median(of_old),
+          .unit = "ratio",
+          .beside = {{"old_ms", median(of_old) * 1e3},
+                     {"old_p99_ms", quantile(of_old, 0.99) * 1e3},
+                     {"young_ms", median(of_young) * 1e3},
+                     {"first_read_ms", median(first) * 1e3},
+                     {"first_read_ratio", median(of_young) / median(first)}}});
 }
 
 void bench_proofs(const Scale& scale) {

@@ -28,7 +28,7 @@ secp256k1_pubkey parsed(const PublicKey& key) {
 class Grower {
  public:
   Grower(const std::string& url, const SecretKey& gateway, sequencer::LogKeeper& log)
-      : writer_(url), flusher_(url), log_(log), gateway_(gateway.public_key()) {
+      : url_(url), writer_(url), log_(log), gateway_(gateway.public_key()) {
     core::require(writer_.try_acquire());
   }
 
@@ -58,28 +58,17 @@ class Grower {
   }
 
   // The rows as of the last entry, so that the server has nothing to replay.
-  void finish(const std::vector<core::Key>& keys, const Growth& growth) {
+  void finish(std::vector<core::Key> keys, const Growth& growth) {
     commit();
     committer_.wait_until_idle();
-    journal::Flush flush{.globals = state_.globals};
-    auto write_full = [&](std::size_t full) {
-      if (flush.keys.size() + flush.accounts.size() + flush.channels.size() < full) return;
-      flusher_.write(writer_.epoch(), flush);
-      flush.keys.clear(), flush.accounts.clear(), flush.channels.clear();
-    };
-    for (const auto& key : keys) {
-      flush.keys.push_back(*state_.key_entry(key));
-      write_full(rows_of_a_flush);
-    }
-    for (std::uint64_t i = 0; i < state_.globals.accounts; ++i) {
-      flush.accounts.push_back(state_.account({i}));
-      write_full(rows_of_a_flush);
-    }
-    for (std::uint64_t i = 0; i < growth.channels; ++i) {
+    std::sort(keys.begin(), keys.end());  // their index grows at its end
+    write_rows(keys.size(),
+               [&](auto& flush, std::size_t i) { flush.keys.push_back(*state_.key_entry(keys[i])); });
+    write_rows(state_.globals.accounts,
+               [&](auto& flush, std::size_t i) { flush.accounts.push_back(state_.account({i})); });
+    write_rows(growth.channels, [&](auto& flush, std::size_t i) {
       flush.channels.push_back(*state_.channels.find(channel_id(growth, i)));
-      write_full(rows_of_a_flush);
-    }
-    write_full(0);
+    });
   }
 
  private:
@@ -95,13 +84,24 @@ class Grower {
     }
     return bytes;
   }
+  template <typename AddRow>
+  void write_rows(std::size_t count, AddRow add_row) {
+    in_parallel((count + rows_of_a_flush - 1) / rows_of_a_flush,
+                [&](std::size_t part) {
+                  journal::Flush flush{.globals = state_.globals};
+                  std::size_t end = std::min(count, (part + 1) * rows_of_a_flush);
+                  for (std::size_t i = part * rows_of_a_flush; i < end; ++i) add_row(flush, i);
+                  journal::FlushSession(url_).write(writer_.epoch(), flush);
+                },
+                1);
+  }
   void commit() {
     batch_.next = state_.globals.next;
     committer_.push(std::exchange(batch_, {}));
   }
 
+  const std::string url_;
   journal::WriterSession writer_;
-  journal::FlushSession flusher_;
   sequencer::LogKeeper& log_;
   const core::Key gateway_;
   core::State state_{true};
@@ -172,7 +172,7 @@ void grow(const std::string& url, const std::filesystem::path& log_directory, co
   }
   keys.push_back(genesis.operator_key);
   for (const auto& holder : genesis.roles) keys.push_back(holder.key);
-  grower.finish(keys, growth);
+  grower.finish(std::move(keys), growth);
 }
 
 }  // namespace windlass::bench

@@ -8,8 +8,7 @@
 namespace windlass::bench {
 
 template <typename Step>
-void in_parallel(std::size_t count, Step step) {
-  constexpr std::size_t block = 256;
+void in_parallel(std::size_t count, Step step, std::size_t block = 256) {
   std::atomic<std::size_t> next{0};
   auto work = [&] {
     for (std::size_t from; (from = next.fetch_add(block)) < count;)
