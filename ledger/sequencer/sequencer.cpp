@@ -530,7 +530,9 @@ void Sequencer::commit(std::shared_ptr<Batch> batch) {
   auto& entries = batch->committed->entries;
   {
     std::lock_guard lock(mutex_);
-    if (error_) {  // a batch before it, or a flush, failed: this one is not tried
+    // A batch before it, or a flush, failed: this one is not tried. The writer may have taken the error
+    // already.
+    if (error_ || !in_doubt_.empty()) {
       in_doubt_.push_back(std::move(batch));
       committing_ = false;
       return;

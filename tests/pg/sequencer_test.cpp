@@ -278,6 +278,32 @@ TEST_F(SequencerTest, AnswersACommitInDoubtByWhatTheJournalHolds) {
   EXPECT_EQ(replay_all(), std::nullopt);
 }
 
+// The connection lives on, so that a later batch could be committed: it would stand in the journal without
+// the one that it was computed from.
+TEST_F(SequencerTest, CommitsNothingOnTopOfACommitInDoubt) {
+  constexpr int payers = 4, payments = 60, until_fault = 20;
+  DoubtfulSessions doubtful(database.server_url);
+  Running running(doubtful, operating, gateway);
+  ASSERT_TRUE(running.serving());
+  std::vector<Person> people(payers);
+  running.submit_one(running.credit(gateway, bob, 1000));
+  for (const auto& person : people) running.submit_one(running.credit(gateway, person, payments));
+  std::vector<std::thread> threads;
+  for (int i = 0; i < payers; ++i)
+    threads.emplace_back([&, i] {
+      for (int k = 1; k <= payments; ++k) {
+        if (i == 0 && k % until_fault == 0) doubtful.next = DoubtfulSessions::Fault::before;
+        auto paid = running.sign(people[i], core::Transfer{btt, bob.key, 1});
+        while (running.submit_one(paid).answer.error == core::Error::unavailable)
+          if (!running.serving()) return;  // what is stored contradicts itself
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  EXPECT_TRUE(running.serving());
+  EXPECT_EQ(replay_all(), std::nullopt);
+  EXPECT_EQ(running.available(bob), 1000 + payers * payments);
+}
+
 TEST_F(SequencerTest, SurvivesAPostgresThatStopsAndComesBack) {
   Running running(honest, operating, gateway);
   ASSERT_TRUE(running.serving());
