@@ -17,6 +17,17 @@ class SequencerTest : public ::testing::Test {
   journal::Sessions honest{database.server_url};
   Person operating, gateway, alice, bob;
 
+  // Each on a thread of its own, with money; bob has some, too.
+  void at_once(Running& running, int payers, const std::function<void(int number, const Person&)>& pay) {
+    running.submit_one(running.credit(gateway, bob, 1000));
+    std::vector<Person> people(static_cast<std::size_t>(payers));
+    for (const auto& payer : people) running.submit_one(running.credit(gateway, payer, 1000));
+    std::vector<std::thread> threads;
+    for (int i = 0; i < payers; ++i)
+      threads.emplace_back([&, i] { pay(i, people[static_cast<std::size_t>(i)]); });
+    for (auto& thread : threads) thread.join();
+  }
+
   // All entries once more, from the first: what an audit does. The text is the first fault.
   std::optional<std::string> replay_all() {
     journal::ReadSession reader(database.server_url);
@@ -285,20 +296,14 @@ TEST_F(SequencerTest, CommitsNothingOnTopOfACommitInDoubt) {
   DoubtfulSessions doubtful(database.server_url);
   Running running(doubtful, operating, gateway);
   ASSERT_TRUE(running.serving());
-  std::vector<Person> people(payers);
-  running.submit_one(running.credit(gateway, bob, 1000));
-  for (const auto& person : people) running.submit_one(running.credit(gateway, person, payments));
-  std::vector<std::thread> threads;
-  for (int i = 0; i < payers; ++i)
-    threads.emplace_back([&, i] {
-      for (int k = 1; k <= payments; ++k) {
-        if (i == 0 && k % until_fault == 0) doubtful.next = DoubtfulSessions::Fault::before;
-        auto paid = running.sign(people[i], core::Transfer{btt, bob.key, 1});
-        while (running.submit_one(paid).answer.error == core::Error::unavailable)
-          if (!running.serving()) return;  // what is stored contradicts itself
-      }
-    });
-  for (auto& thread : threads) thread.join();
+  at_once(running, payers, [&](int number, const Person& payer) {
+    for (int k = 1; k <= payments; ++k) {
+      if (number == 0 && k % until_fault == 0) doubtful.next = DoubtfulSessions::Fault::before;
+      auto paid = running.sign(payer, core::Transfer{btt, bob.key, 1});
+      while (running.submit_one(paid).answer.error == core::Error::unavailable)
+        if (!running.serving()) return;  // what is stored contradicts itself
+    }
+  });
   EXPECT_TRUE(running.serving());
   EXPECT_EQ(replay_all(), std::nullopt);
   EXPECT_EQ(running.available(bob), 1000 + payers * payments);
@@ -323,19 +328,13 @@ TEST_F(SequencerTest, AnswersWhoeverComesAloneOrWithOthers) {
   constexpr int payers = 4, payments = 200;
   Running running(honest, operating, gateway, std::chrono::hours(1));
   ASSERT_TRUE(running.serving());
-  std::vector<Person> people(payers);
-  running.submit_one(running.credit(gateway, bob, 1000));
-  for (const auto& person : people) running.submit_one(running.credit(gateway, person, payments));
-  std::vector<std::thread> threads;
-  for (int i = 0; i < payers; ++i)
-    threads.emplace_back([&, i] {
-      // The first goes on alone when the others are done.
-      for (int k = 0; k < payments >> i; ++k) {
-        auto reply = running.submit_one(running.sign(people[i], core::Transfer{btt, bob.key, 1}));
-        EXPECT_EQ(reply.answer.verdict, Verdict::accepted);
-      }
-    });
-  for (auto& thread : threads) thread.join();
+  at_once(running, payers, [&](int number, const Person& payer) {
+    // The first goes on alone when the others are done.
+    for (int k = 0; k < payments >> number; ++k) {
+      auto reply = running.submit_one(running.sign(payer, core::Transfer{btt, bob.key, 1}));
+      EXPECT_EQ(reply.answer.verdict, Verdict::accepted);
+    }
+  });
   EXPECT_EQ(running.available(bob), 1000 + payments + payments / 2 + payments / 4 + payments / 8);
   running.sequencer().drain();
   EXPECT_EQ(replay_all(), std::nullopt);
