@@ -80,6 +80,7 @@ bool Sequencer::write_here() {
       apply_next_round();
       start_commit();
     } catch (...) {
+      stop_serving();
       fail_with(std::current_exception());
     }
     nothing_left = rounds_.empty() && batch_->finished.empty();
@@ -92,6 +93,11 @@ bool Sequencer::write_here() {
 bool Sequencer::is_serving() const {
   std::lock_guard lock(mutex_);
   return serving_;
+}
+
+void Sequencer::stop_serving() {
+  std::lock_guard lock(mutex_);
+  serving_ = false;
 }
 
 void Sequencer::drain() {
@@ -161,6 +167,7 @@ void Sequencer::run() {
     std::unique_lock lock(mutex_);
     if (wake_.wait_for(lock, retry_interval, [&] { return stopping_ || drained_; })) break;
   }
+  intake_.drain();
   abandon();
   for (auto& batch : in_doubt_) refuse(batch->finished);
   {
@@ -283,11 +290,17 @@ void Sequencer::serve() {
 
 bool Sequencer::work() {
   std::lock_guard turn(turn_);
-  do {
-    while (step()) {
-    }
-    awaits_commit_ = committing_.load();
-  } while (awaits_commit_ && !committing_);  // it may have ended before it saw that it is awaited
+  try {
+    // Said before the look at what there is to do: a commit that ends meanwhile is seen there, or sees this.
+    bool committing = false;
+    do {
+      committing = committing_;
+      awaits_commit_ = committing;
+    } while (step() || committing != committing_);
+  } catch (...) {
+    stop_serving();
+    throw;
+  }
   return intake_.empty() && rounds_.empty() && batch_->finished.empty() && !committing_ &&
          flush_stage_ == FlushStage::idle && flushed_next_ == state_->globals.next.value;
 }
@@ -733,10 +746,7 @@ void Sequencer::rest_between_slices(std::chrono::duration<double> worked) {
 // --- when something failed
 
 void Sequencer::abandon() {
-  {
-    std::lock_guard lock(mutex_);
-    serving_ = false;
-  }
+  stop_serving();
   std::lock_guard turn(turn_);
   committer_.wait_until_idle();
   publisher_.wait_until_idle();
@@ -769,7 +779,8 @@ void Sequencer::abandon() {
 // A batch whose commit failed either stands in the journal now or never will: raising the epoch waited it
 // out.
 void Sequencer::resolve_doubt() {
-  for (auto& batch : std::exchange(in_doubt_, {})) {
+  for (; !in_doubt_.empty(); in_doubt_.erase(in_doubt_.begin())) {
+    auto& batch = in_doubt_.front();
     const auto& entries = batch->committed->entries;
     bool stands = false;
     if (!entries.empty()) {
