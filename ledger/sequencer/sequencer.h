@@ -97,7 +97,7 @@ class Sequencer {
   // another is woken. False: there is something for the writer's thread to do.
   bool write_here();
   bool is_serving() const;
-  void stop_serving();  // with turn_, where the state may be half changed: nobody goes on from there
+  void stop_serving();  // write_here does nothing from then on: the state may be half changed
 
   // --- the writer: its thread, or who holds turn_
   void run();
