@@ -48,7 +48,11 @@ template <typename Asked, typename Request, typename Answer, typename Done>
 void ask(Context* context, Asked* stub, Method<Asked, Request, Answer> method, const Request* request,
          Answer* out, Done done) {
   auto asking = ask_context(*context);
-  (stub->*method)(asking.get(), request, out, [asking, out, done](const grpc::Status& status) {
+  (stub->*method)(asking.get(), request, out, [asking, out, done](const grpc::Status& status) mutable {
+    // It holds the channel, and gRPC's threads end on the one that drops the last channel or server, which
+    // must be none of them: so it goes before the answer does, and whoever stops the server once all is
+    // answered.
+    asking.reset();
     if (!status.ok() || !out->has_response()) say_away(*out, status);
     done();
   });
