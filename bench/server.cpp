@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <boost/asio/ip/tcp.hpp>
 #include <fstream>
 #include <thread>
 
@@ -172,6 +173,15 @@ double Server::windlassd_cpu_seconds() const {
 
 double Server::postgres_cpu_seconds() const {
   return cpu_seconds_with_children(postgres_->pid());
+}
+
+double Server::cache_bytes() const {
+  boost::asio::ip::tcp::iostream metrics("127.0.0.1", std::to_string(metrics_port_));
+  metrics << "GET /metrics HTTP/1.0\r\n\r\n" << std::flush;
+  constexpr std::string_view name = "windlass_cache_bytes ";
+  for (std::string line; std::getline(metrics, line);)
+    if (line.starts_with(name)) return std::stod(line.substr(name.size()));
+  give_up("windlassd's metrics do not say what its cache takes");
 }
 
 std::int64_t Server::unflushed() const {

@@ -35,6 +35,7 @@ class Server {
   // Waits until balances are written through the last entry: what is put off is paid for.
   void wait_until_flushed();
   std::int64_t unflushed() const;  // entries
+  double cache_bytes() const;      // by windlassd's metrics
 
   // As after some time of running: Postgres writes over segments (16 MiB) of its own log that a checkpoint
   // left to be used again. A new cluster makes each of them, and commits wait 20 ms for it.
