@@ -207,17 +207,21 @@ void WriterSession::raise_epoch() {
   epoch_ = connection_.run(sql::raise_epoch).bigint(0, 0);
 }
 
-void WriterSession::commit(const std::vector<codec::Entry>& entries) {
+void WriterSession::commit(const std::vector<codec::Entry>& entries, const std::function<void()>& seal) {
   if (entries.size() == 1) {
+    seal();
     Parameters parameters;
     add_entry(parameters.bigint(epoch_), entries[0]);
     if (connection_.run(sql::insert_entry, parameters).affected() == 0) throw FencedError();
     return;
   }
-  CopyRows rows;
-  for (const auto& entry : entries) add_entry(rows.row(entry_columns), entry);
-  if (!connection_.commit_copy(sql::has_epoch(epoch_), sql::copy_entries, std::move(rows)))
-    throw FencedError();
+  auto make_rows = [&] {
+    seal();
+    CopyRows rows;
+    for (const auto& entry : entries) add_entry(rows.row(entry_columns), entry);
+    return rows;
+  };
+  if (!connection_.commit_copy(sql::has_epoch(epoch_), sql::copy_entries, make_rows)) throw FencedError();
 }
 
 // --- write-behind

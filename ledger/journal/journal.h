@@ -37,8 +37,12 @@ class WriterSession {
   Epoch epoch() const { return epoch_; }
   // A new epoch without giving up the lease: before recovering from a commit in doubt.
   void raise_epoch();
-  // The batch, durable, or an exception: FencedError when fenced; otherwise in doubt.
-  virtual void commit(const std::vector<codec::Entry>& entries);
+  // The batch, durable, or an exception: FencedError when fenced; otherwise in doubt. `seal`, called once
+  // before the entries are read, may still complete them: it works while the database begins the transaction.
+  virtual void commit(const std::vector<codec::Entry>& entries, const std::function<void()>& seal);
+  void commit(const std::vector<codec::Entry>& entries) {
+    commit(entries, [] {});
+  }
 
  private:
   Connection connection_;

@@ -229,10 +229,12 @@ void Connection::copy(const Statement& statement, CopyRows rows) {
   while (PGresult* more = PQgetResult(connection)) PQclear(more);
 }
 
-bool Connection::commit_copy(const std::string& guard, const Statement& statement, CopyRows rows) {
+bool Connection::commit_copy(const std::string& guard, const Statement& statement,
+                             const std::function<CopyRows()>& make_rows) {
   PGconn* connection = impl_->connection;
   std::string sql = "BEGIN;" + guard + ";" + statement.sql + ";COMMIT";
   if (PQsendQuery(connection, sql.c_str()) != 1) fail(statement.name, connection, nullptr);
+  CopyRows rows = make_rows();
   bool found = false, turned_away = false;
   std::optional<DatabaseError> error;
   while (PGresult* raw = PQgetResult(connection)) {

@@ -4,6 +4,7 @@
 
 #include <libpq-fe.h>
 
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <vector>
@@ -97,8 +98,10 @@ class Connection {
   // `statement` is a COPY ... FROM STDIN (FORMAT binary).
   void copy(const Statement& statement, CopyRows rows);
   // A transaction of its own, in two round trips: what `guard` (one SELECT without parameters) finds lets the
-  // rows in. False where it finds nothing: then nothing was written.
-  bool commit_copy(const std::string& guard, const Statement& statement, CopyRows rows);
+  // rows in. They are made while the first is under way. False where `guard` finds nothing: then nothing was
+  // written.
+  bool commit_copy(const std::string& guard, const Statement& statement,
+                   const std::function<CopyRows()>& make_rows);
 
   void begin() { script("BEGIN"); }
   void begin_read_only() { script("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); }

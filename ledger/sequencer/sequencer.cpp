@@ -553,9 +553,8 @@ void Sequencer::commit(std::shared_ptr<Batch> batch) {
   }
   try {
     if (!entries.empty()) {
-      seal(entries);
       auto started = SteadyClock::now();
-      writer_session_->commit(entries);
+      writer_session_->commit(entries, [&] { seal(entries); });
       observer_.committed(entries.size(), seconds_since(started));
     }
   } catch (...) {

@@ -255,10 +255,10 @@ class DoubtfulSessions final : public journal::Sessions {
   std::unique_ptr<journal::WriterSession> writer() override {
     struct Doubtful final : journal::WriterSession {
       Doubtful(const std::string& url, std::atomic<Fault>& fault) : WriterSession(url), next(fault) {}
-      void commit(const std::vector<codec::Entry>& entries) override {
+      void commit(const std::vector<codec::Entry>& entries, const std::function<void()>& seal) override {
         Fault fault = next.exchange(Fault::none);
         if (fault == Fault::before) throw journal::DatabaseError("planted: before the commit", "");
-        WriterSession::commit(entries);
+        WriterSession::commit(entries, seal);
         if (fault == Fault::after) throw journal::DatabaseError("planted: the answer was lost", "");
       }
       std::atomic<Fault>& next;
@@ -380,8 +380,8 @@ class NewerThanFlushedThrough final : public journal::Sessions {
   std::unique_ptr<journal::WriterSession> writer() override {
     struct Watched final : journal::WriterSession {
       Watched(const std::string& url, NewerThanFlushedThrough& to) : WriterSession(url), owner(to) {}
-      void commit(const std::vector<codec::Entry>& entries) override {
-        WriterSession::commit(entries);
+      void commit(const std::vector<codec::Entry>& entries, const std::function<void()>& seal) override {
+        WriterSession::commit(entries, seal);
         std::lock_guard lock(owner.mutex_);
         for (const auto& entry : entries) owner.committed_.push_back(entry);
         owner.changed_.notify_all();
@@ -465,8 +465,8 @@ class AnswersTooEarly final : public journal::Sessions {
   std::unique_ptr<journal::WriterSession> writer() override {
     struct Early final : journal::WriterSession {
       Early(const std::string& url, std::atomic<bool>& fault) : WriterSession(url), planted(fault) {}
-      void commit(const std::vector<codec::Entry>& entries) override {
-        if (!planted) WriterSession::commit(entries);
+      void commit(const std::vector<codec::Entry>& entries, const std::function<void()>& seal) override {
+        planted ? seal() : WriterSession::commit(entries, seal);
       }
       std::atomic<bool>& planted;
     };
