@@ -156,14 +156,16 @@ void Submitter::submit(const std::string& peer,
                        google::protobuf::RepeatedPtrField<v1::SignedCommand>& commands, bool want_promises,
                        std::function<void(Results)> finish) {
   sequencer::Commands what;
+  auto client = clients_.id(peer);
   auto bad_signatures_left = clients_.bad_signatures_left(peer);
   bool welcome = *bad_signatures_left > 0;
-  bool too_many = commands.size() > max_commands_per_message;
+  auto count = static_cast<std::size_t>(commands.size());
+  auto refused_as = !welcome                           ? core::Error::too_many_bad_signatures
+                    : count > max_commands_per_message ? core::Error::too_many_commands
+                                                       : sequencer_.room_for(client, count);
   for (auto& command : commands) {
-    if (!welcome)
-      what.items.push_back(tl::unexpected(core::Error::too_many_bad_signatures));
-    else if (too_many)
-      what.items.push_back(tl::unexpected(core::Error::too_many_commands));
+    if (refused_as != core::Error::none)
+      what.items.push_back(tl::unexpected(refused_as));
     else
       what.items.push_back(decode(command));
   }
@@ -215,7 +217,7 @@ void Submitter::submit(const std::string& peer,
   auto asks_for_seal = [](const auto& item) { return item && item->requests_seal; };
   bool for_seal = std::any_of(what.items.begin(), what.items.end(), asks_for_seal);
   auto submission = std::make_shared<sequencer::Submission>(
-      sequencer::Submission{clients_.id(peer), std::move(what), bad_signatures_left});
+      sequencer::Submission{client, std::move(what), bad_signatures_left});
   auto enqueue = [this, submission, refused, finish]() mutable {
     auto error = sequencer_.submit(std::move(*submission));
     if (error == core::Error::none) return;

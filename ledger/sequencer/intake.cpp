@@ -5,20 +5,28 @@ namespace windlass::sequencer {
 core::Error Intake::put(Submission submission) {
   std::size_t commands = submission.commands(), bytes = submission.bytes();
   std::lock_guard lock(mutex_);
-  if (draining_) return core::Error::draining;
-  if (commands_ + commands > limits_.max_waiting_commands || bytes_ + bytes > limits_.max_waiting_bytes)
-    return core::Error::queue_full;
-  auto it = queues_.find(submission.client);
-  if (it != queues_.end() && it->second.commands + commands > limits_.max_waiting_commands_per_client)
-    return core::Error::queue_full;
-  if (it == queues_.end()) {
-    it = queues_.try_emplace(submission.client).first;
-    turns_.push_back(submission.client);
-  }
+  if (auto error = find_room(submission.client, commands, bytes); error != core::Error::none) return error;
+  auto [it, is_first] = queues_.try_emplace(submission.client);
+  if (is_first) turns_.push_back(submission.client);
   it->second.commands += commands;
   it->second.submissions.push_back(std::move(submission));
   commands_ += commands;
   bytes_ += bytes;
+  return core::Error::none;
+}
+
+core::Error Intake::room_for(ClientId client, std::size_t commands) const {
+  std::lock_guard lock(mutex_);
+  return find_room(client, commands, 0);
+}
+
+core::Error Intake::find_room(ClientId client, std::size_t commands, std::size_t bytes) const {
+  if (draining_) return core::Error::draining;
+  if (commands_ + commands > limits_.max_waiting_commands || bytes_ + bytes > limits_.max_waiting_bytes)
+    return core::Error::queue_full;
+  auto it = queues_.find(client);
+  if (it != queues_.end() && it->second.commands + commands > limits_.max_waiting_commands_per_client)
+    return core::Error::queue_full;
   return core::Error::none;
 }
 

@@ -18,6 +18,8 @@ class Intake {
 
   // queue_full or draining where it is not taken; `none` where it is.
   core::Error put(Submission submission);
+  // The same of so many commands, as far as that can be told before they are looked at.
+  core::Error room_for(ClientId client, std::size_t commands) const;
   // Up to a round's worth, in turns of the clients, in order for each of them.
   std::vector<Submission> take();
   bool empty() const;
@@ -25,6 +27,8 @@ class Intake {
   void drain();  // takes nothing more
 
  private:
+  core::Error find_room(ClientId client, std::size_t commands, std::size_t bytes) const;  // under mutex_
+
   const Limits& limits_;
   mutable std::mutex mutex_;
   struct Queue {

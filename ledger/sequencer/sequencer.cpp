@@ -68,6 +68,13 @@ core::Error Sequencer::submit(Submission submission) {
   return error;
 }
 
+core::Error Sequencer::room_for(ClientId client, std::size_t commands) const {
+  if (!is_serving()) return core::Error::unavailable;
+  auto error = intake_.room_for(client, commands);
+  if (error != core::Error::none) observer_.refused_early(error);
+  return error;
+}
+
 bool Sequencer::write_here() {
   if (committing_ || intake_.waiting() != 1) return false;
   bool nothing_left = false;

@@ -59,6 +59,9 @@ class Sequencer {
   bool wait_until_serving();
   // queue_full, draining, or none: taken, `done` will be called.
   core::Error submit(Submission submission);
+  // What submit() would refuse so many commands with, whatever they are: asked before they are decoded, so
+  // that an overloaded server spends little on what it refuses. `none`: there is room now.
+  core::Error room_for(ClientId client, std::size_t commands) const;
   // No new work; returns when everything accepted is committed, answered and flushed. Without the lease or
   // the database it does not wait for them: what is not committed is refused as unavailable.
   void drain();
