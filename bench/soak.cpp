@@ -1,7 +1,6 @@
 // Half an hour of mixed load at half of the greatest rate: receipts, transfers and lists, with histories read
-// and balance snapshots taken beside them. Latency at its end is that of its beginning, and so is memory but
-// for the cache, which fills up to its bound (an account takes more with each nonce that it keeps, up to 16);
-// what is written behind keeps up.
+// and balance snapshots taken beside them. Memory and latency at its end are those of its beginning, and what
+// is written behind keeps up.
 #include <fmt/format.h>
 
 #include <atomic>
