@@ -176,7 +176,9 @@ double Server::postgres_cpu_seconds() const {
 }
 
 double Server::cache_bytes() const {
-  boost::asio::ip::tcp::iostream metrics("127.0.0.1", std::to_string(metrics_port_));
+  boost::asio::ip::tcp::iostream metrics;
+  metrics.expires_after(patience);
+  metrics.connect("127.0.0.1", std::to_string(metrics_port_));
   metrics << "GET /metrics HTTP/1.0\r\n\r\n" << std::flush;
   constexpr std::string_view name = "windlass_cache_bytes ";
   for (std::string line; std::getline(metrics, line);)

@@ -71,8 +71,8 @@ void Metrics::set_last_anchor(double unix_seconds) {
 
 ServerMetrics::ServerMetrics()
     : verify_seconds(histogram(registry_, "verify_seconds", "Time to check one signature.", verify_buckets)),
-      commit_seconds(
-          histogram(registry_, "commit_seconds", "Time to seal one batch and commit it to Postgres.", commit_buckets)),
+      commit_seconds(histogram(registry_, "commit_seconds",
+                               "Time to seal one batch and commit it to Postgres.", commit_buckets)),
       batch_entries(histogram(registry_, "batch_entries", "Entries in a committed batch.", batch_buckets)),
       entries_committed(counters(registry_, "entries_committed_total", "Entries made durable.").Add({})),
       queue_depth(gauge(registry_, "queue_depth", "Commands that wait for the sequencer.")),

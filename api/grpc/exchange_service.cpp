@@ -49,9 +49,8 @@ void ask(Context* context, Asked* stub, Method<Asked, Request, Answer> method, c
          Answer* out, Done done) {
   auto asking = ask_context(*context);
   (stub->*method)(asking.get(), request, out, [asking, out, done](const grpc::Status& status) mutable {
-    // It holds the channel, and gRPC's threads end on the one that drops the last channel or server, which
-    // must be none of them: so it goes before the answer does, and whoever stops the server once all is
-    // answered.
+    // It holds the channel, and gRPC ends its threads on the one that drops the last channel or server, which
+    // must be none of them: so it goes before the answer, and never after whoever stops the server then.
     asking.reset();
     if (!status.ok() || !out->has_response()) say_away(*out, status);
     done();
