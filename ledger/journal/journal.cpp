@@ -489,9 +489,11 @@ std::optional<core::AccountNumber> SnapshotSession::owed(core::AccountNumber fir
 ReadSession::ReadSession(const std::string& url) : connection_(url, statement_timeout_ms) {}
 
 std::vector<StoredEntry> ReadSession::entries(core::Sequence first, core::Sequence end, std::size_t limit) {
-  auto rows = connection_.run(
-      sql::read_entries,
-      Parameters().bigint(signed_of(first)).bigint(signed_of(end)).bigint(static_cast<std::int64_t>(limit)));
+  auto rows = connection_.run(sql::read_entries, Parameters()
+                                                     .bigint(signed_of(first))
+                                                     .bigint(signed_of(end))
+                                                     .bigint(static_cast<std::int64_t>(limit))
+                                                     .bigint(max_page_bytes));
   return read_entries(rows);
 }
 
@@ -530,9 +532,11 @@ Epoch ReadSession::epoch() {
 HistoryPage ReadSession::history(std::int64_t link, core::Sequence from, std::size_t limit) {
   HistoryPage page;
   if (from == core::no_sequence) return page;
-  auto rows = connection_.run(
-      sql::walk_history,
-      Parameters().bigint(signed_of(from)).bigint(link).bigint(static_cast<std::int64_t>(limit)));
+  auto rows = connection_.run(sql::walk_history, Parameters()
+                                                     .bigint(signed_of(from))
+                                                     .bigint(link)
+                                                     .bigint(static_cast<std::int64_t>(limit))
+                                                     .bigint(max_page_bytes));
   for (int i = 0; i < rows.rows(); ++i) {
     page.entries.push_back(read_entry(rows, i));
     page.next = rows.null(i, 8) ? core::no_sequence : sequence_of(rows.bigint(i, 8));

@@ -201,6 +201,11 @@ struct DepositAddressRow {
   std::uint64_t account = 0;
   core::Key key{};  // the account's now
 };
+// A page of entries ends early with the one that makes so many bytes of commands and postings: a list is 100
+// kB, and what a client may ask for by count would else be 100 MB of memory. An answer made of a page is
+// below gRPC's default bound of 4 MiB.
+constexpr std::int64_t max_page_bytes = 2 << 20;
+
 struct HistoryPage {
   std::vector<StoredEntry> entries;         // newest first
   core::Sequence next = core::no_sequence;  // where the next page begins; none: this was the last
@@ -209,7 +214,7 @@ struct HistoryPage {
 class ReadSession {
  public:
   explicit ReadSession(const std::string& url);
-  // Entries [first, end), at most `limit`, in order.
+  // Entries of [first, end), in order from `first`, at most `limit` and as max_page_bytes allows.
   std::vector<StoredEntry> entries(core::Sequence first, core::Sequence end, std::size_t limit);
   std::optional<StoredEntry> entry(core::Sequence sequence);
   std::optional<StoredEntry> newest_seal(core::Sequence end);  // below `end`
@@ -217,7 +222,7 @@ class ReadSession {
   std::vector<StoredEntry> credits(core::Sequence end, std::size_t limit);  // below `end`, newest first
   core::Sequence end_of_entries();
   Epoch epoch();  // of whoever became the writer last
-  HistoryPage history(std::int64_t link, core::Sequence from, std::size_t limit);
+  HistoryPage history(std::int64_t link, core::Sequence from, std::size_t limit);  // max_page_bytes as well
   std::optional<core::Key> key_of_address(ByteView address);
   std::vector<core::ChannelId> channels(core::AccountNumber account, std::int64_t above, bool closed_too,
                                         std::size_t limit);

@@ -33,10 +33,16 @@ constexpr Statement insert_entry{
 // --- reading entries
 
 constexpr Statement end_of_entries{"end_of_entries", "SELECT coalesce(max(sequence), -1) + 1 FROM entries"};
+// Up to the first that makes $4 bytes. Lengths are known without reading what is stored out of line.
 constexpr Statement read_entries{
     "read_entries",
-    "SELECT sequence, time_us, kind, leaf_hash, secret, envelope, postings, links FROM entries "
-    "WHERE sequence >= $1::bigint AND sequence < $2::bigint ORDER BY sequence LIMIT $3::bigint"};
+    "SELECT sequence, time_us, kind, leaf_hash, secret, envelope, postings, links FROM ("
+    "  SELECT *, sum(octet_length(envelope) + octet_length(postings)) OVER earlier AS bytes_before FROM "
+    "entries "
+    "  WHERE sequence >= $1::bigint AND sequence < $2::bigint "
+    "  WINDOW earlier AS (ORDER BY sequence ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) "
+    "  ORDER BY sequence LIMIT $3::bigint) page "
+    "WHERE coalesce(bytes_before, 0) < $4::bigint ORDER BY sequence"};
 // Kind 1 is a seal (core::Kind::seal); an index holds these alone.
 constexpr Statement newest_seal{
     "newest_seal",
@@ -51,14 +57,17 @@ constexpr Statement list_credits{
     "list_credits",
     "SELECT sequence, time_us, kind, leaf_hash, secret, envelope, postings, links FROM entries "
     "WHERE kind = 9 AND sequence < $1::bigint ORDER BY sequence DESC LIMIT $2::bigint"};
-// One page of the chain that runs through $1 for the account or channel $2 (as in links), newest first.
+// One page of the chain that runs through $1 for the account or channel $2 (as in links), newest first, up to
+// the first that makes $4 bytes.
 constexpr Statement walk_history{
     "walk_history",
     "WITH RECURSIVE chain AS ("
-    "  SELECT e.*, 1 AS place FROM entries e WHERE e.sequence = $1::bigint"
+    "  SELECT e.*, 1 AS place, octet_length(e.envelope) + octet_length(e.postings) AS bytes "
+    "    FROM entries e WHERE e.sequence = $1::bigint"
     "  UNION ALL"
-    "  SELECT e.*, c.place + 1 FROM chain c JOIN entries e"
-    "    ON e.sequence = c.links[array_position(c.links, $2::bigint) + 1] WHERE c.place < $3::bigint)"
+    "  SELECT e.*, c.place + 1, c.bytes + octet_length(e.envelope) + octet_length(e.postings)"
+    "    FROM chain c JOIN entries e ON e.sequence = c.links[array_position(c.links, $2::bigint) + 1]"
+    "    WHERE c.place < $3::bigint AND c.bytes < $4::bigint)"
     "SELECT sequence, time_us, kind, leaf_hash, secret, envelope, postings, links, "
     "       links[array_position(links, $2::bigint) + 1] FROM chain ORDER BY place"};
 

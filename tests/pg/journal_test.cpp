@@ -55,6 +55,42 @@ TEST(Journal, FencesAWriterWhoseEpochWasRaised) {
   EXPECT_THROW(flusher.write(first.epoch(), {}), journal::FencedError);
 }
 
+// Six entries of 0.9 MiB, all of one account: whoever asks for a hundred gets as many as max_page_bytes
+// allows, and the rest with the next page.
+TEST(Journal, EndsAPageOfLargeEntriesEarly) {
+  auto database = Cluster::instance().make_database();
+  journal::WriterSession writer(database.server_url);
+  ASSERT_TRUE(writer.try_acquire());
+  constexpr core::AccountNumber account{7};
+  std::vector<codec::Entry> entries(6);
+  for (std::uint64_t i = 0; i < entries.size(); ++i) {
+    entries[i].sequence = {i};
+    entries[i].envelope = std::string(900 << 10, 'x');
+    auto previous = i == 0 ? core::no_sequence : core::Sequence{i - 1};
+    entries[i].postings = {core::AccountPosting{account, {}, previous}};
+  }
+  writer.commit(entries);
+
+  auto sequences_of = [](const std::vector<journal::StoredEntry>& page) {
+    std::vector<std::uint64_t> sequences;
+    for (const auto& entry : page) sequences.push_back(entry.sequence.value);
+    return sequences;
+  };
+  using Sequences = std::vector<std::uint64_t>;
+  journal::ReadSession reader(database.server_url);
+  auto newest = reader.history(journal::link_of(account), {5}, 100);
+  EXPECT_EQ(sequences_of(newest.entries), (Sequences{5, 4, 3}));
+  ASSERT_EQ(newest.next, core::Sequence{2});
+  auto oldest = reader.history(journal::link_of(account), newest.next, 100);
+  EXPECT_EQ(sequences_of(oldest.entries), (Sequences{2, 1, 0}));
+  EXPECT_EQ(oldest.next, core::no_sequence);
+  EXPECT_EQ(sequences_of(reader.history(journal::link_of(account), {5}, 2).entries), (Sequences{5, 4}));
+
+  EXPECT_EQ(sequences_of(reader.entries({1}, {6}, 100)), (Sequences{1, 2, 3}));
+  EXPECT_EQ(sequences_of(reader.entries({4}, {6}, 100)), (Sequences{4, 5}));
+  EXPECT_EQ(sequences_of(reader.entries({1}, {6}, 2)), (Sequences{1, 2}));
+}
+
 TEST(Journal, KeepsTheAuditsOfTheLargestLogs) {
   auto database = Cluster::instance().make_database();
   journal::ReadSession session(database.server_url);
