@@ -255,14 +255,19 @@ class UnaryCalls {
     call->context.set_deadline(std::chrono::system_clock::now() + deadline);
     stub_.async()->Submit(
         &call->context, &requests_[place], &call->response,
-        [this, call](const grpc::Status& status) { finish(*std::unique_ptr<One>(call), status); });
+        [this, call](const grpc::Status& status) { finish(std::unique_ptr<One>(call), status); });
   }
-  void finish(const One& call, const grpc::Status& status) {
+  void finish(std::unique_ptr<One> call, const grpc::Status& status) {
     begin_next();
+    auto took = SteadyClock::now() - call->sent;
+    bool is_covered = call->response.has_covered();
+    // Before it counts as answered: the context holds the channel, and gRPC's own thread must not be the one
+    // to let go of the last, whose end waits for that thread.
+    call.reset();
     std::lock_guard lock(mutex_);
-    result_.latencies.push_back(std::chrono::duration<float>(SteadyClock::now() - call.sent).count());
+    result_.latencies.push_back(std::chrono::duration<float>(took).count());
     if (status.ok()) {
-      ++(call.response.has_covered() ? result_.covered : result_.accepted);
+      ++(is_covered ? result_.covered : result_.accepted);
     } else {
       auto failure = client::failure_of(status);
       bool later = failure.kind == client::Failure::Kind::later;
