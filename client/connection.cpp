@@ -9,7 +9,8 @@
 namespace windlass::client {
 namespace {
 
-// A commit of a full list is some 50 kB; a page of a thousand of them is the largest answer there is.
+// Servers keep their answers below gRPC's default of 4 MiB; older ones sent pages of a thousand lists, 50 kB
+// each.
 constexpr int max_message_bytes = 64 * 1024 * 1024;
 
 std::string file_text(const std::string& path) {
