@@ -747,8 +747,9 @@ class Application {
       auto [number, asset] = touched_[i];
       bool more_of_it = i + 1 < touched_.size() && touched_[i + 1].first == number;
       if (asset == no_asset && more_of_it) continue;
-      postings.push_back(account_posting(number, asset));
-      if (!more_of_it) state_.accounts.change(number).last = sequence();
+      Account& account = state_.accounts.change(number);
+      postings.push_back(account_posting(account, asset));
+      if (!more_of_it) account.last = sequence();
     }
     if (channel_) {
       Channel& channel = state_.channels.change(*channel_);
@@ -758,10 +759,9 @@ class Application {
     return postings;
   }
 
-  Posting account_posting(AccountNumber number, AssetId asset) const {
-    const Account& account = state_.account(number);
-    AccountPosting posting{number, account.balance(asset), account.last};
-    if (closed_ && state_.channels.find(*closed_)->payer == number)
+  Posting account_posting(const Account& account, AssetId asset) const {
+    AccountPosting posting{account.number, account.balance(asset), account.last};
+    if (closed_ && state_.channels.find(*closed_)->payer == account.number)
       return ClosingPosting{.payer = posting, .channel = *closed_};
     return posting;
   }

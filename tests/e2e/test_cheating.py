@@ -1,6 +1,7 @@
 """What an operator can try who owns the database, the files and every key: caught, and named, by what clients and
 auditors run. Each cheat has a copy of one ledger to itself, which holds before it is touched."""
 
+import contextlib
 import json
 import shutil
 from dataclasses import replace
@@ -39,19 +40,18 @@ class Story:
         }
         self.copies = 0
 
-        ledger = self.ledger()
-        self._begin(ledger)
-        assert ledger.server.terminate() == 0
-        self.backup = ledger.database
+        with self.running_ledger() as first:
+            self._begin(first)
+        self.backup = first.database
         self.backup_size = len(Journal(self.backup))
 
-        ledger = self.ledger(self.backup, log_of=ledger)
-        self._go_on(ledger)
-        assert ledger.server.terminate() == 0
+        with self.running_ledger(self.backup, log_of=first) as ledger:
+            self._go_on(ledger)
         self.whole, self.log_directory = ledger.database, ledger.server.log_directory
 
-    def ledger(self, template=None, log_of=None):
-        """A running one: new, or a copy; with another's files, or none."""
+    @contextlib.contextmanager
+    def running_ledger(self, template=None, log_of=None):
+        """New, or a copy; with another's files, or none. Stopped at the end; after a failure, killed."""
         self.copies += 1
         directory = self.directory / f"copy{self.copies}"
         directory.mkdir()
@@ -59,7 +59,11 @@ class Story:
         ledger = Ledger(self.postgres, directory, self.keys, database, **self.options)
         if log_of:
             shutil.copytree(log_of.server.log_directory, ledger.server.log_directory)
-        return ledger.start()
+        try:
+            yield ledger.start()
+            assert ledger.server.terminate() == 0
+        finally:
+            ledger.kill_all()
 
     def _begin(self, ledger):
         people = self.people

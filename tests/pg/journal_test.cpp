@@ -55,19 +55,22 @@ TEST(Journal, FencesAWriterWhoseEpochWasRaised) {
   EXPECT_THROW(flusher.write(first.epoch(), {}), journal::FencedError);
 }
 
-// Six entries of 0.9 MiB, all of one account: whoever asks for a hundred gets as many as max_page_bytes
-// allows, and the rest with the next page.
+// Six entries of 0.9 MiB, half of it postings, all of one account: whoever asks for a hundred gets as many as
+// max_page_bytes allows, and the rest with the next page.
 TEST(Journal, EndsAPageOfLargeEntriesEarly) {
   auto database = Cluster::instance().make_database();
   journal::WriterSession writer(database.server_url);
   ASSERT_TRUE(writer.try_acquire());
   constexpr core::AccountNumber account{7};
+  constexpr std::size_t half_bytes = 450 << 10, other_accounts = half_bytes / codec::account_posting_bytes;
   std::vector<codec::Entry> entries(6);
   for (std::uint64_t i = 0; i < entries.size(); ++i) {
     entries[i].sequence = {i};
-    entries[i].envelope = std::string(900 << 10, 'x');
+    entries[i].envelope = std::string(half_bytes, 'x');
     auto previous = i == 0 ? core::no_sequence : core::Sequence{i - 1};
     entries[i].postings = {core::AccountPosting{account, {}, previous}};
+    for (std::uint64_t other = 0; other < other_accounts; ++other)
+      entries[i].postings.push_back(core::AccountPosting{{100 + other}, {}, core::no_sequence});
   }
   writer.commit(entries);
 
