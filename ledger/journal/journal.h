@@ -26,6 +26,11 @@ class FencedError : public std::runtime_error {
 // were. By the owner's URL.
 int migrate(const std::string& owner_url);
 
+// The oids of tables' row types, for Records.
+struct RowTypes {
+  std::int32_t entries, keys, accounts, channels, btfs_uses;
+};
+
 // The writer's session: holds the lease, commits batches.
 class WriterSession {
  public:
@@ -46,6 +51,7 @@ class WriterSession {
 
  private:
   Connection connection_;
+  const RowTypes row_types_;
   Epoch epoch_ = 0;
 };
 
@@ -69,14 +75,19 @@ class FlushSession {
   virtual void write(Epoch epoch, const Flush& flush);
 
  private:
-  struct Table;
+  // Of one kind of row. Without `update`, `insert` is all that there is to it.
+  struct Writing {
+    std::int32_t row_type;
+    const Statement* update;
+    const Statement* insert;
+  };
   template <typename Row, typename KeyOf>
-  void upsert(const Table& table, const std::vector<Row>& rows, KeyOf key_of);
-  void in_slices(std::size_t count, std::size_t slice,
-                 const std::function<void(std::size_t begin, std::size_t end)>& work);
+  void write_rows(const Writing& writing, const std::vector<Row>& rows, KeyOf key_of);
+  void write_slice(const Writing& writing, const Parameters& rows, std::size_t count);
   void write_globals(const core::Globals& globals);
 
   Connection connection_;
+  const RowTypes row_types_;
   Rest rest_;
 };
 

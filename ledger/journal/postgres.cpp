@@ -6,7 +6,9 @@
 namespace windlass::journal {
 namespace {
 
-constexpr std::int32_t oid_int8 = 20, oid_bytea = 17;
+// Postgres' own types.
+constexpr std::int32_t oid_bool = 16, oid_bytea = 17, oid_int8 = 20, oid_int2 = 21, oid_int4 = 23,
+                       oid_int8_array = 1016;
 
 // A one-dimensional array without nulls, in the server's binary form.
 template <typename Values, typename Append>
@@ -80,11 +82,69 @@ Parameters& Parameters::null() {
 Parameters& Parameters::bigints(std::span<const std::int64_t> values) {
   return bytes(encode_bigints(values));
 }
+Parameters& Parameters::records(Records records) {
+  records.end_row();
+  return bytes(records.data_);
+}
 Parameters& Parameters::byte_arrays(std::span<const ByteView> values) {
   return bytes(encode_array(values, oid_bytea, [](std::string& out, ByteView value) {
     append_be(out, static_cast<std::int32_t>(value.size()));
     out += value;
   }));
+}
+
+// What a field begins with in a record; its length alone in a COPY's row.
+static void append_field(std::string& data, std::int32_t type, ByteView value) {
+  append_be(data, type);
+  append_be(data, static_cast<std::int32_t>(value.size()));
+  data += value;
+}
+
+static void overwrite_be(std::string& data, std::size_t offset, std::int32_t value) {
+  data.replace(offset, sizeof value, big_endian(value));
+}
+
+// An array's head: dimensions, whether it has nulls, its elements' type, their number, the first one's index.
+constexpr std::size_t place_of_count = 3 * sizeof(std::int32_t);
+Records::Records(std::int32_t row_type) {
+  for (std::int32_t head : {1, 0, row_type, 0, 1}) append_be(data_, head);
+}
+Records& Records::row(std::int32_t columns) {
+  end_row();
+  ++rows_;
+  row_ = data_.size();
+  append_be(data_, std::int32_t{0});  // its length, once it is known
+  append_be(data_, columns);
+  return *this;
+}
+void Records::end_row() {
+  if (rows_ == 0) return;
+  overwrite_be(data_, row_, static_cast<std::int32_t>(data_.size() - row_ - sizeof(std::int32_t)));
+  overwrite_be(data_, place_of_count, rows_);
+}
+Records& Records::bigint(std::int64_t value) {
+  append_field(data_, oid_int8, big_endian(value));
+  return *this;
+}
+Records& Records::integer(std::int32_t value) {
+  append_field(data_, oid_int4, big_endian(value));
+  return *this;
+}
+Records& Records::smallint(std::int16_t value) {
+  append_field(data_, oid_int2, big_endian(value));
+  return *this;
+}
+Records& Records::boolean(bool value) {
+  append_field(data_, oid_bool, value ? ByteView("\1", 1) : ByteView("\0", 1));
+  return *this;
+}
+Records& Records::bytes(ByteView value) {
+  append_field(data_, oid_bytea, value);
+  return *this;
+}
+Records& Records::bigints(std::span<const std::int64_t> values) {
+  append_field(data_, oid_int8_array, encode_bigints(values));
+  return *this;
 }
 
 ByteView Result::bytes(int row, int column) const {
@@ -134,25 +194,13 @@ CopyRows& CopyRows::bigint(std::int64_t value) {
   append_field(data_, value);
   return *this;
 }
-CopyRows& CopyRows::integer(std::int32_t value) {
-  append_field(data_, value);
-  return *this;
-}
 CopyRows& CopyRows::smallint(std::int16_t value) {
   append_field(data_, value);
-  return *this;
-}
-CopyRows& CopyRows::boolean(bool value) {
-  append_field(data_, static_cast<std::uint8_t>(value));
   return *this;
 }
 CopyRows& CopyRows::bytes(ByteView value) {
   append_be(data_, static_cast<std::int32_t>(value.size()));
   data_ += value;
-  return *this;
-}
-CopyRows& CopyRows::null() {
-  append_be(data_, std::int32_t{-1});
   return *this;
 }
 CopyRows& CopyRows::bigints(std::span<const std::int64_t> values) {
@@ -215,18 +263,6 @@ static bool put_rows(PGconn* connection, std::string& data) {
   append_be(data, std::int16_t{-1});
   return PQputCopyData(connection, data.data(), static_cast<int>(data.size())) == 1 &&
          PQputCopyEnd(connection, nullptr) == 1;
-}
-
-void Connection::copy(const Statement& statement, CopyRows rows) {
-  PGconn* connection = impl_->connection;
-  PGresult* raw = PQexec(connection, statement.sql);
-  Result started(raw);
-  if (PQresultStatus(raw) != PGRES_COPY_IN) fail(statement.name, connection, raw);
-  if (!put_rows(connection, rows.data_)) fail(statement.name, connection, nullptr);
-  PGresult* ended = PQgetResult(connection);
-  Result end(ended);
-  if (PQresultStatus(ended) != PGRES_COMMAND_OK) fail(statement.name, connection, ended);
-  while (PGresult* more = PQgetResult(connection)) PQclear(more);
 }
 
 bool Connection::commit_copy(const std::string& guard, const Statement& statement,

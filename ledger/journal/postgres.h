@@ -27,6 +27,27 @@ struct Statement {
   const char* sql;
 };
 
+// Rows of a table as one parameter ($1::accounts[]): an array of its row type, which names each field's type.
+class Records {
+ public:
+  // `row_type`: the oid of the table's row type. Every row has all of its columns, in their order.
+  explicit Records(std::int32_t row_type);
+  Records& row(std::int32_t columns);
+  Records& bigint(std::int64_t value);
+  Records& integer(std::int32_t value);
+  Records& smallint(std::int16_t value);
+  Records& boolean(bool value);
+  Records& bytes(ByteView value);
+  Records& bigints(std::span<const std::int64_t> values);
+
+ private:
+  friend class Parameters;
+  void end_row();
+  std::string data_;
+  std::int32_t rows_ = 0;
+  std::size_t row_ = 0;  // where the one that is being added begins
+};
+
 // Binary parameters. Types are fixed by the statement's own casts ($1::bigint, $2::bytea[], ...).
 class Parameters {
  public:
@@ -39,6 +60,7 @@ class Parameters {
   Parameters& null();
   Parameters& bigints(std::span<const std::int64_t> values);
   Parameters& byte_arrays(std::span<const ByteView> values);
+  Parameters& records(Records records);
 
  private:
   friend class Connection;
@@ -68,13 +90,9 @@ class CopyRows {
   CopyRows();
   CopyRows& row(std::int16_t columns);
   CopyRows& bigint(std::int64_t value);
-  CopyRows& integer(std::int32_t value);
   CopyRows& smallint(std::int16_t value);
-  CopyRows& boolean(bool value);
   CopyRows& bytes(ByteView value);
-  CopyRows& null();
   CopyRows& bigints(std::span<const std::int64_t> values);
-  std::size_t size() const { return data_.size(); }
 
  private:
   friend class Connection;
@@ -95,11 +113,9 @@ class Connection {
   Result run(const Statement& statement, const Parameters& parameters = {});
   // Several statements without parameters or results: migrations, SET.
   void script(const std::string& sql);
-  // `statement` is a COPY ... FROM STDIN (FORMAT binary).
-  void copy(const Statement& statement, CopyRows rows);
   // A transaction of its own, in two round trips: what `guard` (one SELECT without parameters) finds lets the
-  // rows in. They are made while the first is under way. False where `guard` finds nothing: then nothing was
-  // written.
+  // rows of `statement`, a COPY ... FROM STDIN (FORMAT binary), in. They are made while the first is under
+  // way. False where `guard` finds nothing: then nothing was written.
   bool commit_copy(const std::string& guard, const Statement& statement,
                    const std::function<CopyRows()>& make_rows);
 

@@ -5,6 +5,12 @@
 
 namespace windlass::journal::sql {
 
+// What arrays of rows name their elements by.
+constexpr Statement row_types{"row_types",
+                              "SELECT 'entries'::regtype::oid::integer, 'keys'::regtype::oid::integer, "
+                              "'accounts'::regtype::oid::integer, 'channels'::regtype::oid::integer, "
+                              "'btfs_uses'::regtype::oid::integer"};
+
 // --- the writer: one append, fenced
 
 // Held by the writer's session for as long as it lives; a second server waits for it.
@@ -22,13 +28,11 @@ constexpr Statement copy_entries{
     "copy_entries",
     "COPY entries (sequence, time_us, kind, leaf_hash, secret, envelope, postings, links) "
     "FROM STDIN (FORMAT binary)"};
-// One entry alone: a transaction by itself, in one round trip. It writes nothing where the epoch is another.
-constexpr Statement insert_entry{
-    "insert_entry",
+// A few entries: a transaction by itself, in one round trip. It writes nothing where the epoch is another.
+constexpr Statement insert_entries{
+    "insert_entries",
     "WITH fence AS (SELECT 1 FROM writer WHERE epoch = $1::bigint FOR SHARE) "
-    "INSERT INTO entries (sequence, time_us, kind, leaf_hash, secret, envelope, postings, links) "
-    "SELECT $2::bigint, $3::bigint, $4::smallint, $5::bytea, $6::bytea, $7::bytea, $8::bytea, $9::bigint[] "
-    "FROM fence"};
+    "INSERT INTO entries SELECT (row).* FROM (SELECT unnest($2::entries[]) AS row FROM fence) AS rows"};
 
 // --- reading entries
 
@@ -105,47 +109,38 @@ constexpr Statement write_cursor{
     "ON CONFLICT (chain) DO UPDATE SET block = excluded.block, "
     "transaction = excluded.transaction, log = excluded.log"};
 
-// Flushes go through session tables, filled by COPY in the order of their keys; then some pages of those at a
-// time are upserted, so that no statement takes a core away for long.
-constexpr const char* create_flush_tables =
-    "CREATE TEMPORARY TABLE flush_accounts (LIKE accounts);"
-    "CREATE TEMPORARY TABLE flush_keys (LIKE keys);"
-    "CREATE TEMPORARY TABLE flush_channels (LIKE channels);"
-    "CREATE TEMPORARY TABLE flush_btfs_uses (LIKE btfs_uses)";
-constexpr const char* truncate_flush_tables =
-    "TRUNCATE flush_accounts, flush_keys, flush_channels, flush_btfs_uses";
-constexpr Statement flush_table_pages{
-    "flush_table_pages",
-    "SELECT pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint"};
-constexpr Statement copy_accounts{"copy_accounts", "COPY flush_accounts FROM STDIN (FORMAT binary)"};
-constexpr Statement copy_keys{"copy_keys", "COPY flush_keys FROM STDIN (FORMAT binary)"};
-constexpr Statement copy_channels{"copy_channels", "COPY flush_channels FROM STDIN (FORMAT binary)"};
-constexpr Statement copy_btfs_uses{"copy_btfs_uses", "COPY flush_btfs_uses FROM STDIN (FORMAT binary)"};
-constexpr Statement upsert_accounts{
-    "upsert_accounts",
-    "INSERT INTO accounts SELECT * FROM flush_accounts WHERE ctid >= $1::text::tid AND ctid < $2::text::tid "
-    "ON CONFLICT (number) DO UPDATE SET "
-    "key = excluded.key, roles = excluded.roles, open_channels = excluded.open_channels, "
-    "last_sequence = excluded.last_sequence, amounts = excluded.amounts, nonces = excluded.nonces, "
-    "refuses_btfs = excluded.refuses_btfs"};
+// A flush writes slices of rows, each slice one array of a table's row type. What is new is inserted, once an
+// update has found fewer rows than it was given: an update of a row that is there costs a sixth less than an
+// insert that turns into one, and two fifths less of Postgres' log.
+// Plans outlive what the planner knew of tables that were small once.
+constexpr const char* find_rows_by_index =
+    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
+constexpr Statement update_accounts{
+    "update_accounts",
+    "UPDATE accounts SET key = new.key, roles = new.roles, open_channels = new.open_channels, "
+    "last_sequence = new.last_sequence, amounts = new.amounts, nonces = new.nonces, "
+    "refuses_btfs = new.refuses_btfs FROM unnest($1::accounts[]) AS new WHERE accounts.number = new.number"};
+constexpr Statement insert_accounts{
+    "insert_accounts",
+    "INSERT INTO accounts SELECT * FROM unnest($1::accounts[]) ON CONFLICT (number) DO NOTHING"};
+constexpr Statement update_channels{
+    "update_channels",
+    "UPDATE channels SET deposit = new.deposit, claimed = new.claimed, expires_us = new.expires_us, "
+    "open = new.open, last_sequence = new.last_sequence, claim_sequence = new.claim_sequence, "
+    "history = new.history, content = new.content, purpose = new.purpose, fee = new.fee "
+    "FROM unnest($1::channels[]) AS new WHERE channels.id = new.id"};
+constexpr Statement insert_channels{
+    "insert_channels",
+    "INSERT INTO channels SELECT * FROM unnest($1::channels[]) ON CONFLICT (id) DO NOTHING"};
+// Most keys of a flush are new.
 constexpr Statement upsert_keys{
     "upsert_keys",
-    "INSERT INTO keys SELECT * FROM flush_keys WHERE ctid >= $1::text::tid AND ctid < $2::text::tid "
-    "ON CONFLICT (key) DO UPDATE SET "
+    "INSERT INTO keys SELECT * FROM unnest($1::keys[]) ON CONFLICT (key) DO UPDATE SET "
     "rotated_at = excluded.rotated_at"};
-constexpr Statement upsert_channels{
-    "upsert_channels",
-    "INSERT INTO channels SELECT * FROM flush_channels WHERE ctid >= $1::text::tid AND ctid < $2::text::tid "
-    "ON CONFLICT (id) DO UPDATE SET "
-    "deposit = excluded.deposit, claimed = excluded.claimed, expires_us = excluded.expires_us, open = "
-    "excluded.open, "
-    "last_sequence = excluded.last_sequence, claim_sequence = excluded.claim_sequence, history = "
-    "excluded.history, content = excluded.content, purpose = excluded.purpose, fee = excluded.fee"};
-// A use never changes: what is here already was written by a flush whose answer was lost.
-constexpr Statement upsert_btfs_uses{"upsert_btfs_uses",
-                                     "INSERT INTO btfs_uses SELECT * FROM flush_btfs_uses WHERE ctid >= "
-                                     "$1::text::tid AND ctid < $2::text::tid "
-                                     "ON CONFLICT (id) DO NOTHING"};
+// A use never changes.
+constexpr Statement insert_btfs_uses{
+    "insert_btfs_uses",
+    "INSERT INTO btfs_uses SELECT * FROM unnest($1::btfs_uses[]) ON CONFLICT (id) DO NOTHING"};
 
 constexpr Statement load_keys{"load_keys",
                               "SELECT key, account, rotated_at FROM keys WHERE key = ANY($1::bytea[])"};
