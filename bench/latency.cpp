@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::size_t row_bytes = 300, commits = 300, turns = 10;
 constexpr std::size_t paced_commands_a_message = 16;
-constexpr int aged_segments = 64;  // more than a run writes
 constexpr journal::Statement insert_row{"insert_row", "INSERT INTO bench_rows (row) VALUES ($1::bytea)"};
 
 // Seconds of each of some commits of one row, each synchronous.
@@ -40,7 +39,6 @@ double quantile_of(const LoadResult& load, double of) {
 
 void bench_latency(const Scale& scale) {
   World& world = young_world(scale);
-  world.server.age_wal(scale.size == Size::try_out ? 1 : aged_segments);
   Report latency{.name = "latency", .unit = "ratio"};
   std::vector<double> commit, p99, p50, rate, cores;
   for (std::size_t i = 0; i < scale.samples; ++i) {

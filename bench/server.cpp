@@ -92,9 +92,9 @@ std::string Server::database_url() const {
   return dev::database_url(place_, dev::owner_role);
 }
 
-void Server::age_wal(int segments) {
+void Server::age_wal(std::uint64_t segments) {
   journal::Connection database(database_url(), 60'000);
-  for (int i = 0; i < segments; ++i)
+  for (std::uint64_t i = 0; i < segments; ++i)
     database.script("SELECT pg_logical_emit_message(false, 'windlass-bench', repeat('0', 16 * 1024 * 1024))");
   database.script("CHECKPOINT");
 }

@@ -39,7 +39,7 @@ class Server {
 
   // As after some time of running: Postgres writes over segments (16 MiB) of its own log that a checkpoint
   // left to be used again. A new cluster makes each of them, and commits wait 20 ms for it.
-  void age_wal(int segments);
+  void age_wal(std::uint64_t segments);
 
   // Asks for a seal, which begins a balance snapshot and does not wait for a long one.
   void request_seal();
