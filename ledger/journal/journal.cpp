@@ -43,11 +43,11 @@ core::ChainAmount parse_decimal(ByteView text) {
   return amount;
 }
 
-// A row of a COPY or of an array: the same columns.
-template <typename Rows>
-void add_row(Rows& rows, const codec::Entry& entry) {
-  rows.row(8)
-      .bigint(signed_of(entry.sequence))
+constexpr int entry_columns = 8;
+// Of a COPY's row, an array's, or a statement's parameters.
+template <typename Columns>
+void add_entry(Columns& columns, const codec::Entry& entry) {
+  columns.bigint(signed_of(entry.sequence))
       .bigint(entry.time_us)
       .smallint(static_cast<std::int16_t>(entry.kind))
       .bytes(view(entry.leaf_hash))
@@ -227,7 +227,7 @@ static bool is_worth_a_copy(const std::vector<codec::Entry>& entries) {
 void WriterSession::commit(const std::vector<codec::Entry>& entries, const std::function<void()>& seal) {
   auto add_all = [&](auto rows) {
     seal();
-    for (const auto& entry : entries) add_row(rows, entry);
+    for (const auto& entry : entries) add_entry(rows.row(entry_columns), entry);
     return rows;
   };
   bool let_in = false;
@@ -236,8 +236,15 @@ void WriterSession::commit(const std::vector<codec::Entry>& entries, const std::
     let_in = connection_.commit_copy(sql::has_epoch(epoch_), sql::copy_entries, make_rows);
   } else {
     Parameters parameters;
-    parameters.bigint(epoch_).records(add_all(Records(row_types_.entries)));
-    let_in = connection_.run(sql::insert_entries, parameters).affected() > 0;
+    parameters.bigint(epoch_);
+    bool is_alone = entries.size() == 1;
+    if (is_alone) {
+      seal();
+      add_entry(parameters, entries[0]);
+    } else {
+      parameters.records(add_all(Records(row_types_.entries)));
+    }
+    let_in = connection_.run(is_alone ? sql::insert_entry : sql::insert_entries, parameters).affected() > 0;
   }
   if (!let_in) throw FencedError();
 }

@@ -29,6 +29,13 @@ constexpr Statement copy_entries{
     "COPY entries (sequence, time_us, kind, leaf_hash, secret, envelope, postings, links) "
     "FROM STDIN (FORMAT binary)"};
 // A few entries: a transaction by itself, in one round trip. It writes nothing where the epoch is another.
+// One alone does without the array, which would cost it a seventh of its time.
+constexpr Statement insert_entry{
+    "insert_entry",
+    "WITH fence AS (SELECT 1 FROM writer WHERE epoch = $1::bigint FOR SHARE) "
+    "INSERT INTO entries (sequence, time_us, kind, leaf_hash, secret, envelope, postings, links) "
+    "SELECT $2::bigint, $3::bigint, $4::smallint, $5::bytea, $6::bytea, $7::bytea, $8::bytea, $9::bigint[] "
+    "FROM fence"};
 constexpr Statement insert_entries{
     "insert_entries",
     "WITH fence AS (SELECT 1 FROM writer WHERE epoch = $1::bigint FOR SHARE) "
