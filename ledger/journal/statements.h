@@ -28,8 +28,8 @@ constexpr Statement copy_entries{
     "copy_entries",
     "COPY entries (sequence, time_us, kind, leaf_hash, secret, envelope, postings, links) "
     "FROM STDIN (FORMAT binary)"};
-// A few entries: a transaction by itself, in one round trip. It writes nothing where the epoch is another.
-// One alone does without the array, which would cost it a seventh of its time.
+// One entry, or a few: a transaction by itself, in one round trip. It writes nothing where the epoch is
+// another. One alone does without the array, which would cost it a seventh of its time.
 constexpr Statement insert_entry{
     "insert_entry",
     "WITH fence AS (SELECT 1 FROM writer WHERE epoch = $1::bigint FOR SHARE) "
