@@ -50,7 +50,8 @@ constexpr ops::Option options[] = {
     ops::address("btfs.exchange", "",
                  "windlass-anchor's exchange.listen, which answers for the gateway; not set: no deposits and "
                  "withdrawals of those clients"),
-    ops::integer("sequencer.cache_mib", 512, {16, 1 << 20, "MiB"}, "memory for accounts and channels"),
+    ops::integer("sequencer.cache_mib", 512, {16, 1 << 20, "MiB"},
+                 "memory for accounts and channels, an eighth of it for the points of their keys"),
     ops::integer("sequencer.max_unflushed_entries", 200'000, {1'000, 100'000'000, "entries"},
                  "entries that recovery may have to replay"),
     ops::integer("sequencer.verifier_threads", 0, {0, 1024, "threads"},
@@ -303,7 +304,9 @@ int serve(const ops::Config& config) {
   std::atomic<api::GrpcServer*> watched{nullptr};
 
   sequencer::Options sequencing;
-  sequencing.limits.cache_bytes = static_cast<std::size_t>(config.integer("sequencer.cache_mib")) << 20;
+  std::size_t cache = static_cast<std::size_t>(config.integer("sequencer.cache_mib")) << 20;
+  sequencing.limits.point_cache_bytes = cache / 8;
+  sequencing.limits.cache_bytes = cache - cache / 8;
   sequencing.limits.max_unflushed_entries =
       static_cast<std::uint64_t>(config.integer("sequencer.max_unflushed_entries"));
   sequencing.limits.verifier_threads = static_cast<std::size_t>(config.integer("sequencer.verifier_threads"));

@@ -16,10 +16,11 @@ using Sign = std::vector<pb::SignedCommand> (*)(World&, std::size_t);
 // The samples' median ratio, and the medians of what it is made of.
 void report_costs(const std::string& name, const std::vector<Cost>& costs) {
   Report all{.name = name, .unit = "ratio"};
-  std::vector<double> verification, server, windlassd, postgres, rate;
+  std::vector<double> verification, same_again, server, windlassd, postgres, rate;
   for (const auto& cost : costs) {
     all.samples.push_back(cost.ratio());
     verification.push_back(cost.verification * 1e6);
+    same_again.push_back(cost.same_again * 1e6);
     server.push_back(cost.per_accepted(cost.server) * 1e6);
     windlassd.push_back(cost.per_accepted(cost.windlassd) * 1e6);
     postgres.push_back(cost.per_accepted(cost.postgres) * 1e6);
@@ -27,6 +28,7 @@ void report_costs(const std::string& name, const std::vector<Cost>& costs) {
   }
   all.figure = median(all.samples);
   all.beside = {{"verification_us", median(verification)},
+                {"same_signature_us", median(same_again)},
                 {"server_us", median(server)},
                 {"windlassd_us", median(windlassd)},
                 {"postgres_us", median(postgres)},

@@ -49,7 +49,8 @@ void end_shared_world();
 // What a piece of work cost, by the operating system, until its balances were written.
 struct Cost {
   LoadResult load;
-  double verification = 0;                         // CPU seconds of one, before and after
+  double verification = 0;                         // CPU seconds of one of many, before and after
+  double same_again = 0;                           // of the same signature again and again
   double server = 0, windlassd = 0, postgres = 0;  // CPU seconds of all of it
 
   double per_accepted(double seconds) const { return seconds / static_cast<double>(load.accepted); }

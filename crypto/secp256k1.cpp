@@ -6,6 +6,8 @@
 
 #include <cstdlib>
 
+#include "crypto/point_cache.h"
+
 namespace windlass {
 namespace {
 
@@ -24,10 +26,17 @@ const unsigned char* data(ByteView bytes) {
   return reinterpret_cast<const unsigned char*>(bytes.data());
 }
 
-PublicKey serialize(const secp256k1_pubkey& parsed) {
-  PublicKey out;
+bool parse(ByteView key, secp256k1_pubkey& point) {
+  return secp256k1_ec_pubkey_parse(context(), &point, data(key), key.size()) == 1;
+}
+
+template <typename Key>
+Key serialize(const secp256k1_pubkey& point) {
+  constexpr bool compressed = std::is_same_v<Key, PublicKey>;
+  Key out;
   std::size_t length = out.size();
-  secp256k1_ec_pubkey_serialize(context(), out.data(), &length, &parsed, SECP256K1_EC_COMPRESSED);
+  secp256k1_ec_pubkey_serialize(context(), out.data(), &length, &point,
+                                compressed ? SECP256K1_EC_COMPRESSED : SECP256K1_EC_UNCOMPRESSED);
   return out;
 }
 
@@ -62,9 +71,9 @@ SecretKey::~SecretKey() {
 }
 
 PublicKey SecretKey::public_key() const {
-  secp256k1_pubkey parsed;
-  if (secp256k1_ec_pubkey_create(context(), &parsed, bytes_.data()) != 1) std::abort();
-  return serialize(parsed);
+  secp256k1_pubkey point;
+  if (secp256k1_ec_pubkey_create(context(), &point, bytes_.data()) != 1) std::abort();
+  return serialize<PublicKey>(point);
 }
 
 CompactSignature SecretKey::sign(const Hash& digest) const {
@@ -88,18 +97,20 @@ RecoverableSignature SecretKey::sign_recoverable(const Hash& digest) const {
   return out;
 }
 
-SignatureCheck verify_signature(ByteView key, ByteView signature, const Hash& digest) {
+SignatureCheck verify_signature(ByteView key, ByteView signature, const Hash& digest, PointCache* points) {
   if (key.size() != 33) return SignatureCheck::bad_key;
   if (signature.size() != 64) return SignatureCheck::malformed;
-  secp256k1_pubkey parsed_key;
-  if (secp256k1_ec_pubkey_parse(context(), &parsed_key, data(key), key.size()) != 1)
-    return SignatureCheck::bad_key;
+  secp256k1_pubkey point;
+  auto kept = points ? points->find(key) : std::nullopt;
+  bool known = kept && parse(view(*kept), point);
+  if (!known && !parse(key, point)) return SignatureCheck::bad_key;
   secp256k1_ecdsa_signature parsed;
   if (secp256k1_ecdsa_signature_parse_compact(context(), &parsed, data(signature)) != 1)
     return SignatureCheck::malformed;
   if (secp256k1_ecdsa_signature_normalize(context(), nullptr, &parsed) == 1) return SignatureCheck::high_s;
-  return secp256k1_ecdsa_verify(context(), &parsed, digest.data(), &parsed_key) == 1 ? SignatureCheck::valid
-                                                                                     : SignatureCheck::wrong;
+  if (secp256k1_ecdsa_verify(context(), &parsed, digest.data(), &point) != 1) return SignatureCheck::wrong;
+  if (points && !known) points->keep(serialize<UncompressedKey>(point));
+  return SignatureCheck::valid;
 }
 
 std::string signature_to_der(const CompactSignature& signature) {
@@ -126,25 +137,21 @@ std::optional<CompactSignature> signature_from_der(ByteView der) {
 }
 
 bool is_public_key(ByteView key) {
-  secp256k1_pubkey parsed;
-  return key.size() == 33 && secp256k1_ec_pubkey_parse(context(), &parsed, data(key), key.size()) == 1;
+  secp256k1_pubkey point;
+  return key.size() == 33 && parse(key, point);
 }
 
 std::optional<PublicKey> compress_key(ByteView key) {
   bool fitting = key.size() == 33 || (key.size() == 65 && key[0] == 4);
-  secp256k1_pubkey parsed;
-  if (!fitting || secp256k1_ec_pubkey_parse(context(), &parsed, data(key), key.size()) != 1)
-    return std::nullopt;
-  return serialize(parsed);
+  secp256k1_pubkey point;
+  if (!fitting || !parse(key, point)) return std::nullopt;
+  return serialize<PublicKey>(point);
 }
 
 UncompressedKey uncompress_key(const PublicKey& key) {
-  secp256k1_pubkey parsed;
-  if (secp256k1_ec_pubkey_parse(context(), &parsed, key.data(), key.size()) != 1) std::abort();
-  UncompressedKey out;
-  std::size_t length = out.size();
-  secp256k1_ec_pubkey_serialize(context(), out.data(), &length, &parsed, SECP256K1_EC_UNCOMPRESSED);
-  return out;
+  secp256k1_pubkey point;
+  if (!parse(view(key), point)) std::abort();
+  return serialize<UncompressedKey>(point);
 }
 
 std::optional<PublicKey> recover_key(ByteView signature, const Hash& digest) {
@@ -155,9 +162,9 @@ std::optional<PublicKey> recover_key(ByteView signature, const Hash& digest) {
   secp256k1_ecdsa_recoverable_signature parsed;
   if (secp256k1_ecdsa_recoverable_signature_parse_compact(context(), &parsed, data(signature), v) != 1)
     return std::nullopt;
-  secp256k1_pubkey key;
-  if (secp256k1_ecdsa_recover(context(), &key, &parsed, digest.data()) != 1) return std::nullopt;
-  return serialize(key);
+  secp256k1_pubkey point;
+  if (secp256k1_ecdsa_recover(context(), &point, &parsed, digest.data()) != 1) return std::nullopt;
+  return serialize<PublicKey>(point);
 }
 
 }  // namespace windlass

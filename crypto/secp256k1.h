@@ -5,6 +5,8 @@
 
 namespace windlass {
 
+class PointCache;
+
 using PublicKey = ByteArray<33>;             // compressed: 02 or 03, then X
 using UncompressedKey = ByteArray<65>;       // 04, X, Y
 using CompactSignature = ByteArray<64>;      // r, s
@@ -36,8 +38,10 @@ class SecretKey {
 
 enum class SignatureCheck { valid, bad_key, malformed, high_s, wrong };
 
-// `key` 33 bytes compressed, `signature` 64 bytes r||s with low S, over `digest`.
-SignatureCheck verify_signature(ByteView key, ByteView signature, const Hash& digest);
+// `key` 33 bytes compressed, `signature` 64 bytes r||s with low S, over `digest`. With `points` sooner, where
+// the key has signed before.
+SignatureCheck verify_signature(ByteView key, ByteView signature, const Hash& digest,
+                                PointCache* points = nullptr);
 
 // The same signature as ASN.1 DER, and back. Strictly DER: nothing before, between or after it. Any S is
 // taken, and made low; nothing when r or s is not from 1 to the group's order - 1.

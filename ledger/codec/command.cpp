@@ -566,11 +566,12 @@ Made decode_historical(const pb::Command& message, std::vector<Signed> signers) 
   }
 }
 
-SignatureCheck check_signature(const SignatureClaim& claim, const SigningTag& tag) {
-  if (!claim.historical) return verify_signature(claim.key, claim.signature, tag.digest(claim.message));
+SignatureCheck check_signature(const SignatureClaim& claim, const SigningTag& tag, PointCache* points) {
+  if (!claim.historical)
+    return verify_signature(claim.key, claim.signature, tag.digest(claim.message), points);
   auto compact = signature_from_der(claim.signature);
   if (!compact) return SignatureCheck::malformed;
-  return verify_signature(claim.key, view(*compact), btfs::message_hash(claim.message));
+  return verify_signature(claim.key, view(*compact), btfs::message_hash(claim.message), points);
 }
 
 }  // namespace
@@ -615,9 +616,9 @@ tl::expected<Decoded, std::string> decode_stored(ByteView bytes) {
   }
 }
 
-Error verify_signatures(const Decoded& decoded, const SigningTag& tag) {
+Error verify_signatures(const Decoded& decoded, const SigningTag& tag, PointCache* points) {
   for (const auto& claim : decoded.signatures()) {
-    switch (check_signature(claim, tag)) {
+    switch (check_signature(claim, tag, points)) {
       case SignatureCheck::valid:
         break;
       case SignatureCheck::bad_key:

@@ -46,7 +46,7 @@ tl::expected<Decoded, core::Error> decode_submitted(Envelope envelope);
 // From the journal, where everything has been accepted once. A text says what is wrong.
 tl::expected<Decoded, std::string> decode_stored(ByteView envelope);
 // The first signature that does not hold, in words; none when all do.
-core::Error verify_signatures(const Decoded& decoded, const SigningTag& tag);
+core::Error verify_signatures(const Decoded& decoded, const SigningTag& tag, PointCache* points = nullptr);
 
 // Keys that the command names and no signature of its own proves: those that are new to the ledger must be
 // checked to be points on the curve (is_public_key) before the command is applied.

@@ -26,8 +26,9 @@ struct Limits {
   // While recovery would have little to replay, a flush rests this many times as long as it works, so that
   // commits and verification do not wait for it.
   double flush_rest = 2;
-  // Memory for records that storage has too.
-  std::size_t cache_bytes = 512u << 20;
+  // Memory for records that storage has too, and for the points of keys that sign.
+  std::size_t cache_bytes = 448u << 20;
+  std::size_t point_cache_bytes = 64u << 20;
   std::size_t verifier_threads = 0;  // 0: one a core
 };
 

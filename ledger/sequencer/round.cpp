@@ -83,14 +83,14 @@ void Round::plan_receipt(const core::State& state, std::int32_t place, const cor
   groups_[static_cast<std::size_t>(command.group)].candidates.push_back(place);
 }
 
-void Round::verify(std::size_t index, const codec::SigningTag& tag, Observer& observer) {
+void Round::verify(std::size_t index, const codec::SigningTag& tag, PointCache& points, Observer& observer) {
   const Task& task = tasks_[index];
   auto verify = [&](Command& command) {
     if (command.bad_signatures_left && *command.bad_signatures_left <= 0) {
       command.error = core::Error::too_many_bad_signatures;
     } else {
       auto started = std::chrono::steady_clock::now();
-      command.error = codec::verify_signatures(**command.item, tag);
+      command.error = codec::verify_signatures(**command.item, tag, &points);
       observer.verified(command.error,
                         std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
       if (command.bad_signatures_left && command.error == core::Error::bad_signature)

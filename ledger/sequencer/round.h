@@ -26,7 +26,8 @@ class Round {
   // --- verification: planned by the writer with a look at the state, carried out by any threads
   void plan(const core::State& state);
   std::size_t tasks() const { return tasks_.size(); }
-  void verify(std::size_t task, const codec::SigningTag& tag, Observer& observer);  // each once
+  // Each task once.
+  void verify(std::size_t task, const codec::SigningTag& tag, PointCache& points, Observer& observer);
 
   // --- what verification found, by the command's place
   struct Place {

@@ -34,6 +34,7 @@ Sequencer::Sequencer(journal::Sessions& sessions, Options options, Observer& obs
       options_(std::move(options)),
       observer_(observer),
       intake_(options_.limits),
+      points_(options_.limits.point_cache_bytes),
       batch_(std::make_shared<Batch>()),
       pool_("verifier", options_.limits.verifier_threads),
       publisher_("publisher", max_unpublished_batches, [this](auto batch) { publish(std::move(batch)); }),
@@ -410,7 +411,7 @@ bool Sequencer::plan_next_round() {
     // One command and nothing else to do: sooner verified here than by a thread that sleeps.
     bool is_alone = under_way.round->commands.size() == 1 && under_way.round->tasks() == 1 &&
                     rounds_.size() == 1 && intake_.empty();
-    if (is_alone) under_way.round->verify(0, *tag_, observer_);
+    if (is_alone) under_way.round->verify(0, *tag_, points_, observer_);
     if (is_alone || under_way.round->tasks() == 0)
       under_way.verified->store(true);
     else
@@ -423,7 +424,8 @@ bool Sequencer::plan_next_round() {
 void Sequencer::verify(const RoundUnderWay& under_way) {
   auto round = under_way.round;
   pool_.add(
-      round->tasks(), [this, round, tag = tag_](std::size_t task) { round->verify(task, *tag, observer_); },
+      round->tasks(),
+      [this, round, tag = tag_](std::size_t task) { round->verify(task, *tag, points_, observer_); },
       [this, verified = under_way.verified] {
         verified->store(true);
         wake();

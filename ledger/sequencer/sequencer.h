@@ -11,6 +11,7 @@
 // as at the start: there is one such path.
 #pragma once
 
+#include "crypto/point_cache.h"
 #include "ledger/journal/journal.h"
 #include "ledger/sequencer/intake.h"
 #include "ledger/sequencer/round.h"
@@ -149,6 +150,7 @@ class Sequencer {
   const Hash secrets_from_ = random_array<32>();
   Observer& observer_;
   Intake intake_;
+  PointCache points_;  // any thread's
 
   std::mutex turn_;  // the writer's, while it serves: what follows, and loading_
   std::unique_ptr<core::State> state_;
