@@ -51,7 +51,7 @@ constexpr ops::Option options[] = {
                  "windlass-anchor's exchange.listen, which answers for the gateway; not set: no deposits and "
                  "withdrawals of those clients"),
     ops::integer("sequencer.cache_mib", 512, {16, 1 << 20, "MiB"},
-                 "memory for accounts and channels, an eighth of it for the points of their keys"),
+                 "memory for accounts and channels, a sixteenth of it for the points of their keys"),
     ops::integer("sequencer.max_unflushed_entries", 200'000, {1'000, 100'000'000, "entries"},
                  "entries that recovery may have to replay"),
     ops::integer("sequencer.verifier_threads", 0, {0, 1024, "threads"},
@@ -305,8 +305,8 @@ int serve(const ops::Config& config) {
 
   sequencer::Options sequencing;
   std::size_t cache = static_cast<std::size_t>(config.integer("sequencer.cache_mib")) << 20;
-  sequencing.limits.point_cache_bytes = cache / 8;
-  sequencing.limits.cache_bytes = cache - cache / 8;
+  sequencing.limits.point_cache_bytes = cache / 16;
+  sequencing.limits.cache_bytes = cache - cache / 16;
   sequencing.limits.max_unflushed_entries =
       static_cast<std::uint64_t>(config.integer("sequencer.max_unflushed_entries"));
   sequencing.limits.verifier_threads = static_cast<std::size_t>(config.integer("sequencer.verifier_threads"));

@@ -9,6 +9,8 @@
 namespace windlass {
 namespace {
 
+constexpr std::size_t x_at = 1, y_at = 33;  // in an uncompressed key
+
 std::uint64_t load(const std::uint64_t& word) {
   return std::atomic_ref(const_cast<std::uint64_t&>(word)).load(std::memory_order_relaxed);
 }
@@ -23,46 +25,36 @@ void PointCache::Unmap::operator()(Set* sets) const {
 }
 
 // Mapped, not allocated: pages that no key has come to take no memory.
-PointCache::PointCache(std::size_t bytes) : sets_(std::max<std::size_t>(bytes / sizeof(Set), 1)) {
-  bytes = sets_ * sizeof(Set);
+PointCache::PointCache(std::size_t bytes) : count_(std::max<std::size_t>(bytes / sizeof(Set), 1)) {
+  bytes = count_ * sizeof(Set);
   void* sets = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (sets == MAP_FAILED) throw std::bad_alloc();
-  points_ = {static_cast<Set*>(sets), Unmap{bytes}};
+  sets_ = {static_cast<Set*>(sets), Unmap{bytes}};
 }
 
-PointCache::Set& PointCache::set_of(const Point& point) const {
-  return points_[point.x[0] % sets_];
+PointCache::Set& PointCache::set_of(const UncompressedKey& point) const {
+  std::uint64_t x;
+  std::memcpy(&x, point.data() + x_at, sizeof x);
+  return sets_[x % count_];
 }
 
-std::optional<UncompressedKey> PointCache::find(ByteView key) const {
-  Point wanted;
-  std::memcpy(wanted.x, key.data() + 1, sizeof wanted.x);
-  for (const Point& point : set_of(wanted).points) {
-    if (!std::equal(wanted.x, wanted.x + 4, point.x, [](auto a, const auto& b) { return a == load(b); }))
-      continue;
-    std::transform(point.y, point.y + 4, wanted.y, load);
-    UncompressedKey found{4};
-    std::memcpy(found.data() + 1, wanted.x, sizeof wanted.x);
-    std::memcpy(found.data() + 33, wanted.y, sizeof wanted.y);
-    if (key[0] == (found.back() % 2 == 0 ? 2 : 3)) return found;
-  }
-  return std::nullopt;
+bool PointCache::read(const Y& y, UncompressedKey& point) {
+  std::uint64_t words[4];
+  std::transform(y.words, y.words + 4, words, load);
+  std::memcpy(point.data() + y_at, words, sizeof words);
+  return words[0] != 0;
 }
 
-void PointCache::keep(const UncompressedKey& key) {
-  Point kept;
-  std::memcpy(kept.x, key.data() + 1, sizeof kept.x);
-  std::memcpy(kept.y, key.data() + 33, sizeof kept.y);
-  auto& points = set_of(kept).points;
-  auto* place = std::find_if(points, points + points_a_set, [&](const Point& point) {
-    std::uint64_t x = load(point.x[0]);
-    return x == 0 || x == kept.x[0];
+void PointCache::keep(const UncompressedKey& point) {
+  Y kept;
+  std::memcpy(kept.words, point.data() + y_at, sizeof kept.words);
+  auto& ys = set_of(point).ys;
+  auto* place = std::find_if(std::begin(ys), std::end(ys), [&](const Y& y) {
+    std::uint64_t first = load(y.words[0]);
+    return first == 0 || first == kept.words[0];
   });
-  if (place == points + points_a_set) place = &points[kept.y[0] % points_a_set];
-  for (std::size_t i = 0; i < 4; ++i) {
-    store(place->x[i], kept.x[i]);
-    store(place->y[i], kept.y[i]);
-  }
+  if (place == std::end(ys)) place = &ys[kept.words[0] % std::size(ys)];
+  for (std::size_t i = 0; i < std::size(kept.words); ++i) store(place->words[i], kept.words[i]);
 }
 
 }  // namespace windlass

@@ -1,16 +1,15 @@
 // The points of public keys that have signed. A compressed key leaves out its point's y, which costs a square
-// root in the field to find again: an eighth of a verification. Whoever has verified a signature keeps the
-// point here for the next.
+// root in the field to find again: an eighth of a verification. Whoever has verified a signature keeps the y
+// here for the next.
 //
-// Any threads, without locks. A point is read while another takes its place: what is read may be half of
-// each. It needs no more care than that: x must be the key's, and of all y only one of the key's parity is on
-// the curve, which whoever parses the uncompressed key checks.
+// Any threads, without locks, and without the keys: of all y, only one of the key's parity is on the curve
+// with its x, which whoever parses the uncompressed key checks anyway. So another key's y does no harm, nor
+// does one that was read while it was written over.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 
 #include "crypto/secp256k1.h"
 
@@ -18,34 +17,41 @@ namespace windlass {
 
 class PointCache {
  public:
-  // Takes that much memory, as points come.
+  // Takes that much memory, as points come: 32 bytes each.
   explicit PointCache(std::size_t bytes);
 
-  // The point of a compressed key of 33 bytes, if it is here; perhaps not on the curve.
-  std::optional<UncompressedKey> find(ByteView key) const;
+  // Whether `parse` takes what may be the point of a compressed key of 33 bytes.
+  template <typename Parse>
+  bool find(ByteView key, Parse parse) const {
+    UncompressedKey point{4};
+    std::memcpy(point.data() + 1, key.data() + 1, 32);
+    for (const Y& y : set_of(point).ys)
+      if (read(y, point) && key[0] == (point.back() % 2 == 0 ? 2 : 3) && parse(view(point))) return true;
+    return false;
+  }
   // In place of another, where those that it may stand among are many.
-  void keep(const UncompressedKey& key);
+  void keep(const UncompressedKey& point);
 
  private:
-  // The bytes as they stand in a key; where there is none, zeros. A line of the processor's cache.
-  struct alignas(64) Point {
-    std::uint64_t x[4];
-    std::uint64_t y[4];
+  // The bytes as they stand in a key; where there is none, zeros.
+  struct Y {
+    std::uint64_t words[4];
   };
-  // A key's own, found by its x. Whoever makes keys that meet there gains nothing but square roots.
-  static constexpr std::size_t points_a_set = 4;
-  struct Set {
-    Point points[points_a_set];
+  // A key's own, found by its x: two lines of the processor's cache. Whoever makes keys that meet there gains
+  // nothing but square roots.
+  struct alignas(128) Set {
+    Y ys[4];
   };
   struct Unmap {
     std::size_t bytes;
     void operator()(Set* sets) const;
   };
 
-  Set& set_of(const Point& point) const;
+  Set& set_of(const UncompressedKey& point) const;
+  static bool read(const Y& y, UncompressedKey& point);  // false: there is none
 
-  std::size_t sets_;
-  std::unique_ptr<Set[], Unmap> points_;
+  std::size_t count_;
+  std::unique_ptr<Set[], Unmap> sets_;
 };
 
 }  // namespace windlass

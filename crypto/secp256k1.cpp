@@ -101,8 +101,7 @@ SignatureCheck verify_signature(ByteView key, ByteView signature, const Hash& di
   if (key.size() != 33) return SignatureCheck::bad_key;
   if (signature.size() != 64) return SignatureCheck::malformed;
   secp256k1_pubkey point;
-  auto kept = points ? points->find(key) : std::nullopt;
-  bool known = kept && parse(view(*kept), point);
+  bool known = points && points->find(key, [&](ByteView kept) { return parse(kept, point); });
   if (!known && !parse(key, point)) return SignatureCheck::bad_key;
   secp256k1_ecdsa_signature parsed;
   if (secp256k1_ecdsa_signature_parse_compact(context(), &parsed, data(signature)) != 1)

@@ -11,7 +11,12 @@
 namespace windlass {
 namespace {
 
-constexpr std::size_t room_for_four = 256;
+constexpr std::size_t bytes_a_point = 32, room_for_four = 4 * bytes_a_point;
+
+// A point of the key that is on the curve.
+bool has(const PointCache& points, const PublicKey& key) {
+  return points.find(view(key), [](ByteView point) { return compress_key(point).has_value(); });
+}
 
 // The key with the other y.
 PublicKey other_parity(PublicKey key) {
@@ -39,12 +44,12 @@ TEST(PointCache, HasWhatWasKept) {
   std::vector<PublicKey> keys;
   for (int i = 0; i < 100; ++i) keys.push_back(SecretKey::generate().public_key());
   for (const auto& key : keys) {
-    EXPECT_FALSE(points.find(view(key)));
+    EXPECT_FALSE(has(points, key));
     points.keep(uncompress_key(key));
   }
   for (const auto& key : keys) {
-    EXPECT_EQ(points.find(view(key)), uncompress_key(key));
-    EXPECT_FALSE(points.find(view(other_parity(key))));
+    EXPECT_TRUE(has(points, key));
+    EXPECT_FALSE(has(points, other_parity(key)));
   }
 }
 
@@ -56,10 +61,10 @@ TEST(PointCache, IsBounded) {
     for (int i = 0; i < 100; ++i) {
       keys.push_back(SecretKey::generate().public_key());
       points.keep(uncompress_key(keys.back()));
-      EXPECT_TRUE(points.find(view(keys.back())));
+      EXPECT_TRUE(has(points, keys.back()));
     }
-    auto found = std::count_if(keys.begin(), keys.end(), [&](auto& key) { return points.find(view(key)); });
-    EXPECT_LE(static_cast<std::size_t>(found), std::max(bytes, room_for_four) / 64);
+    auto found = std::count_if(keys.begin(), keys.end(), [&](auto& key) { return has(points, key); });
+    EXPECT_LE(static_cast<std::size_t>(found), std::max(bytes, room_for_four) / bytes_a_point);
   }
 }
 
@@ -68,10 +73,10 @@ TEST(PointCache, IsAskedByVerificationAndFilledByIt) {
   Signer signer;
   Signer forger{.key = SecretKey::generate().public_key()};
   EXPECT_EQ(forger.check(points), SignatureCheck::wrong);
-  EXPECT_FALSE(points.find(view(forger.key))) << "a signature that does not hold must not push others out";
+  EXPECT_FALSE(has(points, forger.key)) << "a signature that does not hold must not push others out";
   for (int times = 0; times < 2; ++times) {
     EXPECT_EQ(signer.check(points), SignatureCheck::valid);
-    EXPECT_EQ(points.find(view(signer.key)), uncompress_key(signer.key));
+    EXPECT_TRUE(has(points, signer.key));
   }
   signer.digest[0] ^= 1;
   EXPECT_EQ(signer.check(points), SignatureCheck::wrong);
@@ -84,9 +89,9 @@ TEST(PointCache, BelievesNothingThatIsNotOnTheCurve) {
   UncompressedKey mixed = uncompress_key(signer.key), of_another = uncompress_key(another.key);
   std::copy(of_another.begin() + 33, of_another.end() - 1, mixed.begin() + 33);  // the parity stays
   points.keep(mixed);
-  ASSERT_EQ(points.find(view(signer.key)), mixed);
+  ASSERT_FALSE(has(points, signer.key));
   EXPECT_EQ(signer.check(points), SignatureCheck::valid);
-  EXPECT_EQ(points.find(view(signer.key)), uncompress_key(signer.key)) << "what was wrong is written over";
+  EXPECT_TRUE(has(points, signer.key));
 
   points.keep(other_parity(uncompress_key(signer.key)));
   EXPECT_EQ(signer.check(points), SignatureCheck::valid);
