@@ -14,8 +14,13 @@ void bench_snapshot(const Scale& scale) {
     return cost;
   };
   Report snapshot{.name = "snapshot", .unit = "ratio"};
-  std::vector<double> without, during, seconds;
-  for (std::size_t i = 0; i < scale.samples; ++i) without.push_back(sample().per_second());
+  std::vector<double> during;
+  auto without = [&] {
+    std::vector<double> rates;
+    for (std::size_t i = 0; i < scale.samples; ++i) rates.push_back(sample().per_second());
+    return median(std::move(rates));
+  };
+  double before = without();
   // The first one is of all accounts, of all that ever happened.
   Stopwatch watch;
   world.server.request_seal();
@@ -24,10 +29,12 @@ void bench_snapshot(const Scale& scale) {
   } while (!world.server.snapshot());
   double took = watch.seconds();
   if (during.size() > 1) during.pop_back();  // the snapshot ended in it
-  for (double rate : during) snapshot.samples.push_back(rate / median(without));
+  double after = without();
+  for (double rate : during) snapshot.samples.push_back(rate / ((before + after) / 2));
   snapshot.figure = median(snapshot.samples);
   snapshot.beside = {{"per_second", median(during)},
-                     {"per_second_without", median(without)},
+                     {"per_second_before", before},
+                     {"per_second_after", after},
                      {"accounts", static_cast<double>(scale.old_accounts)},
                      {"snapshot_seconds", took}};
   report(snapshot);

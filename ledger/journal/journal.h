@@ -115,11 +115,12 @@ class LoadSession {
 class SnapshotSession {
  public:
   explicit SnapshotSession(const std::string& url);
+  virtual ~SnapshotSession() = default;
   struct Moment {
     core::Sequence next;  // of the first entry that is not in it
     std::uint64_t accounts = 0;
   };
-  Moment begin();
+  virtual Moment begin();
   void end();  // or by its end of life
 
   struct Postings {

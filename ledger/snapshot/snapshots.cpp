@@ -14,6 +14,7 @@ using core::AccountNumber;
 using core::Sequence;
 
 constexpr std::size_t entries_at_once = 512;  // a list's postings are some 46 kB
+constexpr int folds_ahead = 4;
 constexpr std::size_t accounts_at_once = 2'048;
 constexpr std::size_t channels_at_once = 65'536;  // core::max_open_channels: one account's at the most
 constexpr int below_everybody = 10;               // niceness
@@ -31,11 +32,14 @@ struct Stopped : std::runtime_error {
 // What happened to the accounts since the last snapshot: who was touched, and their histories, folded on.
 class Folding {
  public:
-  Folding(const AccountTree& tree, const std::filesystem::path& scratch, std::uint64_t accounts)
-      : tree_(tree),
-        histories_(scratch, sizeof(Hash), RecordFile::Open::empty),
-        touched_(accounts),
-        folded_(accounts) {}
+  Folding(const AccountTree& tree, const std::filesystem::path& scratch)
+      : tree_(tree), histories_(scratch, sizeof(Hash), RecordFile::Open::empty) {}
+
+  // So many there are by now.
+  void make_room(std::uint64_t accounts) {
+    touched_.resize(accounts);
+    folded_.resize(accounts);
+  }
 
   // Returns the channels that the entries touched: their payers' leaves change with them.
   std::vector<core::ChannelId> fold(const std::vector<journal::SnapshotSession::Postings>& entries) {
@@ -242,11 +246,31 @@ void Snapshots::take(Sequence wanted) {
   session->end();
 }
 
-Snapshot Snapshots::change_tree(journal::SnapshotSession& session,
-                                const journal::SnapshotSession::Moment& moment,
+// Entries never change, nor does a channel's payer: most is folded before the transaction that the rows are
+// read in. It must be short, because Postgres keeps every version of a row that is written meanwhile.
+Snapshot Snapshots::change_tree(journal::SnapshotSession& session, journal::SnapshotSession::Moment& moment,
                                 const std::optional<Snapshot>& last) {
-  Folding folding(*tree_, options_.directory / "histories", moment.accounts);
-  for (Sequence first{last ? last->sequence.value + 1 : 0}; first < moment.next;) {
+  Folding folding(*tree_, options_.directory / "histories");
+  Sequence next{last ? last->sequence.value + 1 : 0};
+  for (int turn = 0; turn < folds_ahead; ++turn) {
+    session.end();
+    fold(session, folding, next, moment);
+    next = moment.next;
+    moment = session.begin();
+    if (moment.next.value - next.value <= entries_at_once) break;
+  }
+  fold(session, folding, next, moment);
+  tree_->begin();
+  put_accounts(session, folding);
+  std::vector<Sequence> pinned;
+  for (const auto& audit : sessions_.reader()->audits(max_audits)) pinned.push_back(audit.snapshot);
+  return tree_->finish({moment.next.value - 1}, moment.accounts, pinned);
+}
+
+void Snapshots::fold(journal::SnapshotSession& session, Folding& folding, Sequence first,
+                     const journal::SnapshotSession::Moment& moment) {
+  folding.make_room(moment.accounts);
+  while (first < moment.next) {
     auto entries = session.postings(first, moment.next, entries_at_once);
     if (entries.empty())
       throw journal::DatabaseError("no entry from " + std::to_string(first.value) + " on, though " +
@@ -257,11 +281,6 @@ Snapshot Snapshots::change_tree(journal::SnapshotSession& session,
     if (auto channels = folding.fold(entries); !channels.empty())
       for (auto payer : session.payers_of(channels)) folding.touch(payer);
   }
-  tree_->begin();
-  put_accounts(session, folding);
-  std::vector<Sequence> pinned;
-  for (const auto& audit : sessions_.reader()->audits(max_audits)) pinned.push_back(audit.snapshot);
-  return tree_->finish({moment.next.value - 1}, moment.accounts, pinned);
 }
 
 // Nothing changed what is owed where no entry came that is not public.

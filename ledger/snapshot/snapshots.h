@@ -3,7 +3,7 @@
 // makes it wait: the rows of a flush are exact as of its last entry, and a long read sees that flush alone.
 //
 //   entries since the last snapshot ──> histories folded, accounts and payers touched
-//   rows of those accounts as of the flush ──> their leaves ──> the tree
+//   rows of those accounts as of a flush, in one transaction ──> their leaves ──> the tree
 //
 // From the same moment, where it is time for them, the liabilities: of all accounts anew.
 #pragma once
@@ -59,8 +59,12 @@ class Snapshots {
  private:
   void run();
   void take(core::Sequence wanted);
-  Snapshot change_tree(journal::SnapshotSession& session, const journal::SnapshotSession::Moment& moment,
+  // Of a later moment than the given one, perhaps: says which.
+  Snapshot change_tree(journal::SnapshotSession& session, journal::SnapshotSession::Moment& moment,
                        const std::optional<Snapshot>& last);
+  // The entries [first, moment.next).
+  void fold(journal::SnapshotSession& session, Folding& folding, core::Sequence first,
+            const journal::SnapshotSession::Moment& moment);
   void make_liabilities(journal::SnapshotSession& session, core::Sequence sequence);
   void put_accounts(journal::SnapshotSession& session, const Folding& folding);
   void stop_if_told() const;

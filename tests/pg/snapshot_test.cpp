@@ -12,6 +12,31 @@ namespace {
 using namespace std::chrono_literals;
 using snapshot::Snapshots;
 
+// Something happens before each moment that is read.
+class EventfulSessions final : public journal::Sessions {
+ public:
+  using Sessions::Sessions;
+  std::function<void()> before_moment = [] {};
+
+  std::unique_ptr<journal::SnapshotSession> snapshot() override {
+    return std::make_unique<Session>(url_, before_moment);
+  }
+
+ private:
+  class Session final : public journal::SnapshotSession {
+   public:
+    Session(const std::string& url, const std::function<void()>& before_moment)
+        : SnapshotSession(url), before_moment_(before_moment) {}
+    Moment begin() override {
+      before_moment_();
+      return SnapshotSession::begin();
+    }
+
+   private:
+    const std::function<void()>& before_moment_;
+  };
+};
+
 class SnapshotTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -100,7 +125,7 @@ class SnapshotTest : public ::testing::Test {
   };
   test::Seeded random;
   Cluster::Database database = Cluster::instance().make_database();
-  journal::Sessions sessions{database.server_url};
+  EventfulSessions sessions{database.server_url};
   Person operating, gateway;
   std::deque<Person> people;
   std::vector<Open> channels;
@@ -121,6 +146,21 @@ TEST_F(SnapshotTest, AreWhatAReplayFinds) {
     auto proof = snapshots->prove(kept.sequence, {0});
     ASSERT_TRUE(proof);
     EXPECT_EQ(codec::AccountLeaf::decode(proof->leaf)->key, operating.key);
+  }
+}
+
+// Entries and accounts come while histories are folded, before the rows are read.
+TEST_F(SnapshotTest, AreExactWhileTheLedgerGoesOn) {
+  sessions.before_moment = [&] {
+    people.emplace_back();
+    happen(20);
+    while (running->sequencer().status().flushed_next != running->sequencer().status().committed_next)
+      std::this_thread::yield();
+  };
+  for (int round = 0; round < 4; ++round) {
+    happen(20);
+    auto newest = refreshed();
+    EXPECT_EQ(newest.root, replayed(newest.sequence)) << "at " << newest.sequence.value;
   }
 }
 
