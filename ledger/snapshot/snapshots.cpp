@@ -14,7 +14,7 @@ using core::AccountNumber;
 using core::Sequence;
 
 constexpr std::size_t entries_at_once = 512;  // a list's postings are some 46 kB
-constexpr int folds_ahead = 4;
+constexpr int folds_ahead = 4;                // each of what came during the one before
 constexpr std::size_t accounts_at_once = 2'048;
 constexpr std::size_t channels_at_once = 65'536;  // core::max_open_channels: one account's at the most
 constexpr int below_everybody = 10;               // niceness
