@@ -102,7 +102,7 @@ void bench_transfers(const Scale& scale) {
 void bench_hot(const Scale& scale) {
   World& world = young_world(scale);
   Report hot{.name = "hot", .unit = "ratio"};
-  std::vector<double> spread_rate, hot_rate;
+  std::vector<double> spread_rate, hot_rate, windlassd, postgres, spread_windlassd, spread_postgres;
   auto cost_of = [&](Sign sign) {
     auto cost = measure(world, world.load(), sign(world, scale.commands));
     must_all_be_accepted(cost.load);
@@ -111,13 +111,26 @@ void bench_hot(const Scale& scale) {
   auto before = cost_of(sign_transfers);
   for (std::size_t i = 0; i < scale.samples; ++i) {
     auto to_hot = cost_of(sign_hot_transfers), after = cost_of(sign_transfers);
-    spread_rate.push_back((before.per_second() + after.per_second()) / 2);
+    auto of_both = [&](auto figure) { return (figure(before) + figure(after)) / 2; };
+    auto us_of = [](double Cost::*part) {
+      return [part](const Cost& cost) { return cost.per_accepted(cost.*part) * 1e6; };
+    };
+    spread_rate.push_back(of_both([](const Cost& cost) { return cost.per_second(); }));
+    spread_windlassd.push_back(of_both(us_of(&Cost::windlassd)));
+    spread_postgres.push_back(of_both(us_of(&Cost::postgres)));
     hot_rate.push_back(to_hot.per_second());
-    hot.samples.push_back(2 * to_hot.ratio() / (before.ratio() + after.ratio()));
+    windlassd.push_back(us_of(&Cost::windlassd)(to_hot));
+    postgres.push_back(us_of(&Cost::postgres)(to_hot));
+    hot.samples.push_back(of_both(us_of(&Cost::server)) / us_of(&Cost::server)(to_hot));
     before = after;
   }
   hot.figure = median(hot.samples);
-  hot.beside = {{"per_second", median(hot_rate)}, {"spread_per_second", median(spread_rate)}};
+  hot.beside = {{"per_second", median(hot_rate)},
+                {"windlassd_us", median(windlassd)},
+                {"postgres_us", median(postgres)},
+                {"spread_per_second", median(spread_rate)},
+                {"spread_windlassd_us", median(spread_windlassd)},
+                {"spread_postgres_us", median(spread_postgres)}};
   report(hot);
 }
 
