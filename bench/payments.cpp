@@ -13,35 +13,46 @@ constexpr std::size_t receipts_in_a_row = 1000;
 
 using Sign = std::vector<pb::SignedCommand> (*)(World&, std::size_t);
 
+template <typename Figure>
+double median_of(const std::vector<Cost>& costs, Figure figure) {
+  std::vector<double> figures;
+  for (const auto& cost : costs) figures.push_back(figure(cost));
+  return median(std::move(figures));
+}
+
+// Microseconds of an accepted command.
+auto us_of(double Cost::*part) {
+  return [part](const Cost& cost) { return cost.per_accepted(cost.*part) * 1e6; };
+}
+double rate_of(const Cost& cost) {
+  return cost.per_second();
+}
+
 // The samples' median ratio, and the medians of what it is made of.
 void report_costs(const std::string& name, const std::vector<Cost>& costs) {
   Report all{.name = name, .unit = "ratio"};
-  std::vector<double> verification, same_again, server, windlassd, postgres, rate;
-  for (const auto& cost : costs) {
-    all.samples.push_back(cost.ratio());
-    verification.push_back(cost.verification * 1e6);
-    same_again.push_back(cost.same_again * 1e6);
-    server.push_back(cost.per_accepted(cost.server) * 1e6);
-    windlassd.push_back(cost.per_accepted(cost.windlassd) * 1e6);
-    postgres.push_back(cost.per_accepted(cost.postgres) * 1e6);
-    rate.push_back(cost.per_second());
-  }
+  for (const auto& cost : costs) all.samples.push_back(cost.ratio());
   all.figure = median(all.samples);
-  all.beside = {{"verification_us", median(verification)},
-                {"same_signature_us", median(same_again)},
-                {"server_us", median(server)},
-                {"windlassd_us", median(windlassd)},
-                {"postgres_us", median(postgres)},
-                {"per_second", median(rate)}};
+  all.beside = {
+      {"verification_us", median_of(costs, [](const Cost& cost) { return cost.verification * 1e6; })},
+      {"same_signature_us", median_of(costs, [](const Cost& cost) { return cost.same_again * 1e6; })},
+      {"server_us", median_of(costs, us_of(&Cost::server))},
+      {"windlassd_us", median_of(costs, us_of(&Cost::windlassd))},
+      {"postgres_us", median_of(costs, us_of(&Cost::postgres))},
+      {"per_second", median_of(costs, rate_of)}};
   report(all);
+}
+
+Cost cost_of(World& world, const LoadOptions& options, std::vector<pb::SignedCommand> commands) {
+  auto cost = measure(world, options, std::move(commands));
+  must_all_be_accepted(cost.load);
+  return cost;
 }
 
 std::vector<Cost> sample(World& world, const Scale& scale, const LoadOptions& options, Sign sign) {
   std::vector<Cost> costs;
-  for (std::size_t i = 0; i < scale.samples; ++i) {
-    costs.push_back(measure(world, options, sign(world, scale.commands)));
-    must_all_be_accepted(costs.back().load);
-  }
+  for (std::size_t i = 0; i < scale.samples; ++i)
+    costs.push_back(cost_of(world, options, sign(world, scale.commands)));
   return costs;
 }
 
@@ -101,36 +112,22 @@ void bench_transfers(const Scale& scale) {
 // Each between two others, whose mean it is compared with: the machine's minutes differ by a tenth.
 void bench_hot(const Scale& scale) {
   World& world = young_world(scale);
+  auto transfers = [&](Sign sign) { return cost_of(world, world.load(), sign(world, scale.commands)); };
+  std::vector<Cost> spread{transfers(sign_transfers)}, to_hot;
   Report hot{.name = "hot", .unit = "ratio"};
-  std::vector<double> spread_rate, hot_rate, windlassd, postgres, spread_windlassd, spread_postgres;
-  auto cost_of = [&](Sign sign) {
-    auto cost = measure(world, world.load(), sign(world, scale.commands));
-    must_all_be_accepted(cost.load);
-    return cost;
-  };
-  auto before = cost_of(sign_transfers);
   for (std::size_t i = 0; i < scale.samples; ++i) {
-    auto to_hot = cost_of(sign_hot_transfers), after = cost_of(sign_transfers);
-    auto of_both = [&](auto figure) { return (figure(before) + figure(after)) / 2; };
-    auto us_of = [](double Cost::*part) {
-      return [part](const Cost& cost) { return cost.per_accepted(cost.*part) * 1e6; };
-    };
-    spread_rate.push_back(of_both([](const Cost& cost) { return cost.per_second(); }));
-    spread_windlassd.push_back(of_both(us_of(&Cost::windlassd)));
-    spread_postgres.push_back(of_both(us_of(&Cost::postgres)));
-    hot_rate.push_back(to_hot.per_second());
-    windlassd.push_back(us_of(&Cost::windlassd)(to_hot));
-    postgres.push_back(us_of(&Cost::postgres)(to_hot));
-    hot.samples.push_back(of_both(us_of(&Cost::server)) / us_of(&Cost::server)(to_hot));
-    before = after;
+    to_hot.push_back(transfers(sign_hot_transfers));
+    spread.push_back(transfers(sign_transfers));
+    auto us = us_of(&Cost::server);
+    hot.samples.push_back((us(spread[i]) + us(spread[i + 1])) / 2 / us(to_hot[i]));
   }
   hot.figure = median(hot.samples);
-  hot.beside = {{"per_second", median(hot_rate)},
-                {"windlassd_us", median(windlassd)},
-                {"postgres_us", median(postgres)},
-                {"spread_per_second", median(spread_rate)},
-                {"spread_windlassd_us", median(spread_windlassd)},
-                {"spread_postgres_us", median(spread_postgres)}};
+  hot.beside = {{"per_second", median_of(to_hot, rate_of)},
+                {"windlassd_us", median_of(to_hot, us_of(&Cost::windlassd))},
+                {"postgres_us", median_of(to_hot, us_of(&Cost::postgres))},
+                {"spread_per_second", median_of(spread, rate_of)},
+                {"spread_windlassd_us", median_of(spread, us_of(&Cost::windlassd))},
+                {"spread_postgres_us", median_of(spread, us_of(&Cost::postgres))}};
   report(hot);
 }
 
@@ -142,8 +139,7 @@ void bench_lists(const Scale& scale) {
   Report all{.name = "lists", .unit = "ratio"};
   std::vector<double> rate, cpu, verification;
   for (std::size_t i = 0; i < scale.samples; ++i) {
-    auto cost = measure(world, options, world.lists(lists, list_accounts));
-    must_all_be_accepted(cost.load);
+    auto cost = cost_of(world, options, world.lists(lists, list_accounts));
     rate.push_back(cost.per_second() * core::max_list_payments);
     cpu.push_back(cost.per_accepted(cost.server) / core::max_list_payments * 1e6);
     verification.push_back(cost.verification * 1e6);
