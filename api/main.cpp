@@ -304,9 +304,7 @@ int serve(const ops::Config& config) {
   std::atomic<api::GrpcServer*> watched{nullptr};
 
   sequencer::Options sequencing;
-  std::size_t cache = static_cast<std::size_t>(config.integer("sequencer.cache_mib")) << 20;
-  sequencing.limits.point_cache_bytes = cache / 16;
-  sequencing.limits.cache_bytes = cache - cache / 16;
+  sequencing.limits.cache_bytes = static_cast<std::size_t>(config.integer("sequencer.cache_mib")) << 20;
   sequencing.limits.max_unflushed_entries =
       static_cast<std::uint64_t>(config.integer("sequencer.max_unflushed_entries"));
   sequencing.limits.verifier_threads = static_cast<std::size_t>(config.integer("sequencer.verifier_threads"));

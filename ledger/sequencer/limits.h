@@ -27,8 +27,9 @@ struct Limits {
   // commits and verification do not wait for it.
   double flush_rest = 2;
   // Memory for records that storage has too, and for the points of keys that sign.
-  std::size_t cache_bytes = 480u << 20;
-  std::size_t point_cache_bytes = 32u << 20;
+  std::size_t cache_bytes = 512u << 20;
+  std::size_t bytes_for_points() const { return cache_bytes / 16; }
+  std::size_t bytes_for_records() const { return cache_bytes - bytes_for_points(); }
   std::size_t verifier_threads = 0;  // 0: one a core
 };
 

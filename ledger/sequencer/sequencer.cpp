@@ -34,7 +34,7 @@ Sequencer::Sequencer(journal::Sessions& sessions, Options options, Observer& obs
       options_(std::move(options)),
       observer_(observer),
       intake_(options_.limits),
-      points_(options_.limits.point_cache_bytes),
+      points_(options_.limits.bytes_for_points()),
       batch_(std::make_shared<Batch>()),
       pool_("verifier", options_.limits.verifier_threads),
       publisher_("publisher", max_unpublished_batches, [this](auto batch) { publish(std::move(batch)); }),
@@ -714,7 +714,7 @@ bool Sequencer::advance_flush() {
 // looked up once each: they get next to nothing.
 void Sequencer::evict() {
   auto& state = *state_;
-  const std::size_t budget = options_.limits.cache_bytes, for_uses = budget / 32,
+  const std::size_t budget = options_.limits.bytes_for_records(), for_uses = budget / 32,
                     third = (budget - for_uses) / 3;
   auto taken = [&] {
     return state.keys.bytes() + state.accounts.bytes() + state.channels.bytes() + state.btfs_uses.bytes();
