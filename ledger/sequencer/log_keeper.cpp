@@ -5,7 +5,9 @@
 #include <fstream>
 #include <sstream>
 
+#include "ledger/core/invariants.h"
 #include "ledger/log/durable_file.h"
+#include "ledger/sequencer/worker_thread.h"
 
 namespace windlass::sequencer {
 namespace {
@@ -51,6 +53,10 @@ log::Checkpoint LogKeeper::kept_checkpoint() const {
 
 void LogKeeper::catch_up(core::Sequence end) {
   std::lock_guard growing(growing_);
+  {
+    std::lock_guard lock(mutex_);
+    unwritten_ = {};  // the journal has it
+  }
   auto kept = kept_checkpoint();
   if (end.value < kept.size)
     throw std::runtime_error(fmt::format(
@@ -70,6 +76,7 @@ void LogKeeper::catch_up(core::Sequence end) {
   {
     std::lock_guard lock(mutex_);
     caught_up_ = true;
+    next_ = end;
   }
   changed_.notify_all();
 }
@@ -95,14 +102,27 @@ void LogKeeper::rebuild(core::Sequence end) {
 }
 
 void LogKeeper::append(const CommittedBatch& batch) {
-  std::lock_guard growing(growing_);
-  if (batch.entries.empty() || batch.next.value <= tiles_.size())
-    return;  // caught up past it during a recovery
-  rebuild(batch.first());
-  std::vector<std::string> leaves;
-  leaves.reserve(batch.entries.size());
-  for (const auto& entry : batch.entries) leaves.push_back(entry.leaf.encode());
-  tiles_.append(leaves, batch.leaf_hashes());
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return unwritten_.hashes.size() < max_unwritten_leaves; });
+  if (batch.next <= next_) return;  // caught up past it during a recovery
+  core::require(batch.first() == next_);
+  for (const auto& entry : batch.entries) {
+    unwritten_.encoded.push_back(entry.leaf.encode());
+    unwritten_.hashes.push_back(entry.leaf_hash);
+  }
+  next_ = batch.next;
+  if (unwritten_.hashes.size() >= leaves_worth_writing) changed_.notify_all();
+}
+
+void LogKeeper::write_appended() {
+  Leaves leaves;
+  {
+    std::lock_guard lock(mutex_);
+    leaves = std::exchange(unwritten_, {});
+  }
+  if (leaves.hashes.empty()) return;
+  changed_.notify_all();  // there is room
+  tiles_.append(leaves.encoded, leaves.hashes);
 }
 
 std::string LogKeeper::checkpoint() const {
@@ -130,17 +150,27 @@ std::optional<std::string> LogKeeper::wait_for_checkpoint(std::uint64_t size,
 }
 
 void LogKeeper::run() {
+  name_this_thread("log keeper");
+  using Clock = std::chrono::steady_clock;
+  auto sign_next = Clock::now();
   std::unique_lock lock(mutex_);
-  for (;;) {
-    changed_.wait(lock, [&] { return stopping_ || caught_up_; });
-    if (!stopping_ && tiles_.size() == signed_size_)
-      changed_.wait_for(lock, checkpoint_interval, [&] { return stopping_; });
-    bool last = stopping_;
+  for (bool last = false; !last;) {
+    changed_.wait_for(lock, checkpoint_interval, [&] {
+      return stopping_ || unwritten_.hashes.size() >= leaves_worth_writing ||
+             (signed_size_ == 0 && next_.value > 0);
+    });
+    last = stopping_;
+    if (!caught_up_) continue;
     lock.unlock();
-    if (tiles_.size() > signed_size()) sign_checkpoint();
+    {
+      std::lock_guard growing(growing_);
+      write_appended();
+      if (tiles_.size() > signed_size() && (last || Clock::now() >= sign_next)) {
+        sign_checkpoint();
+        sign_next = Clock::now() + checkpoint_interval;
+      }
+    }
     lock.lock();
-    if (last) return;
-    changed_.wait_for(lock, checkpoint_interval, [&] { return stopping_; });
   }
 }
 

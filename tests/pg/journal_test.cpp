@@ -38,20 +38,6 @@ TEST(Journal, MigratesOnce) {
   EXPECT_EQ(journal::migrate(database.owner_url), 0);
 }
 
-// With the numbers from `first` on.
-std::vector<codec::Entry> entries_from(std::uint64_t first, std::size_t count) {
-  std::vector<codec::Entry> entries(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    entries[i].sequence = {first + i};
-    entries[i].time_us = 1'000 + static_cast<core::TimeUs>(i);
-    entries[i].kind = core::Kind::transfer;
-    entries[i].leaf_hash = random_array<32>();
-    entries[i].secret = random_array<32>();
-    entries[i].envelope = "envelope " + std::to_string(first + i);
-    entries[i].postings = {core::AccountPosting{{i}, {btt, 5, 6, 7}, {first}}};
-  }
-  return entries;
-}
 constexpr std::size_t enough_for_a_copy = 200;
 
 TEST(Journal, FencesAWriterWhoseEpochWasRaised) {

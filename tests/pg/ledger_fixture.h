@@ -18,6 +18,21 @@ inline core::TimeUs wall_clock_us() {
 
 constexpr core::AssetId btt{1};
 
+// With the numbers from `first` on.
+inline std::vector<codec::Entry> entries_from(std::uint64_t first, std::size_t count) {
+  std::vector<codec::Entry> entries(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    entries[i].sequence = {first + i};
+    entries[i].time_us = 1'000 + static_cast<core::TimeUs>(i);
+    entries[i].kind = core::Kind::transfer;
+    entries[i].leaf_hash = random_array<32>();
+    entries[i].secret = random_array<32>();
+    entries[i].envelope = "envelope " + std::to_string(first + i);
+    entries[i].postings = {core::AccountPosting{{i}, {btt, 5, 6, 7}, {first}}};
+  }
+  return entries;
+}
+
 struct Person {
   SecretKey secret = SecretKey::generate();
   core::Key key = secret.public_key();
