@@ -55,7 +55,8 @@ void LogKeeper::catch_up(core::Sequence end) {
   std::lock_guard growing(growing_);
   {
     std::lock_guard lock(mutex_);
-    unwritten_ = {};  // the journal has it
+    caught_up_ = false;  // nothing is signed if this fails
+    unwritten_ = {};     // the journal has it
   }
   auto kept = kept_checkpoint();
   if (end.value < kept.size)
@@ -157,7 +158,7 @@ void LogKeeper::run() {
   for (bool last = false; !last;) {
     changed_.wait_for(lock, checkpoint_interval, [&] {
       return stopping_ || unwritten_.hashes.size() >= leaves_worth_writing ||
-             (signed_size_ == 0 && next_.value > 0);
+             (caught_up_ && signed_size_ == 0 && next_.value > 0);
     });
     last = stopping_;
     if (!caught_up_) continue;

@@ -94,6 +94,24 @@ TEST_F(LogKeeping, SignsNothingOnTopOfWhatARecoveryCouldNotRead) {
   expect_all_signed(keeper);
 }
 
+TEST_F(LogKeeping, SignsNothingOnTopOfAJournalThatDiffersFromWhatItSigned) {
+  std::string signed_before;
+  {
+    LogKeeper keeper(folder.path(), signer, sessions);
+    keeper.catch_up({});
+    keeper.append(commit(7));
+    expect_all_signed(keeper);
+    signed_before = folder.read("checkpoint");
+    // As if the journal had been another: its end is longer, and the tiles, made anew, have another root.
+    auto forged = log::Checkpoint{"test.example/log", 7, random_array<32>()};
+    folder.write("checkpoint", signer.sign(forged.text()));
+    commit(2);
+    EXPECT_THROW(keeper.catch_up({9}), std::runtime_error);
+    folder.write("checkpoint", signed_before);
+  }
+  EXPECT_EQ(folder.read("checkpoint"), signed_before);
+}
+
 TEST_F(LogKeeping, SignsWhatWasAppendedBeforeItEnds) {
   {
     LogKeeper keeper(folder.path(), signer, sessions);
