@@ -37,8 +37,10 @@ struct Limits {
 constexpr std::chrono::duration<double> longest_flush_rest{0.05};
 // Committed batches that wait to be answered and logged: beyond it, commits wait.
 constexpr std::size_t max_unpublished_batches = 8;
-// Frozen records of a kind copied between two rounds: 100 us of the writer's time, while commands wait.
-constexpr std::size_t drain_step = 100;
+// What a flush writes is copied in about so many steps with pauses between them, each of at least so many
+// records of a kind (some 100 us of the writer's time): commands wait for no more than a step.
+constexpr std::size_t drain_steps = 250, min_drain_step = 100;
+constexpr std::chrono::milliseconds drain_pause{1};
 // Entries read at a time during recovery.
 constexpr std::size_t replay_page = 1000;
 // Between attempts to reach a database that is away, or to take over from another writer.

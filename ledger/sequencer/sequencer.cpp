@@ -292,7 +292,8 @@ void Sequencer::serve() {
       publisher_.wait_until_idle();
       return;
     }
-    wake_.wait_for(lock, options_.limits.flush_interval, [&] { return woken_ || stopping_; });
+    auto longest = flush_stage_ == FlushStage::draining ? drain_pause : options_.limits.flush_interval;
+    wake_.wait_for(lock, longest, [&] { return woken_ || stopping_; });
   }
 }
 
@@ -648,66 +649,88 @@ void Sequencer::load(LoadJob job) {
 }
 
 bool Sequencer::advance_flush() {
-  auto& state = *state_;
   switch (flush_stage_) {
-    case FlushStage::idle: {
-      if (state.globals.next.value == flushed_next_) {
-        last_flush_ = SteadyClock::now();
-        return false;
-      }
-      std::size_t changed = state.accounts.changed() + state.channels.changed() + state.keys.changed() +
-                            state.btfs_uses.changed();
-      bool due = changed >= options_.limits.flush_records ||
-                 SteadyClock::now() - last_flush_ >= options_.limits.flush_interval || !batch_has_room();
-      bool last = false;
-      {
-        std::lock_guard lock(mutex_);
-        last = drained_;
-      }
-      if (!due && !last) return false;
-      flush_ = std::make_shared<journal::Flush>();
-      flush_->globals = state.globals;
-      state.keys.freeze();
-      state.accounts.freeze();
-      state.channels.freeze();
-      state.btfs_uses.freeze();
-      flush_stage_ = FlushStage::draining;
-      return true;
-    }
-    case FlushStage::draining: {
-      bool more = state.keys.drain(drain_step, flush_->keys);
-      more |= state.accounts.drain(drain_step, flush_->accounts);
-      more |= state.channels.drain(drain_step, flush_->channels);
-      more |= state.btfs_uses.drain(drain_step, flush_->btfs_uses);
-      if (!more) flush_stage_ = FlushStage::waiting_for_commit;
-      return true;
-    }
+    case FlushStage::idle:
+      return begin_flush();
+    case FlushStage::draining:
+      return drain_flush();
     case FlushStage::waiting_for_commit:
       // Balances never get ahead of the entries.
-      if (committed_next_ < flush_->globals.next.value) return false;
-      flusher_.push(flush_);
+      if (committed_next_ < flush_end_.value) return false;
+      flusher_.push(std::move(flush_));
       flush_stage_ = FlushStage::writing;
       return true;
-    case FlushStage::writing: {
-      if (loading_) return false;  // what is being read must not be evicted under it
-      {
-        std::lock_guard lock(mutex_);
-        if (!flush_written_) return false;
-        flush_written_ = false;
-      }
-      state.keys.finish();
-      state.accounts.finish();
-      state.channels.finish();
-      state.btfs_uses.finish();
-      evict();
-      flushed_next_ = flush_->globals.next.value;
-      last_flush_ = SteadyClock::now();
-      flush_.reset();
-      flush_stage_ = FlushStage::idle;
-      return true;
-    }
+    case FlushStage::writing:
+      return finish_flush();
   }
   return false;
+}
+
+bool Sequencer::begin_flush() {
+  auto& state = *state_;
+  auto now = SteadyClock::now();
+  if (state.globals.next.value == flushed_next_) {
+    last_flush_ = now;
+    return false;
+  }
+  std::size_t changed =
+      state.accounts.changed() + state.channels.changed() + state.keys.changed() + state.btfs_uses.changed();
+  bool due = changed >= options_.limits.flush_records || now - last_flush_ >= options_.limits.flush_interval;
+  if (!due && !must_flush_at_once()) return false;
+  flush_ = std::make_shared<journal::Flush>();
+  flush_->globals = state.globals;
+  flush_end_ = state.globals.next;
+  auto freeze = [](auto& table, auto& into) {
+    into.reserve(table.changed());
+    table.freeze();
+  };
+  freeze(state.keys, flush_->keys);
+  freeze(state.accounts, flush_->accounts);
+  freeze(state.channels, flush_->channels);
+  freeze(state.btfs_uses, flush_->btfs_uses);
+  drain_step_ = std::max(min_drain_step, changed / drain_steps);
+  next_drain_ = now;
+  flush_stage_ = FlushStage::draining;
+  return true;
+}
+
+// A bit at a time: copied at once, a second's records take the processor from verification for so long that
+// the commands of some 30 ms wait.
+bool Sequencer::drain_flush() {
+  if (SteadyClock::now() < next_drain_ && !must_flush_at_once()) return false;
+  next_drain_ += drain_pause;
+  auto& state = *state_;
+  bool more = state.keys.drain(drain_step_, flush_->keys);
+  more |= state.accounts.drain(drain_step_, flush_->accounts);
+  more |= state.channels.drain(drain_step_, flush_->channels);
+  more |= state.btfs_uses.drain(drain_step_, flush_->btfs_uses);
+  if (!more) flush_stage_ = FlushStage::waiting_for_commit;
+  return true;
+}
+
+bool Sequencer::finish_flush() {
+  if (loading_) return false;  // what is being read must not be evicted under it
+  {
+    std::lock_guard lock(mutex_);
+    if (!flush_written_) return false;
+    flush_written_ = false;
+  }
+  auto& state = *state_;
+  state.keys.finish();
+  state.accounts.finish();
+  state.channels.finish();
+  state.btfs_uses.finish();
+  evict();
+  flushed_next_ = flush_end_.value;
+  last_flush_ = SteadyClock::now();
+  flush_stage_ = FlushStage::idle;
+  return true;
+}
+
+bool Sequencer::must_flush_at_once() const {
+  if (!batch_has_room()) return true;
+  std::lock_guard lock(mutex_);
+  return drained_;
 }
 
 // Each kind may take a third of the cache, and what the others leave of theirs. Historical messages are

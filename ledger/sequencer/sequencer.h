@@ -124,6 +124,10 @@ class Sequencer {
   std::optional<Answer> refuse_seal_request(const codec::Decoded& decoded, core::TimeUs now) const;
   bool start_commit();
   bool advance_flush();
+  bool begin_flush();
+  bool drain_flush();
+  bool finish_flush();
+  bool must_flush_at_once() const;
   void evict();
   void pin_or_miss(RoundUnderWay& under_way, LoadJob& missing);
   void take_in(const journal::Loaded& loaded, const core::Needs& asked);
@@ -158,8 +162,10 @@ class Sequencer {
   std::shared_ptr<Batch> batch_;
   std::vector<std::shared_ptr<Batch>> in_doubt_;  // the committer's, until it is idle
   FlushStage flush_stage_ = FlushStage::idle;
-  std::shared_ptr<journal::Flush> flush_;
-  std::chrono::steady_clock::time_point last_flush_{};
+  std::shared_ptr<journal::Flush> flush_;  // until the flusher has it, which frees it
+  core::Sequence flush_end_;
+  std::size_t drain_step_ = 0;
+  std::chrono::steady_clock::time_point last_flush_{}, next_drain_{};
 
   std::unique_ptr<journal::WriterSession> writer_session_;  // the committer's while serving
   std::unique_ptr<journal::LoadSession> load_session_;      // the loader's

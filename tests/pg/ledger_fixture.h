@@ -43,9 +43,11 @@ class Running {
  public:
   Running(journal::Sessions& sessions, const Person& operating, const Person& gateway,
           std::chrono::milliseconds flush_interval = std::chrono::milliseconds(50),
-          std::size_t cache_bytes = sequencer::Limits().cache_bytes) {
+          std::size_t cache_bytes = sequencer::Limits().cache_bytes,
+          std::size_t flush_records = sequencer::Limits().flush_records) {
     sequencer::Options options;
     options.limits.cache_bytes = cache_bytes;
+    options.limits.flush_records = flush_records;
     options.limits.flush_interval = flush_interval;
     options.limits.verifier_threads = 2;
     options.clock = wall_clock_us;

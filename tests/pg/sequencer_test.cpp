@@ -175,6 +175,28 @@ TEST_F(SequencerTest, LetsOneKindOfRecordHaveWhatTheOthersLeave) {
   EXPECT_LE(cached(all / 2), all / 2);
 }
 
+// Copied in several steps, which nobody's command wakes the writer for.
+TEST_F(SequencerTest, FlushesManyRecordsWhileNobodySubmits) {
+  std::vector<Person> many(10 * sequencer::min_drain_step), few(10);
+  const std::size_t enough = 2 * many.size() + few.size();  // a key and an account of each, and the genesis'
+  {
+    Running running(honest, operating, gateway, std::chrono::hours(1), sequencer::Limits().cache_bytes,
+                    enough);
+    ASSERT_TRUE(running.serving());
+    for (const auto& people : {many, few}) {
+      EXPECT_EQ(running.sequencer().status().flushed_next.value, 0u);
+      std::vector<codec::Envelope> credits;
+      for (const auto& person : people) credits.push_back(running.credit(gateway, person, 1000));
+      running.submit(std::move(credits));
+    }
+    while (running.sequencer().status().flushed_next != running.sequencer().status().committed_next)
+      std::this_thread::yield();
+  }
+  Running again(honest, operating, gateway);  // with an empty cache
+  ASSERT_TRUE(again.serving());
+  for (const auto& person : many) EXPECT_EQ(again.available(person), 1000);
+}
+
 // A round without signatures that hold is refused, as of any command.
 TEST_F(SequencerTest, VerifiesHistoricalSignatures) {
   Running running(honest, operating, gateway);
