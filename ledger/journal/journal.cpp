@@ -9,8 +9,8 @@
 namespace windlass::journal {
 namespace {
 
-// Under a millisecond of work for the database, which a commit beside it may have to wait for.
-constexpr std::size_t rows_of_a_slice = 128;
+// 2 to 4 ms of work for the database, which a commit beside it may have to wait for.
+constexpr std::size_t rows_of_a_slice = 512;
 // Fewer entries than that are one INSERT, which takes two thirds of a COPY's time with 8 of them, and as much
 // with 100.
 constexpr std::size_t rows_worth_a_copy = 64, bytes_worth_a_copy = 64 << 10;

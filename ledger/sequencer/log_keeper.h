@@ -16,9 +16,9 @@
 namespace windlass::sequencer {
 
 constexpr std::chrono::milliseconds checkpoint_interval{500};
-// Leaves that wait to be written: a tile's are, whatever the time (thousands at once take a processor from
-// verification for 10 ms); beyond the second number append() waits.
-constexpr std::size_t leaves_worth_writing = log::tile_width, max_unwritten_leaves = 65'536;
+// Leaves that wait to be written: some tiles' are, whatever the time (thousands at once take a processor
+// from verification for 10 ms); beyond the second number append() waits.
+constexpr std::size_t leaves_worth_writing = 4 * log::tile_width, max_unwritten_leaves = 65'536;
 
 class LogKeeper {
  public:
