@@ -28,7 +28,7 @@ struct Report {
   std::vector<std::pair<std::string, double>> beside;  // what else was seen
 };
 // Prints it as one line, and keeps it where --json said.
-void report(const Report& report);
+void report(Report report);
 
 void bench_receipts(const Scale&);
 void bench_receipts_single(const Scale&);

@@ -4,8 +4,10 @@
 #include <fstream>
 #include <iostream>
 #include <optional>
+#include <utility>
 
 #include "bench/bench.h"
+#include "bench/measure.h"
 #include "client/json.h"
 
 namespace windlass::bench {
@@ -34,6 +36,7 @@ constexpr std::pair<const char*, void (*)(const Scale&)> benches[] = {
 };
 
 std::string json_file;
+MachineTimes when_last_reported = machine_times();
 
 Scale scale_of(Size size) {
   if (size == Size::quick) return {size, 100'000, 100'000, 40'000, 3, 1'000'000, 200'000, 20};
@@ -71,9 +74,18 @@ int run(int argc, char** argv) {
   return 0;
 }
 
+// Of the time that anything wanted a processor since the last figure, the share that a hypervisor gave to
+// others.
+double stolen_share() {
+  MachineTimes before = std::exchange(when_last_reported, machine_times());
+  double busy = when_last_reported.busy - before.busy, stolen = when_last_reported.stolen - before.stolen;
+  return stolen > 0 ? stolen / (busy + stolen) : 0;
+}
+
 }  // namespace
 
-void report(const Report& report) {
+void report(Report report) {
+  report.beside.emplace_back("stolen", stolen_share());
   std::string beside;
   client::JsonObject figures;
   for (const auto& [what, value] : report.beside) {

@@ -16,6 +16,11 @@
 namespace windlass::bench {
 namespace {
 
+double seconds_of_ticks(double ticks) {
+  static const double ticks_a_second = static_cast<double>(::sysconf(_SC_CLK_TCK));
+  return ticks / ticks_a_second;
+}
+
 struct ProcessTimes {
   pid_t parent = 0;
   double own = 0, of_ended_children = 0;
@@ -31,9 +36,8 @@ std::optional<ProcessTimes> times_of(pid_t pid) {
   fields >> skipped >> times.parent;
   for (int i = 5; i <= 13; ++i) fields >> skipped;
   fields >> user >> system >> children_user >> children_system;
-  static const double ticks = static_cast<double>(::sysconf(_SC_CLK_TCK));
-  times.own = (user + system) / ticks;
-  times.of_ended_children = (children_user + children_system) / ticks;
+  times.own = seconds_of_ticks(user + system);
+  times.of_ended_children = seconds_of_ticks(children_user + children_system);
   return times;
 }
 
@@ -89,6 +93,15 @@ double peak_resident_bytes(pid_t pid) {
 }
 double resident_bytes(pid_t pid) {
   return memory_of(pid, "VmRSS:");
+}
+
+MachineTimes machine_times() {
+  std::ifstream in("/proc/stat");
+  std::string of_all;
+  double user = 0, nice = 0, system = 0, idle = 0, waiting = 0, interrupts = 0, soft_interrupts = 0,
+         stolen = 0;
+  in >> of_all >> user >> nice >> system >> idle >> waiting >> interrupts >> soft_interrupts >> stolen;
+  return {seconds_of_ticks(user + nice + system + interrupts + soft_interrupts), seconds_of_ticks(stolen)};
 }
 
 double verification_seconds(std::size_t signatures) {

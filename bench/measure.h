@@ -42,6 +42,13 @@ double cpu_seconds_with_children(pid_t pid);
 double peak_resident_bytes(pid_t pid);
 double resident_bytes(pid_t pid);
 
+// Seconds of all processors since the machine started (proc(5), /proc/stat): those that something ran, and
+// those that something wanted to run and a hypervisor gave to others.
+struct MachineTimes {
+  double busy = 0, stolen = 0;
+};
+MachineTimes machine_times();
+
 // CPU seconds of one verification (parse key and signature, verify) on this core, now: the median of several
 // runs over so many signatures of as many keys. With few of them the processor learns which way each branch
 // will go, a tenth of the time.
