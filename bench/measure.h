@@ -49,9 +49,15 @@ struct MachineTimes {
 };
 MachineTimes machine_times();
 
+// As many as the processor cannot learn: with few of them it knows which way each branch will go, a tenth of
+// the time.
+constexpr std::size_t different_signatures = 2000;
 // CPU seconds of one verification (parse key and signature, verify) on this core, now: the median of several
-// runs over so many signatures of as many keys. With few of them the processor learns which way each branch
-// will go, a tenth of the time.
+// runs over so many signatures of as many keys.
 double verification_seconds(std::size_t signatures);
+// Wall-clock seconds from when each message falls due until all its signatures are verified, each core taking
+// its share of them and doing nothing else: no server that verifies them is faster on this machine now.
+std::vector<double> paced_verification_seconds(std::size_t messages, std::size_t signatures_a_message,
+                                               double messages_per_second);
 
 }  // namespace windlass::bench

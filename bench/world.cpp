@@ -13,7 +13,6 @@ namespace {
 constexpr core::Amount step = 1;  // of a channel's claim, from one receipt to the next
 constexpr std::size_t hot_accounts = 10;
 constexpr std::size_t list_payers = 64;
-constexpr std::size_t different_signatures = 2000;
 // 2 GiB of Postgres' log: what it writes between two checkpoints.
 constexpr std::uint64_t aged_segments = 128, accounts_a_segment = 1000;
 // A walk over the accounts that meets each before it meets one again.
