@@ -64,6 +64,7 @@ void bench_latency(const Scale& scale) {
     cores.push_back((world.server.cpu_seconds() - cpu) / paced.seconds);
     must_all_be_accepted(paced);
     commit.push_back((before + commit_seconds(world.server)) / 2);
+    world.server.wait_until_flushed();
     verification_p99.push_back(quantile(
         paced_verification_seconds(scale.commands / paced_commands_a_message, paced_commands_a_message,
                                    half.commands_per_second / static_cast<double>(paced_commands_a_message)),

@@ -111,5 +111,9 @@ void report(Report report) {
 }  // namespace windlass::bench
 
 int main(int argc, char** argv) {
-  return windlass::bench::run(argc, argv);
+  try {
+    return windlass::bench::run(argc, argv);
+  } catch (const std::exception& error) {  // a full disk, say
+    windlass::bench::give_up(error.what());
+  }
 }

@@ -55,6 +55,8 @@ Server::Server(const ServerOptions& options)
     : options_(options), port_(next_port()), metrics_port_(next_port()) {
   std::string pattern = (fs::temp_directory_path() / "windlass-bench-XXXXXX").string();
   directory_ = ::mkdtemp(pattern.data());
+  // The cluster lies in it, and runs as another user where this one is root.
+  fs::permissions(directory_, fs::perms::others_exec, fs::perm_options::add);
   place_ = dev::place_of(directory_);
   leftovers.directories.push_back(directory_);
   leftovers.clusters.push_back(place_);
