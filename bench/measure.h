@@ -56,7 +56,7 @@ constexpr std::size_t different_signatures = 2000;
 // runs over so many signatures of as many keys.
 double verification_seconds(std::size_t signatures);
 // Wall-clock seconds from when each message falls due until all its signatures are verified, each core taking
-// its share of them and doing nothing else: no server that verifies them is faster on this machine now.
+// its share of them and doing nothing else: what of a server's latency is verification and this machine now.
 std::vector<double> paced_verification_seconds(std::size_t messages, std::size_t signatures_a_message,
                                                double messages_per_second);
 

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <boost/asio/ip/tcp.hpp>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <thread>
 
@@ -54,7 +56,9 @@ fs::path programs() {
 Server::Server(const ServerOptions& options)
     : options_(options), port_(next_port()), metrics_port_(next_port()) {
   std::string pattern = (fs::temp_directory_path() / "windlass-bench-XXXXXX").string();
-  directory_ = ::mkdtemp(pattern.data());
+  if (!::mkdtemp(pattern.data()))
+    give_up(fmt::format("cannot make {}: {}; TMPDIR says where", pattern, std::strerror(errno)));
+  directory_ = pattern;
   // The cluster lies in it, and runs as another user where this one is root.
   fs::permissions(directory_, fs::perms::others_exec, fs::perm_options::add);
   place_ = dev::place_of(directory_);
