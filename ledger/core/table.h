@@ -5,7 +5,7 @@
 // generation; until the frozen one is drained, a slot of it that changes again is copied out first, so that
 // what is written is exactly as of the freeze. Nothing of an unfinished generation can be evicted.
 //
-// One thread owns a table; nothing here locks.
+// One thread at a time has a table; nothing here locks.
 #pragma once
 
 #include <absl/container/node_hash_map.h>

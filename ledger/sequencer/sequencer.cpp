@@ -26,6 +26,8 @@ Answer refusal(core::Error error) {
 constexpr std::size_t max_rounds = 2;
 // So many are hashed in some 200 us: others are woken for no less.
 constexpr std::size_t postings_worth_sharing = 256;
+// So many are sent in some 200 us, likewise.
+constexpr std::size_t answers_worth_handing_on = 64;
 
 }  // namespace
 
@@ -64,8 +66,8 @@ core::Error Sequencer::submit(Submission submission) {
   auto error = intake_.put(std::move(submission));
   if (error != core::Error::none)
     observer_.refused_early(error);
-  else if (!write_here())
-    wake();
+  else
+    go_on_after_submission();
   return error;
 }
 
@@ -76,31 +78,69 @@ core::Error Sequencer::room_for(ClientId client, std::size_t commands) const {
   return error;
 }
 
-bool Sequencer::write_here() {
-  if (committing_ || intake_.waiting() != 1) return false;
-  bool nothing_left = false;
+// --- the writer's turn, taken by others
+
+template <typename Steps>
+void Sequencer::in_turn(Steps steps) {
+  bool done = false;
   {
     std::unique_lock turn(turn_, std::try_to_lock);
-    if (!turn || !is_serving() || !rounds_.empty()) return false;
+    if (!turn) {
+      turn_wanted_ = true;
+      // Whoever still has it looks at that after it has let go.
+      if (!turn.try_lock()) return;
+    }
+    if (!is_serving()) return;
     try {
-      start_round();
-      plan_next_round();
-      apply_next_round();
-      start_commit();
+      done = steps();
     } catch (...) {
       stop_serving();
       fail_with(std::current_exception());
     }
-    nothing_left = rounds_.empty() && batch_->finished.empty();
   }
+  if (!done || turn_wanted_ || is_draining()) wake();
+}
+
+void Sequencer::go_on_after_submission() {
+  bool alone = false;
+  in_turn([&] {
+    start_round();
+    plan_next_round();
+    if (!next_round_is_verified()) return true;
+    alone = rounds_.front().round->submissions().size() == 1 && rounds_.front().round->commands.size() <= 1;
+    if (!alone) return false;
+    apply_next_round();
+    start_commit();
+    return rounds_.empty();
+  });
   // The committer often wakes on this processor: it comes before what the caller does next.
-  std::this_thread::yield();
-  return nothing_left;
+  if (alone) std::this_thread::yield();
+}
+
+void Sequencer::go_on_after_verification() {
+  in_turn([&] {
+    take_steps();
+    return true;
+  });
+}
+
+void Sequencer::go_on_after_commit() {
+  in_turn([&] {
+    start_commit();
+    // Not a flush's end, at which records are evicted: flush() wakes the writer for that.
+    if (flush_stage_ != FlushStage::writing) advance_flush();
+    return !next_round_is_verified();
+  });
 }
 
 bool Sequencer::is_serving() const {
   std::lock_guard lock(mutex_);
   return serving_;
+}
+
+bool Sequencer::is_draining() const {
+  std::lock_guard lock(mutex_);
+  return drained_;
 }
 
 void Sequencer::stop_serving() {
@@ -284,34 +324,38 @@ void Sequencer::serve() {
       if (stopping_) return;
       woken_ = false;
     }
-    bool nothing_left = work();
+    auto idle = work();
+    if (turn_wanted_) continue;
     std::unique_lock lock(mutex_);
-    if (drained_ && nothing_left && !woken_) {
+    if (drained_ && idle.nothing_left && !woken_) {
       lock.unlock();
       committer_.wait_until_idle();
       publisher_.wait_until_idle();
       return;
     }
-    auto longest = flush_stage_ == FlushStage::draining ? drain_pause : options_.limits.flush_interval;
-    wake_.wait_for(lock, longest, [&] { return woken_ || stopping_; });
+    wake_.wait_for(lock, idle.longest, [&] { return woken_ || stopping_; });
   }
 }
 
-bool Sequencer::work() {
+Sequencer::Idle Sequencer::work() {
   std::lock_guard turn(turn_);
+  // A step of another thread failed meanwhile: serve() has its error.
+  if (!is_serving()) return {.nothing_left = false, .longest = options_.limits.flush_interval};
   try {
-    // Said before the look at what there is to do: a commit that ends meanwhile is seen there, or sees this.
-    bool committing = false;
-    do {
-      committing = committing_;
-      awaits_commit_ = committing;
-    } while (step() || committing != committing_);
+    take_steps();
   } catch (...) {
     stop_serving();
     throw;
   }
-  return intake_.empty() && rounds_.empty() && batch_->finished.empty() && !committing_ &&
-         flush_stage_ == FlushStage::idle && flushed_next_ == state_->globals.next.value;
+  bool nothing_left = intake_.empty() && rounds_.empty() && batch_->finished.empty() && !committing_ &&
+                      flush_stage_ == FlushStage::idle && flushed_next_ == state_->globals.next.value;
+  return {.nothing_left = nothing_left,
+          .longest = flush_stage_ == FlushStage::draining ? drain_pause : options_.limits.flush_interval};
+}
+
+void Sequencer::take_steps() {
+  do turn_wanted_ = false;
+  while (step() || turn_wanted_);
 }
 
 bool Sequencer::step() {
@@ -329,8 +373,9 @@ bool Sequencer::step() {
 
 bool Sequencer::start_round() {
   if (rounds_.size() >= max_rounds || loading_ || intake_.empty()) return false;
+  auto round = std::make_shared<Round>(intake_.take());
   auto& under_way = rounds_.emplace_back();
-  under_way.round = std::make_shared<Round>(intake_.take());
+  under_way.round = std::move(round);
   LoadJob missing;
   pin_or_miss(under_way, missing);
   if (missing.empty()) {
@@ -407,7 +452,6 @@ bool Sequencer::plan_next_round() {
   for (auto& under_way : rounds_) {
     if (under_way.planned) continue;
     if (!under_way.loaded) return false;
-    under_way.planned = true;
     under_way.round->plan(*state_);
     // One command and nothing else to do: sooner verified here than by a thread that sleeps.
     bool is_alone = under_way.round->commands.size() == 1 && under_way.round->tasks() == 1 &&
@@ -417,6 +461,7 @@ bool Sequencer::plan_next_round() {
       under_way.verified->store(true);
     else
       verify(under_way);
+    under_way.planned = true;
     return true;
   }
   return false;
@@ -429,42 +474,48 @@ void Sequencer::verify(const RoundUnderWay& under_way) {
       [this, round, tag = tag_](std::size_t task) { round->verify(task, *tag, points_, observer_); },
       [this, verified = under_way.verified] {
         verified->store(true);
-        wake();
+        go_on_after_verification();
       });
 }
 
 bool Sequencer::batch_has_room() const {
   return batch_->committed->entries.size() < options_.limits.max_batch_entries &&
-         batch_->bytes < options_.limits.max_batch_bytes &&
-         state_->globals.next.value - flushed_next_ < options_.limits.max_unflushed_entries;
+         batch_->bytes < options_.limits.max_batch_bytes && recovery_has_room();
+}
+
+bool Sequencer::recovery_has_room() const {
+  return state_->globals.next.value - flushed_next_ < options_.limits.max_unflushed_entries;
+}
+
+bool Sequencer::next_round_is_verified() const {
+  return !rounds_.empty() && rounds_.front().verified->load();
 }
 
 bool Sequencer::apply_next_round() {
-  if (rounds_.empty() || !rounds_.front().verified->load() || !batch_has_room()) return false;
-  auto under_way = std::move(rounds_.front());
+  if (!next_round_is_verified() || !batch_has_room()) return false;
+  apply_round(*rounds_.front().round);
   rounds_.pop_front();
-  apply_round(under_way);
   return true;
 }
 
-void Sequencer::apply_round(RoundUnderWay& under_way) {
-  auto& round = *under_way.round;
+void Sequencer::apply_round(Round& round) {
   core::TimeUs now = std::max(options_.clock(), state_->globals.last_time_us);
   std::vector<std::optional<Answer>> early(round.commands.size());
+  auto& submissions = round.submissions();
+  std::vector<std::vector<Answer>> answers(submissions.size());
   std::size_t place = 0;
-  for (auto& submission : round.submissions()) {
-    Finished finished;
-    if (auto* look = std::get_if<Look>(&submission.what)) {
+  for (std::size_t s = 0; s < submissions.size(); ++s) {
+    if (auto* look = std::get_if<Look>(&submissions[s].what)) {
       look->look(*state_);
-    } else {
-      const auto& items = std::get<Commands>(submission.what).items;
-      finished.answers.reserve(items.size());
-      for (std::size_t i = 0; i < items.size(); ++i)
-        finished.answers.push_back(answer(round, place++, early, now));
+      continue;
     }
-    finished.submission = std::move(submission);
-    batch_->finished.push_back(std::move(finished));
+    answers[s].reserve(submissions[s].commands());
+    for (std::size_t i = 0; i < submissions[s].commands(); ++i)
+      answers[s].push_back(answer(round, place++, early, now));
   }
+  // Only now: where one of them fails, all are still the round's to be refused.
+  for (std::size_t s = 0; s < submissions.size(); ++s)
+    batch_->finished.push_back({std::move(submissions[s]), std::move(answers[s])});
   batch_->committed->next = state_->globals.next;
 }
 
@@ -574,14 +625,26 @@ void Sequencer::commit(std::shared_ptr<Batch> batch) {
     return;
   }
   committed_next_ = batch->committed->next.value;
-  // Who waits alone is answered sooner from here than by a thread that sleeps.
-  bool is_alone =
-      batch->finished.size() == 1 && batch->finished[0].answers.size() <= 1 && publisher_.is_idle();
-  if (!is_alone) publisher_.push(batch);
-  committing_ = false;  // before the wake-up: the writer must not find the committer busy, and sleep
+  committing_ = false;
+  hand_on(std::move(batch));
+}
+
+// Answers them, and has the next batch committed. Few are answered sooner from here than by a thread that
+// sleeps; one is, before anything else.
+void Sequencer::hand_on(std::shared_ptr<Batch> batch) {
+  std::size_t answers = 0;
+  for (const auto& finished : batch->finished) answers += finished.submission.commands();
+  bool here = answers < answers_worth_handing_on && publisher_.is_idle();
+  bool is_alone = here && answers == 1;
+  if (!here) publisher_.push(batch);
   if (is_alone) answer(*batch);
-  if (awaits_commit_.exchange(false)) wake();
-  if (is_alone) log(*batch);
+  go_on_after_commit();
+  if (is_alone)
+    log(*batch);
+  else if (here && !committing_)
+    publish(std::move(batch));
+  else if (here)
+    publisher_.push(std::move(batch));
 }
 
 // Not the writer's work: most of what a list costs is hashing.
@@ -691,6 +754,7 @@ bool Sequencer::begin_flush() {
   drain_step_ = std::max(min_drain_step, changed / drain_steps);
   next_drain_ = now;
   flush_stage_ = FlushStage::draining;
+  wake();  // whose thread goes on with it, a step each drain_pause
   return true;
 }
 
@@ -728,7 +792,7 @@ bool Sequencer::finish_flush() {
 }
 
 bool Sequencer::must_flush_at_once() const {
-  if (!batch_has_room()) return true;
+  if (!recovery_has_room()) return true;
   std::lock_guard lock(mutex_);
   return drained_;
 }

@@ -3,12 +3,12 @@
 //   intake -> load what is missing -> verify (all cores) -> apply -> commit -> answer, log
 //   '-------------- rounds ----------------------------'   '--- batches --------------'
 //
-// One writer owns the state: its thread, or whoever submits a command while that has nothing to do. Up to two
-// rounds are under way, so that the cores verify one while the writer applies another; one commit is in
-// flight, and the next batch is whatever was applied meanwhile. Every answer waits for the commit of
-// everything that it was computed from. Balances are written behind (core/table.h), never ahead of the
-// entries. When a commit fails or is in doubt, the state is dropped and recovered by replaying the entries,
-// as at the start: there is one such path.
+// One writer owns the state: whoever has the turn, which is the thread that made the next step possible, or
+// the writer's own for what nobody else is there to do. Up to two rounds are under way, so that the cores
+// verify one while another is applied; one commit is in flight, and the next batch is whatever was applied
+// meanwhile. Every answer waits for the commit of everything that it was computed from. Balances are written
+// behind (core/table.h), never ahead of the entries. When a commit fails or is in doubt, the state is dropped
+// and recovered by replaying the entries, as at the start: there is one such path.
 #pragma once
 
 #include "crypto/point_cache.h"
@@ -34,7 +34,7 @@ struct Options {
   // What the next seal names; none: there are no snapshots. The writer asks: it must not block.
   std::function<codec::SealedSnapshot()> snapshot, liabilities;
   // Every committed batch with entries, in order, after its answers: nobody waits for the log, which shows an
-  // entry only once a checkpoint covers it. On the publishing thread.
+  // entry only once a checkpoint covers it. On one thread at a time.
   std::function<void(const std::shared_ptr<const CommittedBatch>&)> committed;
   // The sequencer cannot go on: another writer took over, or what is stored contradicts itself. Called once.
   std::function<void(const std::string& why)> failed;
@@ -96,12 +96,23 @@ class Sequencer {
     bool empty() const { return needs.empty() && accounts.empty(); }
   };
   enum class FlushStage { idle, draining, waiting_for_commit, writing };
+  // What the writer's thread finds when it has done all that can be done.
+  struct Idle {
+    bool nothing_left;                  // neither here nor under way
+    std::chrono::milliseconds longest;  // that it may sleep
+  };
 
-  // The writer's work for the one command that waits, on the thread that submitted it: sooner done than
-  // another is woken. False: there is something for the writer's thread to do.
-  bool write_here();
+  // What the writer has to do, by the thread that made it possible: sooner done than another is woken. Where
+  // another has the turn, that one goes on with it; what a submitter or the committer should not spend its
+  // time on is left to the writer's thread.
+  void go_on_after_submission();
+  void go_on_after_verification();
+  void go_on_after_commit();
+  template <typename Steps>  // bool(): nothing is left to the writer's thread
+  void in_turn(Steps steps);
   bool is_serving() const;
-  void stop_serving();  // write_here does nothing from then on: the state may be half changed
+  bool is_draining() const;
+  void stop_serving();  // in_turn does nothing from then on: the state may be half changed
 
   // --- the writer: its thread, or who holds turn_
   void run();
@@ -109,15 +120,17 @@ class Sequencer {
   void recover();
   void replay(core::Sequence end, journal::ReadSession& reader, journal::LoadSession& loader);
   void write_genesis();
-  void serve();  // until drained; throws what the other threads ran into
-  bool work();   // does all that can be done; true when nothing is left, neither here nor under way
-  bool step();   // does what can be done; false when there was nothing
+  void serve();       // until drained; throws what the other threads ran into
+  Idle work();        // takes steps, and says what is left
+  void take_steps();  // until there is none to take
+  bool step();        // does what can be done; false when there was nothing
   bool start_round();
   bool advance_loading();
   bool plan_next_round();
   void verify(const RoundUnderWay& under_way);
+  bool next_round_is_verified() const;
   bool apply_next_round();
-  void apply_round(RoundUnderWay& under_way);
+  void apply_round(Round& round);
   Answer answer(Round& round, std::size_t place, std::vector<std::optional<Answer>>& early, core::TimeUs now);
   Answer answer_unverified(const core::Receipt& receipt) const;
   Answer apply_command(const codec::Decoded& decoded, core::TimeUs now);
@@ -134,10 +147,12 @@ class Sequencer {
   void abandon();  // drops the state and everything not committed
   void resolve_doubt();
   void resolve_doubt_of_lost_lease();
-  bool batch_has_room() const;
+  bool batch_has_room() const;     // for another round
+  bool recovery_has_room() const;  // for more to replay
 
   // --- other threads
   void commit(std::shared_ptr<Batch> batch);
+  void hand_on(std::shared_ptr<Batch> batch);
   void seal(std::vector<codec::Entry>& entries);
   void publish(std::shared_ptr<Batch> batch);
   void answer(Batch& batch);
@@ -187,7 +202,7 @@ class Sequencer {
   std::shared_ptr<const codec::SigningTag> tag_;
 
   std::atomic<bool> committing_{false};
-  std::atomic<bool> awaits_commit_{false};  // the writer sleeps until the commit has ended
+  std::atomic<bool> turn_wanted_{false};  // while another had it
   std::atomic<std::uint64_t> committed_next_{0};
   std::atomic<std::uint64_t> flushed_next_{0};
   std::atomic<journal::Epoch> epoch_{0};

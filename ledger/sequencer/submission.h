@@ -37,7 +37,7 @@ using ClientId = std::uint64_t;
 struct Commands {
   std::vector<Item> items;
   // Called once, after the commit of everything that the answers were computed from, or when there will be
-  // none (answers `unavailable`; then the batch is empty). On the publishing thread: it must not block.
+  // none (answers `unavailable`; then the batch is empty). On a thread of the sequencer: it must not block.
   std::function<void(const std::vector<Answer>&, const std::shared_ptr<const CommittedBatch>& batch)> done;
 };
 
@@ -62,7 +62,8 @@ struct Submission {
   std::size_t bytes() const;
 };
 
-// Told what happens, for metrics and logs; called on the sequencer's threads, must be quick.
+// Told what happens, for metrics and logs; called on the sequencer's threads and on those that
+// submit, must be quick.
 class Observer {
  public:
   virtual ~Observer() = default;

@@ -44,11 +44,14 @@ class Running {
   Running(journal::Sessions& sessions, const Person& operating, const Person& gateway,
           std::chrono::milliseconds flush_interval = std::chrono::milliseconds(50),
           std::size_t cache_bytes = sequencer::Limits().cache_bytes,
-          std::size_t flush_records = sequencer::Limits().flush_records) {
+          std::size_t flush_records = sequencer::Limits().flush_records)
+      : Running(
+            sessions, operating, gateway,
+            {.flush_records = flush_records, .flush_interval = flush_interval, .cache_bytes = cache_bytes}) {}
+  Running(journal::Sessions& sessions, const Person& operating, const Person& gateway,
+          const sequencer::Limits& limits) {
     sequencer::Options options;
-    options.limits.cache_bytes = cache_bytes;
-    options.limits.flush_records = flush_records;
-    options.limits.flush_interval = flush_interval;
+    options.limits = limits;
     options.limits.verifier_threads = 2;
     options.clock = wall_clock_us;
     core::Genesis genesis{operating.key,
@@ -62,19 +65,26 @@ class Running {
   bool serving() { return sequencer_->wait_until_serving(); }
   std::string failure() { return failure_.get_future().get(); }
   sequencer::Sequencer& sequencer() { return *sequencer_; }
+  std::size_t verified() const { return observer_.signatures; }
 
   struct Reply {
     sequencer::Answer answer;
     std::optional<codec::Entry> entry;  // of an accepted command
   };
+  using Items = std::vector<tl::expected<codec::Decoded, core::Error>>;
+  static Items decode(std::vector<codec::Envelope> envelopes) {
+    Items decoded;
+    for (auto& envelope : envelopes) decoded.push_back(codec::decode_submitted(std::move(envelope)));
+    return decoded;
+  }
   // All in one submission, answered together.
   std::vector<Reply> submit(std::vector<codec::Envelope> envelopes, sequencer::ClientId client = 1) {
-    std::vector<tl::expected<codec::Decoded, core::Error>> decoded;
-    for (auto& envelope : envelopes) decoded.push_back(codec::decode_submitted(std::move(envelope)));
-    return submit_decoded(std::move(decoded), client);
+    return submit_decoded(decode(std::move(envelopes)), client);
   }
-  std::vector<Reply> submit_decoded(std::vector<tl::expected<codec::Decoded, core::Error>> decoded,
-                                    sequencer::ClientId client = 1) {
+  std::vector<Reply> submit_decoded(Items decoded, sequencer::ClientId client = 1) {
+    return send(std::move(decoded), client).get();
+  }
+  std::future<std::vector<Reply>> send(Items decoded, sequencer::ClientId client = 1) {
     sequencer::Commands commands;
     std::size_t count = decoded.size();
     commands.items = std::move(decoded);
@@ -91,8 +101,9 @@ class Running {
       promise->set_value(std::move(out));
     };
     auto error = sequencer_->submit({client, std::move(commands)});
-    if (error != core::Error::none) return std::vector<Reply>(count, Reply{{.error = error}, {}});
-    return replies.get();
+    if (error != core::Error::none)
+      promise->set_value(std::vector<Reply>(count, Reply{{.error = error}, {}}));
+    return replies;
   }
   Reply submit_one(codec::Envelope envelope) { return submit({std::move(envelope)}).front(); }
 
@@ -131,7 +142,11 @@ class Running {
   }
 
  private:
-  sequencer::Observer observer_;
+  struct Counting final : sequencer::Observer {
+    void verified(core::Error, double) override { ++signatures; }
+    std::atomic<std::size_t> signatures{0};
+  };
+  Counting observer_;
   std::promise<std::string> failure_;
   std::atomic<std::uint64_t> nonce_ = static_cast<std::uint64_t>(wall_clock_us()) * 1000;
   std::uint64_t block_ = static_cast<std::uint64_t>(wall_clock_us());

@@ -2,6 +2,8 @@
 #include <btfs/ledger.pb.h>
 #include <gtest/gtest.h>
 
+#include <barrier>
+
 #include "ledger/codec/btfs.h"
 #include "ledger/core/invariants.h"
 #include "tests/pg/ledger_fixture.h"
@@ -344,22 +346,155 @@ TEST_F(SequencerTest, SurvivesAPostgresThatStopsAndComesBack) {
   EXPECT_EQ(running.available(bob), 100);
 }
 
-// One command at a time is the submitter's to write, those that meet are the writer's thread's. Its next look
-// at what there is to do by itself is an hour away: whoever fails to wake it is waited for in vain.
-TEST_F(SequencerTest, AnswersWhoeverComesAloneOrWithOthers) {
-  constexpr int payers = 4, payments = 200;
-  Running running(honest, operating, gateway, std::chrono::hours(1));
+// What the writer has to do is done by whoever makes it possible, or left to whoever has the turn, or to the
+// writer's thread. That one's next look by itself is an hour away: what nobody does is waited for in vain.
+class WritersTurn : public SequencerTest {
+ protected:
+  sequencer::Limits limits{.flush_interval = std::chrono::hours(1)};
+
+  // A message of so many payments.
+  std::vector<codec::Envelope> payments(Running& running, const Person& payer, int count) {
+    std::vector<codec::Envelope> signed_ones;
+    for (int i = 0; i < count; ++i)
+      signed_ones.push_back(running.sign(payer, core::Transfer{btt, bob.key, 1}));
+    return signed_ones;
+  }
+  static void expect_accepted(const std::vector<Running::Reply>& replies) {
+    for (const auto& reply : replies) EXPECT_EQ(reply.answer.verdict, Verdict::accepted);
+  }
+  void expect_drained(Running& running) {
+    running.sequencer().drain();
+    EXPECT_EQ(running.sequencer().status().flushed_next, running.sequencer().status().committed_next);
+    EXPECT_EQ(replay_all(), std::nullopt);
+  }
+};
+
+TEST_F(WritersTurn, IsTakenByWhoeverComesAloneOrWithOthers) {
+  constexpr int payers = 4, times = 200;
+  Running running(honest, operating, gateway, limits);
   ASSERT_TRUE(running.serving());
   at_once(running, payers, [&](int number, const Person& payer) {
     // The first goes on alone when the others are done.
-    for (int k = 0; k < payments >> number; ++k) {
-      auto reply = running.submit_one(running.sign(payer, core::Transfer{btt, bob.key, 1}));
-      EXPECT_EQ(reply.answer.verdict, Verdict::accepted);
+    for (int k = 0; k < times >> number; ++k) expect_accepted(running.submit(payments(running, payer, 1)));
+  });
+  EXPECT_EQ(running.available(bob), 1000 + times + times / 2 + times / 4 + times / 8);
+  expect_drained(running);
+}
+
+// The two come at the same moment, and nobody after them.
+TEST_F(WritersTurn, IsLookedAtAgainForWhoFoundItTaken) {
+  constexpr int payers = 2, times = 400;
+  Running running(honest, operating, gateway, limits);
+  ASSERT_TRUE(running.serving());
+  std::barrier meet(payers);
+  at_once(running, payers, [&](int number, const Person& payer) {
+    for (int k = 0; k < times; ++k) {
+      auto message = payments(running, payer, 1 + number);
+      meet.arrive_and_wait();
+      expect_accepted(running.submit(std::move(message)));
     }
   });
-  EXPECT_EQ(running.available(bob), 1000 + payments + payments / 2 + payments / 4 + payments / 8);
-  running.sequencer().drain();
+  EXPECT_EQ(running.available(bob), 1000 + times + 2 * times);
+  expect_drained(running);
+}
+
+// Its commits wait until they are let go.
+class HeldCommits final : public journal::Sessions {
+ public:
+  using Sessions::Sessions;
+  std::atomic<bool> held{false};
+  std::unique_ptr<journal::WriterSession> writer() override {
+    struct Held final : journal::WriterSession {
+      Held(const std::string& url, std::atomic<bool>& wait) : WriterSession(url), held(wait) {}
+      void commit(const std::vector<codec::Entry>& entries, const std::function<void()>& seal) override {
+        held.wait(true);
+        WriterSession::commit(entries, seal);
+      }
+      std::atomic<bool>& held;
+    };
+    return std::make_unique<Held>(url_, held);
+  }
+};
+
+// Of three messages the first is being committed, the second fills the next batch, and the third, verified as
+// well, has to wait for room.
+TEST_F(WritersTurn, GoesOnWhenABatchHasRoomAgain) {
+  constexpr int times = 20;
+  limits.max_batch_entries = 1;
+  HeldCommits commits(database.server_url);
+  Running running(commits, operating, gateway, limits);
+  ASSERT_TRUE(running.serving());
+  for (const auto& person : {alice, bob}) running.submit_one(running.credit(gateway, person, 1000));
+  for (int k = 0; k < times; ++k) {
+    commits.held = true;
+    const std::size_t verified = running.verified();
+    std::vector<std::future<std::vector<Running::Reply>>> replies;
+    for (int i = 0; i < 3; ++i) replies.push_back(running.send(Running::decode(payments(running, alice, 2))));
+    while (running.verified() < verified + 6) std::this_thread::yield();
+    commits.held = false;
+    commits.held.notify_all();
+    for (auto& reply : replies) expect_accepted(reply.get());
+  }
+  EXPECT_EQ(running.available(bob), 1000 + times * 3 * 2);
+  expect_drained(running);
+}
+
+// On whichever thread a step fails, nothing is built on the state that it left.
+TEST_F(WritersTurn, IsNotTakenAfterAStepThatFailed) {
+  constexpr int payers = 4, times = 50;
+  {
+    Running running(honest, operating, gateway, limits);
+    ASSERT_TRUE(running.serving());
+    at_once(running, payers, [&](int number, const Person& payer) {
+      for (int k = 0; k < times; ++k) {
+        auto replies = running.submit(payments(running, payer, 2));
+        if (replies.front().answer.error == core::Error::unavailable) return;
+        expect_accepted(replies);
+        if (number == 0 && k == times / 2)
+          running.sequencer().submit(
+              {2, sequencer::Look{{},
+                                  {},
+                                  [](const core::State&) { throw std::runtime_error("planted"); },
+                                  [](bool answered) { EXPECT_FALSE(answered); }}});
+      }
+    });
+    EXPECT_EQ(running.failure(), "planted");
+  }
+  Running again(honest, operating, gateway);
+  ASSERT_TRUE(again.serving());
   EXPECT_EQ(replay_all(), std::nullopt);
+}
+
+TEST_F(WritersTurn, FlushesWhatAClientAloneChanged) {
+  limits.flush_records = 1;
+  Running running(honest, operating, gateway, limits);
+  ASSERT_TRUE(running.serving());
+  for (const auto& person : {alice, bob}) running.submit_one(running.credit(gateway, person, 1000));
+  for (int k = 0; k < 5; ++k) {  // from the second on nothing is loaded
+    expect_accepted(running.submit(payments(running, alice, 1)));
+    while (running.sequencer().status().flushed_next != running.sequencer().status().committed_next)
+      std::this_thread::yield();
+  }
+}
+
+TEST_F(WritersTurn, GoesOnWhereNothingIsToBeVerified) {
+  Running running(honest, operating, gateway, limits);
+  ASSERT_TRUE(running.serving());
+  for (const auto& reply : running.submit_decoded({3, tl::unexpected(core::Error::malformed_command)}))
+    EXPECT_EQ(reply.answer.error, core::Error::malformed_command);
+  expect_drained(running);
+}
+
+// Nothing is to be flushed after them, whose end would be seen.
+TEST_F(WritersTurn, EndsADrainWithWhatIsRefused) {
+  Running running(honest, operating, gateway, limits);
+  ASSERT_TRUE(running.serving());
+  auto forged = payments(running, alice, 500);
+  for (auto& payment : forged)
+    payment.signers[0].signature[40] = static_cast<char>(payment.signers[0].signature[40] ^ 1);
+  auto replies = running.send(Running::decode(std::move(forged)));
+  expect_drained(running);
+  for (const auto& reply : replies.get()) EXPECT_EQ(reply.answer.error, core::Error::bad_signature);
 }
 
 TEST_F(SequencerTest, DrainsAlsoWhileItWaitsForPostgresOrTheLease) {
