@@ -1,6 +1,7 @@
 #include "anchoring/postgres_store.h"
 
 #include <charconv>
+#include <type_traits>
 
 #include "ledger/core/table.h"
 
@@ -321,9 +322,14 @@ template <typename Write>
 auto PostgresStore::fenced(Write write) {
   journal::Transaction transaction(connection_);
   if (epoch_ == 0 || connection_.run(check_epoch, Parameters().bigint(epoch_)).rows() == 0) throw Fenced();
-  Result result = write();
-  transaction.commit();
-  return result;
+  if constexpr (std::is_void_v<decltype(write())>) {
+    write();
+    transaction.commit();
+  } else {
+    auto written = write();
+    transaction.commit();
+    return written;
+  }
 }
 
 std::optional<Anchor> PostgresStore::open_anchor() {
@@ -370,7 +376,7 @@ void PostgresStore::save_cursor(const BlockPlace& cursor, const AddressChanges& 
       change.bytes(view(of.first.bytes)).integer(static_cast<std::int32_t>(of.second.value));
       connection_.run(change_holding, change.text(decimal(amount)).bigint(epoch_));
     }
-    return connection_.run(write_cursor, row);
+    connection_.run(write_cursor, row);
   });
 }
 
@@ -570,16 +576,19 @@ void PostgresStore::save_payment(const Payment& payment) {
   core::require(saved.affected() == 1);
 }
 
+// In one transaction: no look at the terms finds one asset's paused and another's not yet.
 void PostgresStore::publish_terms(const std::vector<PublishedTerms>& all) {
-  for (const auto& [asset, terms, updated_us] : all) {
-    bool refuses = terms.refuses != core::Error::none;
-    Parameters row;
-    row.integer(static_cast<std::int32_t>(asset.value));
-    row.text(refuses ? core::info(terms.refuses).reason : std::string_view());
-    row.bigint(terms.minimum).bigint(terms.fee).bigint(terms.payable).text(core::info(terms.beyond).reason);
-    row.bigint(updated_us).bigint(epoch_);
-    fenced([&] { return connection_.run(publish_terms_sql, row); });
-  }
+  fenced([&] {
+    for (const auto& [asset, terms, updated_us] : all) {
+      bool refuses = terms.refuses != core::Error::none;
+      Parameters row;
+      row.integer(static_cast<std::int32_t>(asset.value));
+      row.text(refuses ? core::info(terms.refuses).reason : std::string_view());
+      row.bigint(terms.minimum).bigint(terms.fee).bigint(terms.payable);
+      row.text(core::info(terms.beyond).reason).bigint(updated_us).bigint(epoch_);
+      connection_.run(publish_terms_sql, row);
+    }
+  });
 }
 
 // --- what historical clients have under way

@@ -400,6 +400,16 @@ TEST_F(AnchoringStore, LetsNobodyPayWithoutTheLease) {
   EXPECT_FALSE(store.newest_payment({8}));
 }
 
+TEST_F(AnchoringStore, PublishesTheTermsOfAllAssetsAtOnce) {
+  store.publish_terms({{core::AssetId{1}, {}, 1}, {core::AssetId{2}, {}, 1}});
+  journal::Connection owner(database.owner_url, 10'000);
+  constexpr journal::Statement written{
+      "written", "SELECT count(*), count(DISTINCT xmin::text) AS transactions FROM gateway_terms"};
+  auto rows = owner.run(written);
+  EXPECT_EQ(rows.bigint(0, 0), 2);
+  EXPECT_EQ(rows.bigint(0, 1), 1);
+}
+
 TEST_F(AnchoringStore, TakesNoWordsThatAreNoCommand) {
   for (std::vector<std::string> words : {std::vector<std::string>{"pause"},
                                          {"pause", "everything"},
