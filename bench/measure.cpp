@@ -10,10 +10,6 @@
 #include <iostream>
 #include <optional>
 #include <sstream>
-#include <thread>
-
-#include "bench/parallel.h"
-#include "crypto/secp256k1.h"
 
 namespace windlass::bench {
 namespace {
@@ -106,14 +102,6 @@ MachineTimes machine_times() {
   return {seconds_of_ticks(user + nice + system + interrupts + soft_interrupts), seconds_of_ticks(stolen)};
 }
 
-namespace {
-
-struct Signed {
-  PublicKey key;
-  Hash digest;
-  CompactSignature signature;
-};
-// Of as many keys, as a server meets them.
 std::vector<Signed> sign_each(std::size_t count) {
   std::vector<Signed> all(count);
   for (auto& one : all) {
@@ -129,8 +117,6 @@ void verify(const Signed& one) {
     give_up("a signature of our own does not verify");
 }
 
-}  // namespace
-
 double verification_seconds(std::size_t signatures) {
   auto all = sign_each(signatures);
   std::vector<double> runs;
@@ -141,29 +127,6 @@ double verification_seconds(std::size_t signatures) {
     runs.push_back((thread_seconds() - from) / per_run);
   }
   return median(std::move(runs));
-}
-
-std::vector<double> paced_verification_seconds(std::size_t messages, std::size_t signatures_a_message,
-                                               double messages_per_second) {
-  using Clock = std::chrono::steady_clock;
-  auto all = sign_each(different_signatures);
-  const std::size_t cores = std::thread::hardware_concurrency();
-  std::vector<std::vector<double>> took(cores, std::vector<double>(messages));
-  const auto started = Clock::now();
-  auto verify_share = [&](std::size_t core) {
-    for (std::size_t i = 0; i < messages; ++i) {
-      std::chrono::duration<double> after(static_cast<double>(i) / messages_per_second);
-      auto due = started + std::chrono::duration_cast<Clock::duration>(after);
-      std::this_thread::sleep_until(due);
-      for (std::size_t s = core; s < signatures_a_message; s += cores)
-        verify(all[(i * signatures_a_message + s) % all.size()]);
-      took[core][i] = std::chrono::duration<double>(Clock::now() - due).count();
-    }
-  };
-  in_parallel(cores, verify_share, 1);
-  for (const auto& of_core : took)
-    for (std::size_t i = 0; i < messages; ++i) took[0][i] = std::max(took[0][i], of_core[i]);
-  return took[0];
 }
 
 }  // namespace windlass::bench

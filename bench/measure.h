@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "crypto/secp256k1.h"
+
 namespace windlass::bench {
 
 // Ends the program.
@@ -52,12 +54,17 @@ MachineTimes machine_times();
 // As many as the processor cannot learn: with few of them it knows which way each branch will go, a tenth of
 // the time.
 constexpr std::size_t different_signatures = 2000;
+struct Signed {
+  PublicKey key;
+  Hash digest;
+  CompactSignature signature;
+};
+// Of as many keys, as a server meets them.
+std::vector<Signed> sign_each(std::size_t count);
+// Ends the program where it is not valid.
+void verify(const Signed& one);
 // CPU seconds of one verification (parse key and signature, verify) on this core, now: the median of several
 // runs over so many signatures of as many keys.
 double verification_seconds(std::size_t signatures);
-// Wall-clock seconds from when each message falls due until all its signatures are verified, each core taking
-// its share of them and doing nothing else: what of a server's latency is verification and this machine now.
-std::vector<double> paced_verification_seconds(std::size_t messages, std::size_t signatures_a_message,
-                                               double messages_per_second);
 
 }  // namespace windlass::bench

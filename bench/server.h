@@ -25,7 +25,8 @@ class Server {
   client::Connection& connection() { return *connection_; }
   std::string address() const;
   const codec::SigningTag& tag() { return (*connection_->facts())->tag; }
-  std::string database_url() const;  // the owner's
+  std::string database_url() const;                                      // the owner's
+  const std::filesystem::path& directory() const { return directory_; }  // of all its files
 
   // CPU seconds (user and system) that windlassd and all of Postgres have burned so far.
   double cpu_seconds() const { return windlassd_cpu_seconds() + postgres_cpu_seconds(); }
