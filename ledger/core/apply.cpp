@@ -197,7 +197,9 @@ class Application {
       absl::InlinedVector<std::size_t, 8> to_new_keys;
       Int128 sum = 0;
       for (std::size_t i = 0; i < list.payments.size(); ++i) {
+        state_.keys.prefetch_after(list.payments, i, &Payment::recipient);
         const KeyEntry* recipient = state_.key_entry(list.payments[i].recipient);
+        if (recipient) state_.accounts.prefetch(recipient->account);
         if (!recipient) to_new_keys.push_back(i);
         if (recipient && !recipient->current()) return refuse(Error::key_rotated, {{{"payment", index(i)}}});
         sum += list.payments[i].amount;

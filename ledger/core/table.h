@@ -12,6 +12,7 @@
 
 #include <cassert>
 #include <cstdlib>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -84,6 +85,14 @@ class Table {
     return *it->second.record;
   }
 
+  // Has the processor fetch what a look-up of `id` begins with, beside what it does until then.
+  void prefetch(const Id& id) const { slots_.prefetch(id); }
+  // Before each of many look-ups, at place `i` of `ids`: for the one that comes `look_ahead` later.
+  static constexpr std::size_t look_ahead = 8;
+  template <typename Ids, typename IdOf = std::identity>
+  void prefetch_after(const Ids& ids, std::size_t i, IdOf id_of = {}) const {
+    if (i + look_ahead < ids.size()) prefetch(std::invoke(id_of, ids[i + look_ahead]));
+  }
   bool resident(const Id& id) const { return slots_.contains(id); }
   // What storage says of `id` (nothing: it has no such record). Memory is newer: a resident slot stays as it
   // is.

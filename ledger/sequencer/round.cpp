@@ -46,8 +46,11 @@ void Round::plan(const core::State& state) {
     }
     if (auto channel = channel_otherwise_named(command)) open_groups.erase(*channel);
     Task task{.command = place};
-    for (const auto& key : codec::unproven_keys(command))
-      if (!state.key_entry(key)) task.new_keys.push_back(key);
+    auto keys = codec::unproven_keys(command);
+    for (std::size_t k = 0; k < keys.size(); ++k) {
+      state.keys.prefetch_after(keys, k);
+      if (!state.key_entry(keys[k])) task.new_keys.push_back(keys[k]);
+    }
     tasks_.push_back(std::move(task));
   }
   for (std::size_t g = 0; g < groups_.size(); ++g) {

@@ -399,16 +399,31 @@ void Sequencer::pin_or_miss(RoundUnderWay& under_way, LoadJob& missing) {
       missed.push_back(id);
     return pinned ? pinned->record : nullptr;
   };
-  auto account = [&](core::AccountNumber number) { pin(state.accounts, number, missing.accounts); };
-  for (const auto& key : under_way.round->needs.keys)
-    if (const auto* entry = pin(state.keys, key, missing.needs.keys)) account(entry->account);
-  for (const auto& id : under_way.round->needs.channels)
-    if (const auto* channel = pin(state.channels, id, missing.needs.channels)) {
+  std::vector<core::AccountNumber> fetched;  // waited for together: a list leads to a thousand
+  auto pin_fetched = [&] {
+    for (auto number : fetched) pin(state.accounts, number, missing.accounts);
+    fetched.clear();
+  };
+  auto account = [&](core::AccountNumber number) {
+    state.accounts.prefetch(number);
+    fetched.push_back(number);
+    if (fetched.size() == state.accounts.look_ahead) pin_fetched();
+  };
+  const auto& needs = under_way.round->needs;
+  for (std::size_t i = 0; i < needs.keys.size(); ++i) {
+    state.keys.prefetch_after(needs.keys, i);
+    if (const auto* entry = pin(state.keys, needs.keys[i], missing.needs.keys)) account(entry->account);
+  }
+  for (std::size_t i = 0; i < needs.channels.size(); ++i) {
+    state.channels.prefetch_after(needs.channels, i);
+    if (const auto* channel = pin(state.channels, needs.channels[i], missing.needs.channels)) {
       account(channel->payer);
       account(channel->recipient);
     }
-  for (const auto& id : under_way.round->needs.btfs_uses) pin(state.btfs_uses, id, missing.needs.btfs_uses);
+  }
+  for (const auto& id : needs.btfs_uses) pin(state.btfs_uses, id, missing.needs.btfs_uses);
   for (auto number : under_way.round->accounts) account(number);
+  pin_fetched();
 }
 
 // What was asked for and is not among what was loaded does not exist.
