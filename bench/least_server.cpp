@@ -153,10 +153,7 @@ std::vector<double> least_server_seconds(const std::filesystem::path& directory,
   LeastServer server(directory, pace);
   const double per_second = pace.commands_per_second / static_cast<double>(pace.commands_a_message);
   const auto started = Clock::now();
-  auto due = [&](Message message) {
-    return started +
-           std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(message / per_second));
-  };
+  auto due = [&](Message message) { return due_at(started, message, per_second); };
   std::vector<double> took(pace.messages);
   std::thread client([&] {
     for (std::size_t i = 0; i < pace.messages; ++i) {

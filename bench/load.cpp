@@ -179,9 +179,7 @@ class Stream final : public grpc::ClientBidiReactor<pb::SubmitStreamRequest, pb:
 void pace(std::vector<std::unique_ptr<Stream>>& streams, Messages& messages, double messages_per_second) {
   auto started = SteadyClock::now();
   for (std::size_t i = 0; i < messages.size(); ++i) {
-    auto due = started + std::chrono::duration_cast<SteadyClock::duration>(
-                             std::chrono::duration<double>(static_cast<double>(i) / messages_per_second));
-    std::this_thread::sleep_until(due);
+    std::this_thread::sleep_until(due_at(started, i, messages_per_second));
     streams[i % streams.size()]->give(messages.next());
   }
   for (auto& stream : streams) stream->no_more();

@@ -24,6 +24,13 @@ auto must(Result result) {
   if constexpr (!std::is_void_v<typename Result::value_type>) return *std::move(result);
 }
 
+// When the `place`-th of what leaves at a rate falls due.
+inline std::chrono::steady_clock::time_point due_at(std::chrono::steady_clock::time_point started,
+                                                    std::size_t place, double per_second) {
+  std::chrono::duration<double> after(static_cast<double>(place) / per_second);
+  return started + std::chrono::duration_cast<std::chrono::steady_clock::duration>(after);
+}
+
 double median(std::vector<double> values);
 double quantile(std::vector<double> values, double of);
 

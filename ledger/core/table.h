@@ -72,7 +72,6 @@ class Table {
     mark_changed(*it);
     return *it->second.record;
   }
-  // The record exists nowhere, in storage neither: it was asked for just now, or its id is a new number.
   // A record that does not exist yet: asked for before (known to be absent), or of an id that has only just
   // come to be.
   Record& insert(const Id& id, Record record) {
