@@ -31,7 +31,7 @@ th, td { padding: .5rem .9rem; text-align: left; white-space: nowrap; border-top
 thead th { border-top: 0; color: var(--soft); font-weight: 600; font-size: .8125rem; }
 tbody th { color: var(--soft); font-weight: 500; width: 1%; }
 .facts tr:first-child > * { border-top: 0; } .facts td { white-space: normal; overflow-wrap: anywhere; }
-td:last-child { white-space: normal; min-width: 12rem; }
+td:last-child { white-space: normal; min-width: 10rem; }
 .number { text-align: right; }
 code, pre { font: .875em/1.5 ui-monospace, monospace; } pre { margin: 0; padding: .9rem 1.1rem; overflow-x: auto; }
 .good { color: var(--good); } .wait { color: var(--wait); }
